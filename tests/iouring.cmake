@@ -1,0 +1,1 @@
+unit_test(flush_engine iouring)
