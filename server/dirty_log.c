@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The state machine of one log. */
+#include "server/dirty_log.h"
+
+#include <string.h>
+
+#define SHARD_WORDS (SHARD_REGIONS / 64)
+
+static struct log_image geometry_of(const struct dirty_log_config *config)
+{
+	return (struct log_image){ .nregions = config->region_count,
+				   .block_bytes = config->block_bytes };
+}
+
+static uint64_t shards_of(uint64_t regions)
+{
+	return (regions + SHARD_REGIONS - 1) / SHARD_REGIONS;
+}
+
+size_t dirty_log_bytes(const struct dirty_log_config *config)
+{
+	size_t map = region_bitmap_bytes(config->region_count);
+	struct log_image geometry = geometry_of(config);
+
+	if (config->region_count > SIZE_MAX / 8)
+		return 0;
+	if (!config->persistent)
+		return 2 * map;
+	return 4 * map + bit_tree_bytes(log_image_blocks(&geometry)) +
+	       bit_tree_bytes(shards_of(config->region_count));
+}
+
+static void *carve(uint8_t **mem, size_t bytes)
+{
+	void *part = *mem;
+
+	*mem += bytes;
+	return part;
+}
+
+void dirty_log_init(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
+{
+	uint64_t n = config->region_count;
+	size_t map = region_bitmap_bytes(n);
+	uint8_t *at = mem;
+	uint64_t blocks;
+
+	memset(log, 0, sizeof(*log));
+	log->config = *config;
+	log->resync.handed = DIRTY_LOG_NO_REGION;
+	region_bitmap_init(&log->sync, carve(&at, map), n);
+	region_bitmap_init(&log->clean, carve(&at, map), n);
+	if (!config->persistent)
+		return;
+	log->geometry = geometry_of(config);
+	blocks = log_image_blocks(&log->geometry);
+	region_bitmap_init(&log->image, carve(&at, map), n);
+	region_bitmap_init(&log->touched, carve(&at, map), n);
+	bit_tree_init(&log->changed, carve(&at, bit_tree_bytes(blocks)), blocks);
+	bit_tree_init(&log->lazy_shards, at, shards_of(n));
+}
+
+/* Full and empty shards are the rule: they are not walked bit by bit. */
+static void copy_bits(struct region_bitmap *to, const struct region_bitmap *from)
+{
+	uint8_t bits[SHARD_BYTES];
+
+	for (uint64_t shard = 0; shard < from->nshards; shard++) {
+		if (region_bitmap_shard_count(from, shard) == 0 &&
+		    region_bitmap_shard_count(to, shard) == 0)
+			continue;
+		region_bitmap_store_shard(from, shard, bits);
+		region_bitmap_load_shard(to, shard, bits);
+	}
+}
+
+static void change_block_of(struct dirty_log *log, uint64_t region)
+{
+	bit_tree_set(&log->changed, log_image_block_of(&log->geometry, region));
+}
+
+static void change_from(struct dirty_log *log, uint64_t first_block)
+{
+	uint64_t blocks = log_image_blocks(&log->geometry);
+
+	bit_tree_set(&log->changed, 0);
+	for (uint64_t block = first_block; block < blocks; block++)
+		bit_tree_set(&log->changed, block);
+}
+
+void dirty_log_load(struct dirty_log *log, uint64_t valid, bool readable, bool first)
+{
+	uint64_t n = log->config.region_count;
+
+	if (valid > n)
+		valid = n;
+	if (log->config.sync == CTR_ARGS_SYNC && first) {
+		valid = 0;
+		region_bitmap_fill_from(&log->image, 0, false);
+	} else {
+		bool grown_clean = log->config.sync == CTR_ARGS_NOSYNC && readable;
+
+		region_bitmap_fill_from(&log->image, valid, grown_clean);
+	}
+	copy_bits(&log->clean, &log->image);
+	copy_bits(&log->sync, &log->image);
+	/* Block 0 for the header, and all that the device may hold otherwise than we do; with it
+	 * the last one, for the tail that a shrunk mirror leaves. */
+	change_from(log, valid < n ? log_image_block_of(&log->geometry, valid) :
+				     log_image_block_of(&log->geometry, n - 1));
+	log->loaded = true;
+}
+
+void dirty_log_load_core(struct dirty_log *log)
+{
+	bool in_sync = log->config.sync == CTR_ARGS_NOSYNC;
+
+	region_bitmap_fill_from(&log->sync, 0, in_sync);
+	region_bitmap_fill_from(&log->clean, 0, in_sync);
+	log->loaded = true;
+}
+
+void dirty_log_unload(struct dirty_log *log)
+{
+	uint64_t block;
+
+	region_bitmap_fill_from(&log->sync, 0, false);
+	region_bitmap_fill_from(&log->clean, 0, false);
+	log->loaded = false;
+	if (!log->config.persistent)
+		return;
+	region_bitmap_fill_from(&log->image, 0, false);
+	region_bitmap_fill_from(&log->touched, 0, false);
+	while ((block = bit_tree_next(&log->changed, 0)) != BIT_TREE_NONE)
+		bit_tree_clear(&log->changed, block);
+	while ((block = bit_tree_next(&log->lazy_shards, 0)) != BIT_TREE_NONE)
+		bit_tree_clear(&log->lazy_shards, block);
+	atomic_store_explicit(&log->lazy, 0, memory_order_relaxed);
+}
+
+void dirty_log_resume(struct dirty_log *log)
+{
+	memset(&log->resync, 0, sizeof(log->resync));
+	log->resync.handed = DIRTY_LOG_NO_REGION;
+}
+
+static void remember_wanted(struct dirty_log_resync *resync, uint64_t region)
+{
+	if (resync->failed || region == resync->handed)
+		return;
+	for (unsigned i = 0; i < resync->nwanted; i++)
+		if (resync->wanted[i] == region)
+			return;
+	if (resync->nwanted == DIRTY_LOG_WANTED) {
+		memmove(resync->wanted, resync->wanted + 1,
+			(DIRTY_LOG_WANTED - 1) * sizeof(resync->wanted[0]));
+		resync->nwanted--;
+	}
+	resync->wanted[resync->nwanted++] = region;
+}
+
+bool dirty_log_in_sync(struct dirty_log *log, uint64_t region)
+{
+	if (region_bitmap_test(&log->sync, region))
+		return true;
+	if (log->loaded)
+		remember_wanted(&log->resync, region);
+	return false;
+}
+
+bool dirty_log_is_clean(const struct dirty_log *log, uint64_t region)
+{
+	return region_bitmap_test(&log->clean, region);
+}
+
+/* The lazy count is written by the owner alone, so load and store need not be one step. */
+static void add_lazy(struct dirty_log *log, int64_t change)
+{
+	uint64_t lazy = atomic_load_explicit(&log->lazy, memory_order_relaxed);
+
+	atomic_store_explicit(&log->lazy, lazy + (uint64_t)change, memory_order_relaxed);
+}
+
+static void make_dirty(struct dirty_log *log, uint64_t region)
+{
+	if (!region_bitmap_clear(&log->clean, region) || !log->config.persistent)
+		return;
+	if (region_bitmap_clear(&log->image, region))
+		change_block_of(log, region);
+	else
+		add_lazy(log, -1);
+}
+
+void dirty_log_mark(struct dirty_log *log, uint64_t region)
+{
+	make_dirty(log, region);
+	if (log->config.persistent)
+		region_bitmap_set(&log->touched, region);
+}
+
+void dirty_log_clear(struct dirty_log *log, uint64_t region)
+{
+	if (!region_bitmap_test(&log->sync, region) || !region_bitmap_set(&log->clean, region))
+		return;
+	if (!log->config.persistent)
+		return;
+	/* Its writes may be younger than a leg flush that is on its way. */
+	region_bitmap_set(&log->touched, region);
+	bit_tree_set(&log->lazy_shards, region / SHARD_REGIONS);
+	add_lazy(log, 1);
+}
+
+static void settle(struct dirty_log_resync *resync, uint64_t region, bool in_sync)
+{
+	if (region != resync->handed)
+		return;
+	resync->handed = DIRTY_LOG_NO_REGION;
+	if (!in_sync)
+		resync->failed = true;
+}
+
+void dirty_log_set_region_sync(struct dirty_log *log, uint64_t region, bool in_sync)
+{
+	settle(&log->resync, region, in_sync);
+	if (in_sync) {
+		region_bitmap_set(&log->sync, region);
+		return;
+	}
+	make_dirty(log, region);
+	region_bitmap_clear(&log->sync, region);
+}
+
+static bool out_of_sync(const struct dirty_log *log, uint64_t region)
+{
+	return !region_bitmap_test(&log->sync, region);
+}
+
+static uint64_t next_wanted(struct dirty_log *log)
+{
+	struct dirty_log_resync *resync = &log->resync;
+
+	while (!resync->failed && resync->nwanted > 0) {
+		uint64_t region = resync->wanted[--resync->nwanted];
+
+		if (out_of_sync(log, region))
+			return region;
+	}
+	return DIRTY_LOG_NO_REGION;
+}
+
+static uint64_t next_in_order(struct dirty_log *log)
+{
+	struct dirty_log_resync *resync = &log->resync;
+	uint64_t region = region_bitmap_next_zero(&log->sync, resync->cursor);
+
+	if (region >= log->config.region_count) {
+		resync->cursor = log->config.region_count;
+		return DIRTY_LOG_NO_REGION;
+	}
+	resync->cursor = region + 1;
+	return region;
+}
+
+/* The last region first: its writes wait for as long as it is out of sync (in_sync_hint). */
+static uint64_t choose_resync_work(struct dirty_log *log)
+{
+	uint64_t last = log->config.region_count - 1;
+	uint64_t region;
+
+	if (!log->resync.last_tried) {
+		log->resync.last_tried = true;
+		if (out_of_sync(log, last))
+			return last;
+	}
+	region = next_wanted(log);
+	return region != DIRTY_LOG_NO_REGION ? region : next_in_order(log);
+}
+
+uint64_t dirty_log_get_resync_work(struct dirty_log *log)
+{
+	struct dirty_log_resync *resync = &log->resync;
+
+	if (!log->loaded)
+		return DIRTY_LOG_NO_REGION;
+	if (resync->handed == DIRTY_LOG_NO_REGION || !out_of_sync(log, resync->handed))
+		resync->handed = choose_resync_work(log);
+	return resync->handed;
+}
+
+uint64_t dirty_log_sync_hint(const struct dirty_log *log)
+{
+	uint64_t n = log->config.region_count;
+
+	return log->loaded && dirty_log_sync_count(log) == n ? n : n - 1;
+}
+
+uint64_t dirty_log_sync_count(const struct dirty_log *log)
+{
+	return region_bitmap_count(&log->sync);
+}
+
+uint64_t dirty_log_dirty_count(const struct dirty_log *log)
+{
+	return log->config.region_count - region_bitmap_count(&log->clean);
+}
+
+uint64_t dirty_log_lazy_count(const struct dirty_log *log)
+{
+	return atomic_load_explicit(&log->lazy, memory_order_relaxed);
+}
+
+static uint64_t lazy_word(const struct dirty_log *log, uint64_t word)
+{
+	return region_bitmap_word(&log->clean, word) & ~region_bitmap_word(&log->image, word);
+}
+
+/* Words of a shard that exist: the last shard may be short. */
+static uint64_t shard_end(const struct dirty_log *log, uint64_t shard)
+{
+	uint64_t end = (shard + 1) * SHARD_WORDS;
+	uint64_t words = (log->config.region_count + 63) / 64;
+
+	return end < words ? end : words;
+}
+
+bool dirty_log_has_ripe(const struct dirty_log *log)
+{
+	uint64_t shard = 0;
+
+	if (!log->config.persistent)
+		return false;
+	while ((shard = bit_tree_next(&log->lazy_shards, shard)) != BIT_TREE_NONE) {
+		for (uint64_t w = shard * SHARD_WORDS; w < shard_end(log, shard); w++)
+			if (lazy_word(log, w) & ~region_bitmap_word(&log->touched, w))
+				return true;
+		shard++;
+	}
+	return false;
+}
+
+static void clear_touched_word(struct dirty_log *log, uint64_t word)
+{
+	uint64_t bits = region_bitmap_word(&log->touched, word);
+
+	for (; bits; bits &= bits - 1)
+		region_bitmap_clear(&log->touched, word * 64 + (uint64_t)__builtin_ctzll(bits));
+}
+
+void dirty_log_age(struct dirty_log *log)
+{
+	uint64_t shard = 0;
+
+	if (!log->config.persistent)
+		return;
+	while ((shard = bit_tree_next(&log->lazy_shards, shard)) != BIT_TREE_NONE) {
+		for (uint64_t w = shard * SHARD_WORDS; w < shard_end(log, shard); w++)
+			clear_touched_word(log, w);
+		shard++;
+	}
+}
+
+/* Returns how many were released; *left: lazy regions stay in this word. */
+static unsigned release_word(struct dirty_log *log, uint64_t word, bool *left)
+{
+	uint64_t lazy = lazy_word(log, word);
+	uint64_t ripe = lazy & ~region_bitmap_word(&log->touched, word);
+
+	if (lazy != ripe)
+		*left = true;
+	for (uint64_t bits = ripe; bits; bits &= bits - 1)
+		region_bitmap_set(&log->image, word * 64 + (uint64_t)__builtin_ctzll(bits));
+	if (ripe)
+		change_block_of(log, word * 64);
+	return (unsigned)__builtin_popcountll(ripe);
+}
+
+uint64_t dirty_log_release(struct dirty_log *log)
+{
+	uint64_t released = 0;
+	uint64_t shard = 0;
+
+	if (!log->config.persistent)
+		return 0;
+	while ((shard = bit_tree_next(&log->lazy_shards, shard)) != BIT_TREE_NONE) {
+		bool left = false;
+
+		for (uint64_t w = shard * SHARD_WORDS; w < shard_end(log, shard); w++)
+			released += release_word(log, w, &left);
+		if (!left)
+			bit_tree_clear(&log->lazy_shards, shard);
+		shard++;
+	}
+	add_lazy(log, -(int64_t)released);
+	return released;
+}
+
+uint64_t dirty_log_take_changed(struct dirty_log *log, uint64_t max, uint64_t *count)
+{
+	uint64_t first = bit_tree_next(&log->changed, 0);
+
+	*count = 0;
+	if (first == BIT_TREE_NONE)
+		return first;
+	while (*count < max && first + *count < log->changed.nbits &&
+	       bit_tree_test(&log->changed, first + *count)) {
+		bit_tree_clear(&log->changed, first + *count);
+		(*count)++;
+	}
+	return first;
+}
+
+void dirty_log_restore_changed(struct dirty_log *log, uint64_t first, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++)
+		bit_tree_set(&log->changed, first + i);
+}
+
+bool dirty_log_invariant(const struct dirty_log *log)
+{
+	uint64_t lazy = 0;
+
+	for (uint64_t r = 0; r < log->config.region_count; r++) {
+		bool clean = region_bitmap_test(&log->clean, r);
+
+		if (clean && !region_bitmap_test(&log->sync, r))
+			return false;
+		if (!log->config.persistent)
+			continue;
+		if (region_bitmap_test(&log->image, r) && !clean)
+			return false;
+		lazy += clean && !region_bitmap_test(&log->image, r);
+	}
+	return lazy == dirty_log_lazy_count(log);
+}
