@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Monotonic time in nanoseconds. Any thread. */
+#ifndef SERVER_CLOCK_H
+#define SERVER_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define NSEC_PER_SEC INT64_C(1000000000)
+#define NSEC_PER_MSEC INT64_C(1000000)
+#define NSEC_PER_USEC INT64_C(1000)
+
+static inline int64_t clock_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+static inline struct timespec clock_add(struct timespec time, int64_t ns)
+{
+	ns += time.tv_nsec;
+	time.tv_sec += ns / NSEC_PER_SEC;
+	time.tv_nsec = ns % NSEC_PER_SEC;
+	return time;
+}
+
+#endif

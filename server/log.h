@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One log at run time: its identity, who may execute it, its device and what waits for it.
+ *
+ * Threads. The inbox decides who executes a log: the receiver for a moment (INBOX_HELD), else its
+ * worker (INBOX_SCHEDULED). "Owned" below means: only touched by the one executing. "Worker" means:
+ * only by the log's worker, also when it doesn't execute the log (timers, completions).
+ */
+#ifndef SERVER_LOG_H
+#define SERVER_LOG_H
+
+#include <pthread.h>
+
+#include "iouring/flush_engine.h"
+#include "server/ctr_args.h"
+#include "server/dirty_log.h"
+#include "server/inbox.h"
+#include "server/slot.h"
+
+#define LOG_LEGS_MAX 8u /* DM_KCOPYD_MAX_REGIONS + 1 is 9 legs in theory; LVM allows 8 */
+
+/* What the kernel has told of a log. Owned; read by control. */
+enum log_state {
+	LOG_OPENING,   /* in the registry, its CTR is not answered yet */
+	LOG_CREATED,   /* CTR answered, never resumed */
+	LOG_ACTIVE,    /* resumed */
+	LOG_SUSPENDED, /* after POSTSUSPEND */
+	LOG_CLOSING,   /* DTR, or an orphan: waits for its I/O */
+	LOG_DEAD,      /* answers as if it were unknown, until the receiver frees it */
+};
+
+/* The mirror's legs, opened for flushing. */
+struct log_legs {
+	unsigned count;
+	int fds[LOG_LEGS_MAX];
+};
+
+/* A log device, shared by the logs (live and inactive table) that use it. */
+struct log_device {
+	struct log_device *next;
+	unsigned refs; /* under the table's lock */
+	uint32_t major, minor;
+	int fd; /* O_DIRECT */
+	uint32_t block_bytes;
+	uint64_t bytes;
+	_Atomic uint64_t last_writer; /* log->id of the log that wrote or loaded last */
+};
+
+struct run_queue {
+	struct mailbox logs;
+	_Atomic bool asleep;
+	struct flush_engine *engine; /* to be woken */
+};
+
+struct slot_list {
+	struct slot *first, *last;
+};
+
+struct log_list_link {
+	struct mirror_log *prev, *next;
+	bool on;
+};
+
+struct mirror_log {
+	/* First line: what a request of another thread touches. */
+	struct inbox inbox;
+	struct mail run_link; /* on its worker's run queue, first so that mail -> log is a cast */
+	struct run_queue *run_queue;
+	uint64_t luid;
+	_Atomic int state; /* enum log_state */
+	_Atomic unsigned refs; /* registry, and each job of the mirror thread */
+
+	/* Owned. */
+	_Alignas(64) struct dirty_log dirty;
+	bool aging;     /* on, or about to be put on, the worker's aging list */
+	bool loads;     /* a load chain runs: the worker keeps the log SCHEDULED */
+	bool ever_resumed;
+	bool resume_is_reconnect; /* the next RESUME belongs to a reconnect CTR */
+	bool log_failed; /* the kernel was told, or the image could not be read */
+	bool foreign;    /* the image is of another version: never written */
+	bool accept_any; /* made by a load generator: there are no legs */
+	unsigned in_flight; /* writes of the commit that runs */
+	int commit_error;
+	struct slot_list waiters;   /* for the next commit */
+	struct slot_list committing;/* for the one that runs */
+	struct slot *closing;       /* a DTR to answer when I/O has ended */
+	struct slot_list draining;  /* POSTSUSPENDs: wait until lazy clears are written */
+	bool leg_flush_runs;
+	bool leg_flush_again; /* age and flush once more: an overflow or a drain */
+	unsigned leg_ops;
+	int leg_error;
+	struct log_legs *legs;
+	bool legs_asked;
+
+	/* Read by control and the mirror thread. */
+	_Atomic bool sync_count_asked;  /* since the last RESUME, and all was in sync */
+	_Atomic bool resync_asked;      /* GET_RESYNC_WORK came since the load */
+	_Atomic bool failed_flag;       /* log_failed, for control */
+
+	/* Worker. */
+	int64_t age_at_ns;
+	int64_t retry_at_ns;    /* 0: none */
+	int64_t retry_since_ns; /* first failure of those that are tried again, 0: none */
+	struct log_list_link aging_link, all_link, starved_link;
+
+	/* Constant after the log is in the registry, but device and memory, which CTR sets. */
+	struct ctr_args args;
+	char ctr_text[CTR_ARGS_TEXT_MAX + 1];
+	char uuid[DM_UUID_LEN];
+	uint64_t id; /* unique in this process */
+	struct log_device *device;
+	void *memory;
+	size_t memory_bytes;
+
+	/* The receiver's registry. */
+	struct mirror_log *hash_next, *uuid_next, *grave_next;
+};
+
+struct log_options {
+	int64_t clear_delay_ns;
+	uint64_t max_lazy;
+	int64_t retry_limit_ns; /* how long a failed write is tried again before the kernel hears */
+};
+
+/* Allocate a log (state LOG_OPENING, one reference). text: length bytes, already parsed into args.
+ * NULL: no memory. */
+struct mirror_log *mirror_log_create(const char *uuid, uint64_t luid, const char *text,
+				     size_t length, const struct ctr_args *args);
+
+/* Drop a reference. The last one closes the legs and the device and frees all. Any thread; not
+ * while it is on a run queue. */
+void mirror_log_put(struct mirror_log *log);
+void mirror_log_get(struct mirror_log *log);
+
+/* Leave mail and see that the worker comes. Any thread. */
+void mirror_log_post(struct mirror_log *log, struct log_mail *mail);
+
+/* Put a log whose inbox has just become SCHEDULED on its run queue, waking the worker. */
+void mirror_log_enqueue(struct mirror_log *log);
+
+/* Let the worker look at the log if nobody does. */
+void mirror_log_schedule(struct mirror_log *log);
+
+void run_queue_wake(struct run_queue *queue);
+
+static inline enum log_state mirror_log_state(const struct mirror_log *log)
+{
+	return (enum log_state)atomic_load_explicit(&log->state, memory_order_relaxed);
+}
+
+static inline void mirror_log_set_state(struct mirror_log *log, enum log_state state)
+{
+	atomic_store_explicit(&log->state, (int)state, memory_order_relaxed);
+}
+
+static inline bool mirror_log_serves(const struct mirror_log *log)
+{
+	enum log_state state = mirror_log_state(log);
+
+	return state == LOG_CREATED || state == LOG_ACTIVE || state == LOG_SUSPENDED;
+}
+
+/* The executor left work for the worker: lazy clears that nobody counts down, or too many. */
+static inline bool mirror_log_wants_worker(const struct mirror_log *log,
+					   const struct log_options *options)
+{
+	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
+
+	return lazy > 0 && (!log->aging || (lazy > options->max_lazy && !log->leg_flush_runs));
+}
+
+void slot_list_add(struct slot_list *list, struct slot *slot);
+struct slot *slot_list_pop(struct slot_list *list);
+void slot_list_move(struct slot_list *to, struct slot_list *from);
+
+#endif

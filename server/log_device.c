@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Log devices: open, check, share. */
+#include "server/log_device.h"
+
+#include "server/commit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static struct {
+	pthread_mutex_t lock;
+	struct log_device *first;
+} devices = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static int open_block(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* A node of our own, for the moment of the open: initramfs and containers have no udev. */
+static int open_own_node(dev_t number, int flags)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/run/dirtylogd.%d.%lx", gettid(), (unsigned long)number);
+	unlink(path);
+	if (mknod(path, S_IFBLK | 0600, number) != 0)
+		return -errno;
+	fd = open_block(path, flags);
+	unlink(path);
+	return fd;
+}
+
+int log_device_open_number(uint32_t major, uint32_t minor, int flags)
+{
+	struct stat st;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/block/%u:%u", major, minor);
+	fd = open_block(path, flags);
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_rdev == makedev(major, minor))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	fd = open_own_node(makedev(major, minor), flags);
+	return fd;
+}
+
+static int open_named(const char *name, int flags)
+{
+	unsigned major, minor;
+	char rest;
+
+	if (sscanf(name, "%u:%u%c", &major, &minor, &rest) == 2)
+		return log_device_open_number(major, minor, flags);
+	if (name[0] != '/')
+		return -ENODEV;
+	return open_block(name, flags);
+}
+
+static int measure(struct log_device *device, char *why, size_t why_bytes)
+{
+	struct stat st;
+	int block = 0;
+
+	if (fstat(device->fd, &st) != 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode)) {
+		snprintf(why, why_bytes, "it is not a block device");
+		return -ENOTBLK;
+	}
+	device->major = major(st.st_rdev);
+	device->minor = minor(st.st_rdev);
+	if (ioctl(device->fd, BLKGETSIZE64, &device->bytes) != 0 ||
+	    ioctl(device->fd, BLKSSZGET, &block) != 0)
+		return -errno;
+	if (block <= 0 || (uint32_t)block > COMMIT_IO_BYTES) {
+		snprintf(why, why_bytes, "its logical block of %d bytes is not supported", block);
+		return -EINVAL;
+	}
+	device->block_bytes = (uint32_t)block;
+	return 0;
+}
+
+static int check_size(const struct log_device *device, uint64_t region_count, char *why,
+		      size_t why_bytes)
+{
+	struct log_image image = { .nregions = region_count,
+				   .block_bytes = device->block_bytes };
+	uint64_t needed = log_image_bytes(&image);
+
+	if (device->bytes >= needed)
+		return 0;
+	snprintf(why, why_bytes, "it has %llu bytes, and %llu regions need %llu",
+		 (unsigned long long)device->bytes, (unsigned long long)region_count,
+		 (unsigned long long)needed);
+	return -ENOSPC;
+}
+
+/* Under the lock: join the open device of the same number, or keep this one. */
+static struct log_device *share(struct log_device *fresh)
+{
+	for (struct log_device *d = devices.first; d; d = d->next) {
+		if (d->major != fresh->major || d->minor != fresh->minor)
+			continue;
+		d->refs++;
+		d->bytes = fresh->bytes;
+		return d;
+	}
+	fresh->refs = 1;
+	fresh->next = devices.first;
+	devices.first = fresh;
+	return fresh;
+}
+
+static void discard(struct log_device *device)
+{
+	if (device->fd >= 0)
+		close(device->fd);
+	free(device);
+}
+
+int log_device_get(const char *name, uint64_t region_count, struct log_device **device, char *why,
+		   size_t why_bytes)
+{
+	struct log_device *fresh = calloc(1, sizeof(*fresh));
+	int r;
+
+	if (!fresh)
+		return -ENOMEM;
+	why[0] = '\0';
+	fresh->fd = open_named(name, O_RDWR | O_DIRECT);
+	r = fresh->fd < 0 ? fresh->fd : measure(fresh, why, why_bytes);
+	if (r == 0)
+		r = check_size(fresh, region_count, why, why_bytes);
+	if (r < 0) {
+		if (!why[0])
+			snprintf(why, why_bytes, "%s", strerror(-r));
+		discard(fresh);
+		return r;
+	}
+	pthread_mutex_lock(&devices.lock);
+	*device = share(fresh);
+	pthread_mutex_unlock(&devices.lock);
+	if (*device != fresh)
+		discard(fresh);
+	return 0;
+}
+
+void log_device_put(struct log_device *device)
+{
+	struct log_device **at;
+	bool last;
+
+	pthread_mutex_lock(&devices.lock);
+	last = --device->refs == 0;
+	for (at = &devices.first; last && *at; at = &(*at)->next) {
+		if (*at == device) {
+			*at = device->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&devices.lock);
+	if (last)
+		discard(device);
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Log lines through a bounded ring to a writer thread. */
+#include "server/logging.h"
+
+#include "server/clock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define RING_LINES 512u
+#define LINE_BYTES 400u
+#define LIMIT_LINES 10u
+#define LIMIT_WINDOW_NS (5 * NSEC_PER_SEC)
+
+/* A line is free at its turn (sequence == ticket), written at ticket + 1. */
+struct line {
+	_Atomic uint64_t sequence;
+	enum logging_level level;
+	char text[LINE_BYTES];
+};
+
+static struct {
+	struct line ring[RING_LINES];
+	_Atomic uint64_t head; /* next ticket to write */
+	uint64_t tail;         /* the writer's */
+	_Atomic uint64_t lost;
+	_Atomic int level;
+	_Atomic bool stop;
+	bool to_syslog;
+	bool journal;
+	bool running;
+	pthread_t thread;
+	pthread_mutex_t lock; /* only to sleep on */
+	pthread_cond_t more;
+} logging = {
+	.level = LOGGING_INFO,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.more = PTHREAD_COND_INITIALIZER,
+};
+
+static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+static const char *const level_names[] = { "error", "warning", "info", "debug" };
+
+bool logging_parse_level(const char *name, enum logging_level *level)
+{
+	for (unsigned i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+		if (strcmp(name, level_names[i]) == 0) {
+			*level = (enum logging_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool logging_on(enum logging_level level)
+{
+	return (int)level <= atomic_load_explicit(&logging.level, memory_order_relaxed);
+}
+
+static void put(enum logging_level level, const char *text)
+{
+	if (logging.to_syslog)
+		syslog(priorities[level], "%s", text);
+	else if (logging.journal)
+		fprintf(stderr, "<%d>%s\n", priorities[level], text);
+	else
+		fprintf(stderr, "dirtylogd: %s: %s\n", level_names[level], text);
+}
+
+static bool put_next(void)
+{
+	struct line *line = &logging.ring[logging.tail % RING_LINES];
+
+	/* acquire: pairs with the release in logging_write. */
+	if (atomic_load_explicit(&line->sequence, memory_order_acquire) != logging.tail + 1)
+		return false;
+	put(line->level, line->text);
+	atomic_store_explicit(&line->sequence, logging.tail + RING_LINES, memory_order_release);
+	logging.tail++;
+	return true;
+}
+
+static void put_lost(void)
+{
+	uint64_t lost = atomic_exchange_explicit(&logging.lost, 0, memory_order_relaxed);
+	char text[80];
+
+	if (!lost)
+		return;
+	snprintf(text, sizeof(text), "%llu log lines lost, the log is too slow",
+		 (unsigned long long)lost);
+	put(LOGGING_WARNING, text);
+}
+
+/* Lines are looked for 20 times a second: callers need no lock and no wake-up. */
+static void *writer(void *unused)
+{
+	struct timespec until;
+
+	for (;;) {
+		bool stop = atomic_load(&logging.stop);
+
+		while (put_next())
+			;
+		put_lost();
+		if (stop)
+			return NULL;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until = clock_add(until, 50 * NSEC_PER_MSEC);
+		pthread_mutex_lock(&logging.lock);
+		if (!atomic_load(&logging.stop))
+			pthread_cond_timedwait(&logging.more, &logging.lock, &until);
+		pthread_mutex_unlock(&logging.lock);
+	}
+}
+
+int logging_start(enum logging_level level, bool to_syslog)
+{
+	int r;
+
+	atomic_store(&logging.level, (int)level);
+	logging.to_syslog = to_syslog;
+	logging.journal = getenv("JOURNAL_STREAM") != NULL;
+	for (uint64_t i = 0; i < RING_LINES; i++)
+		atomic_store(&logging.ring[i].sequence, i);
+	if (to_syslog)
+		openlog("dirtylogd", LOG_PID, LOG_DAEMON);
+	r = pthread_create(&logging.thread, NULL, writer, NULL);
+	logging.running = r == 0;
+	return -r;
+}
+
+void logging_stop(void)
+{
+	if (!logging.running)
+		return;
+	pthread_mutex_lock(&logging.lock);
+	atomic_store(&logging.stop, true);
+	pthread_cond_signal(&logging.more);
+	pthread_mutex_unlock(&logging.lock);
+	pthread_join(logging.thread, NULL);
+	logging.running = false;
+}
+
+static struct line *claim(uint64_t *ticket)
+{
+	uint64_t head = atomic_load_explicit(&logging.head, memory_order_relaxed);
+
+	for (;;) {
+		struct line *line = &logging.ring[head % RING_LINES];
+
+		if (atomic_load_explicit(&line->sequence, memory_order_acquire) != head)
+			return NULL;
+		if (atomic_compare_exchange_weak_explicit(&logging.head, &head, head + 1,
+							  memory_order_relaxed,
+							  memory_order_relaxed)) {
+			*ticket = head;
+			return line;
+		}
+	}
+}
+
+void logging_write(enum logging_level level, const char *format, ...)
+{
+	struct line *line;
+	uint64_t ticket;
+	va_list args;
+
+	if (!logging_on(level))
+		return;
+	line = claim(&ticket);
+	if (!line) {
+		atomic_fetch_add_explicit(&logging.lost, 1, memory_order_relaxed);
+		return;
+	}
+	line->level = level;
+	va_start(args, format);
+	vsnprintf(line->text, sizeof(line->text), format, args);
+	va_end(args);
+	/* release: the text is there before the writer sees the sequence. */
+	atomic_store_explicit(&line->sequence, ticket + 1, memory_order_release);
+}
+
+bool logging_limit_pass(struct logging_limit *limit)
+{
+	int64_t now = clock_now();
+	int64_t start = atomic_load_explicit(&limit->window_start_ns, memory_order_relaxed);
+	unsigned lines;
+
+	if (start == 0 || now - start > LIMIT_WINDOW_NS) {
+		lines = atomic_exchange_explicit(&limit->lines, 0, memory_order_relaxed);
+		atomic_store_explicit(&limit->window_start_ns, now, memory_order_relaxed);
+		if (lines > LIMIT_LINES)
+			log_warning("the next line stood %u times more", lines - LIMIT_LINES);
+	}
+	lines = atomic_fetch_add_explicit(&limit->lines, 1, memory_order_relaxed);
+	return lines < LIMIT_LINES;
+}
