@@ -25,8 +25,8 @@ struct log_image_header {
 };
 
 enum log_image_verdict {
-	LOG_IMAGE_VALID,         /* header->nr_regions bits can be believed */
-	LOG_IMAGE_NEW,           /* no magic: a new log, nothing can be believed */
+	LOG_IMAGE_VALID, /* header->nr_regions bits can be believed */
+	LOG_IMAGE_NEW, /* no magic: a new log, nothing can be believed */
 	LOG_IMAGE_WRONG_VERSION, /* a log of a kernel we do not know: leave it alone */
 };
 
@@ -34,11 +34,12 @@ enum log_image_verdict {
 struct log_image {
 	uint64_t nregions;
 	uint32_t block_bytes; /* logical block of the device: power of two, 512 to 65,536 */
-	uint64_t base;        /* byte of the device where the image starts */
+	uint64_t base; /* byte of the device where the image starts */
 };
 
 /* Decode/encode the header. _decode reads LOG_IMAGE_HEADER_BYTES bytes of untrusted input;
- * version 1 is taken as 2 (the same on little-endian, as the kernel does). */
+ * version 1 is taken as 2 (the same on little-endian, as the kernel does). Unless the verdict is
+ * LOG_IMAGE_VALID, header->nr_regions is 0: no bit of the image can be believed. */
 enum log_image_verdict log_image_decode_header(const uint8_t *bytes,
 					       struct log_image_header *header);
 void log_image_encode_header(uint8_t *bytes, uint64_t nr_regions);

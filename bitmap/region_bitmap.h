@@ -21,10 +21,10 @@
 struct region_bitmap {
 	uint64_t nregions;
 	uint64_t nshards;
-	_Atomic uint64_t *words;      /* 64 words a shard; bits past nregions are always 0 */
+	_Atomic uint64_t *words; /* 64 words a shard; bits past nregions are always 0 */
 	_Atomic uint16_t *shard_ones; /* set bits of each shard */
-	struct bit_tree not_full;     /* shards with a zero bit below nregions */
-	_Atomic uint64_t ones;        /* set bits of the map */
+	struct bit_tree not_full; /* shards with a zero bit below nregions */
+	_Atomic uint64_t ones; /* set bits of the map */
 };
 
 /* Bytes of memory for a map of nregions regions (a multiple of 64). nregions >= 1. */

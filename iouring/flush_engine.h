@@ -13,22 +13,22 @@
 #include <stdint.h>
 
 enum flush_op_kind {
-	FLUSH_OP_READ,  /* read len bytes at offset */
+	FLUSH_OP_READ, /* read len bytes at offset */
 	FLUSH_OP_WRITE, /* write them, durable when done (RWF_DSYNC) */
-	FLUSH_OP_SYNC,  /* flush the device's volatile cache (fsync); buf, len, offset unused */
+	FLUSH_OP_SYNC, /* flush the device's volatile cache (fsync); buf, len, offset unused */
 };
 
 /* One operation. The caller owns the memory of op and buf and keeps both alive until done. */
 struct flush_op {
 	enum flush_op_kind kind;
-	int fd;          /* opened O_DIRECT: buf, len and offset aligned to its logical block */
+	int fd; /* opened O_DIRECT: buf, len and offset aligned to its logical block */
 	uint8_t *buf;
-	uint32_t len;    /* bytes */
+	uint32_t len; /* bytes */
 	uint64_t offset; /* bytes */
 	/* Called once on the worker's thread from flush_engine_run. error is 0 or -errno; a short
 	 * transfer is carried on by the engine, and one that stops is -EIO. */
 	void (*done)(struct flush_op *op, int error);
-	uint32_t progress;     /* engine's: bytes done */
+	uint32_t progress; /* engine's: bytes done */
 	struct flush_op *next; /* engine's: backlog link */
 };
 
@@ -41,10 +41,11 @@ struct flush_engine_ops {
 	void (*destroy)(struct flush_engine *engine);
 };
 
-/* Embedded first in every engine. */
+/* Embedded first in every engine. The calls below fill and close wake_fd and count pending up; an
+ * engine counts it down just before it calls done. */
 struct flush_engine {
 	const struct flush_engine_ops *ops;
-	int wake_fd;      /* eventfd, nonblocking: flush_engine_wake writes, run reads */
+	int wake_fd; /* eventfd, nonblocking: flush_engine_wake writes, run reads */
 	unsigned pending; /* operations submitted and not done */
 };
 
@@ -70,7 +71,8 @@ int flush_engine_run(struct flush_engine *engine, int64_t timeout_ns);
 void flush_engine_wake(struct flush_engine *engine);
 
 /* The one verdict on a finished transfer: result is what the kernel returned for a transfer of the
- * len - progress bytes that were left. FLUSH_VERDICT_MORE: progress was advanced, go on. */
+ * len - progress bytes that were left. DONE and ERROR set *error (0, -errno); MORE leaves it: go on
+ * with what is left now (progress was advanced, or the kernel asked for another try). */
 enum flush_verdict { FLUSH_VERDICT_DONE, FLUSH_VERDICT_MORE, FLUSH_VERDICT_ERROR };
 enum flush_verdict flush_op_verdict(struct flush_op *op, long result, int *error);
 

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The flush engine on io_uring: everything queued by many logs goes to the kernel in one call.
+ *
+ * The ring has a place for depth operations and one more for the poll of the wake-up eventfd.
+ * An operation takes a submission entry only while it is counted in in_flight, and in_flight never
+ * passes depth: so io_uring_get_sqe cannot fail.
+ */
+#include "iouring/engines.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* SINGLE_ISSUER and COOP_TASKRUN spare locks and interrupts of this thread; TASKRUN_FLAG tells
+ * liburing when a call is needed to collect completions, so that an idle run(0) makes none;
+ * SUBMIT_ALL: one bad operation does not hold back those behind it. All exist since Linux 6.0. */
+#define PREFERRED_FLAGS                                                                       \
+	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | \
+	 IORING_SETUP_SUBMIT_ALL)
+
+/* A wait takes its timeout without a submission entry. Linux 5.11. */
+#define NEEDED_FEATURES IORING_FEAT_EXT_ARG
+
+struct uring_engine {
+	struct flush_engine base;
+	struct io_uring ring;
+	struct op_queue backlog;
+	unsigned depth;
+	unsigned in_flight; /* operations with a submission entry or in the kernel */
+	bool wake_armed; /* the poll of wake_fd is on the ring */
+	bool woken; /* it fired since run was entered */
+};
+
+static struct uring_engine *uring_engine(struct flush_engine *engine)
+{
+	return (struct uring_engine *)engine;
+}
+
+static struct io_uring_sqe *next_sqe(struct uring_engine *self)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&self->ring);
+
+	assert(sqe);
+	return sqe;
+}
+
+/* Queue what is left of op. */
+static void prepare(struct uring_engine *self, struct flush_op *op)
+{
+	struct io_uring_sqe *sqe = next_sqe(self);
+	uint32_t len = op->len - op->progress;
+	uint64_t offset = op->offset + op->progress;
+
+	switch (op->kind) {
+	case FLUSH_OP_READ:
+		io_uring_prep_read(sqe, op->fd, op->buf + op->progress, len, offset);
+		break;
+	case FLUSH_OP_WRITE:
+		io_uring_prep_write(sqe, op->fd, op->buf + op->progress, len, offset);
+		sqe->rw_flags = RWF_DSYNC;
+		break;
+	case FLUSH_OP_SYNC:
+		io_uring_prep_fsync(sqe, op->fd, 0);
+		break;
+	}
+	io_uring_sqe_set_data(sqe, op);
+}
+
+/* A one-shot poll is level-triggered when armed, so it reports wake-ups that came before it; and any
+ * number of wake-ups makes one completion, where a multishot poll could flood the ring. Its user
+ * data is NULL. */
+static void arm_wake(struct uring_engine *self)
+{
+	struct io_uring_sqe *sqe;
+
+	if (self->wake_armed)
+		return;
+	sqe = next_sqe(self);
+	io_uring_prep_poll_add(sqe, self->base.wake_fd, POLLIN);
+	io_uring_sqe_set_data(sqe, NULL);
+	self->wake_armed = true;
+}
+
+static void start_backlog(struct uring_engine *self)
+{
+	while (self->backlog.head && self->in_flight < self->depth) {
+		self->in_flight++;
+		prepare(self, op_queue_pop(&self->backlog));
+	}
+}
+
+/* Spend all wake-ups so far. One that comes after the read makes the next poll fire. */
+static void note_wake(struct uring_engine *self)
+{
+	uint64_t wakes;
+	ssize_t result = read(self->base.wake_fd, &wakes, sizeof(wakes));
+
+	(void)result; /* an empty counter is no harm */
+	self->wake_armed = false;
+	self->woken = true;
+}
+
+/* One completion. Returns how many operations it finished, 0 or 1. */
+static int complete(struct uring_engine *self, const struct io_uring_cqe *cqe)
+{
+	struct flush_op *op = io_uring_cqe_get_data(cqe);
+	int error = 0;
+
+	if (!op) {
+		note_wake(self);
+		return 0;
+	}
+	if (flush_op_verdict(op, cqe->res, &error) == FLUSH_VERDICT_MORE) {
+		prepare(self, op);
+		return 0;
+	}
+	self->in_flight--;
+	flush_op_finish(&self->base, op, error);
+	return 1;
+}
+
+static int reap(struct uring_engine *self)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head;
+	unsigned seen = 0;
+	int count = 0;
+
+	io_uring_for_each_cqe(&self->ring, head, cqe)
+	{
+		count += complete(self, cqe);
+		seen++;
+	}
+	io_uring_cq_advance(&self->ring, seen);
+	return count;
+}
+
+/* Errors of io_uring_enter that pass: the wait ended early, or the kernel was short of memory or of
+ * completion slots, which reaping gives back. What was not submitted stays in the ring. */
+static bool passes(int error)
+{
+	return error == -ETIME || error == -EINTR || error == -EAGAIN || error == -EBUSY;
+}
+
+static int enter(struct uring_engine *self, int64_t timeout_ns)
+{
+	struct __kernel_timespec limit = {
+		.tv_sec = timeout_ns / NS_PER_S,
+		.tv_nsec = timeout_ns % NS_PER_S,
+	};
+	struct io_uring_cqe *cqe;
+	int result;
+
+	if (timeout_ns == 0)
+		result = io_uring_submit(&self->ring);
+	else
+		result = io_uring_submit_and_wait_timeout(&self->ring, &cqe, 1,
+							  timeout_ns < 0 ? NULL : &limit, NULL);
+	return result < 0 && !passes(result) ? result : 0;
+}
+
+static void uring_submit(struct flush_engine *engine, struct flush_op *op)
+{
+	struct uring_engine *self = uring_engine(engine);
+
+	op_queue_push(&self->backlog, op);
+	start_backlog(self);
+}
+
+static int uring_run(struct flush_engine *engine, int64_t timeout_ns)
+{
+	struct uring_engine *self = uring_engine(engine);
+	struct wait_end end = wait_end_after(timeout_ns);
+	int64_t left = timeout_ns;
+	int count;
+	int error;
+
+	self->woken = false;
+	for (;;) {
+		arm_wake(self);
+		start_backlog(self);
+		error = enter(self, left);
+		if (error)
+			return error;
+		count = reap(self);
+		if (count > 0 || self->woken || left == 0)
+			return count;
+		left = wait_end_left(&end);
+	}
+}
+
+static void uring_destroy(struct flush_engine *engine)
+{
+	struct uring_engine *self = uring_engine(engine);
+
+	io_uring_queue_exit(&self->ring);
+	free(self);
+}
+
+static const struct flush_engine_ops uring_ops = {
+	.name = "uring",
+	.submit = uring_submit,
+	.run = uring_run,
+	.destroy = uring_destroy,
+};
+
+static int open_ring(struct io_uring *ring, unsigned entries)
+{
+	int error = io_uring_queue_init(entries, ring, PREFERRED_FLAGS);
+
+	if (error == -EINVAL)
+		error = io_uring_queue_init(entries, ring, 0);
+	if (error)
+		return error;
+	if ((ring->features & NEEDED_FEATURES) == NEEDED_FEATURES)
+		return 0;
+	io_uring_queue_exit(ring);
+	return -ENOSYS;
+}
+
+/* A sandbox may allow the set-up of a ring and forbid its use: that must show here, while there is
+ * still another engine to take. */
+static int try_ring(struct uring_engine *self)
+{
+	int result;
+
+	arm_wake(self);
+	result = io_uring_submit(&self->ring);
+	return result < 0 ? result : 0;
+}
+
+int uring_engine_create(struct flush_engine **engine, unsigned depth, int wake_fd)
+{
+	struct uring_engine *self = calloc(1, sizeof(*self));
+	int error;
+
+	if (!self)
+		return -ENOMEM;
+	self->base.ops = &uring_ops;
+	self->base.wake_fd = wake_fd;
+	self->depth = depth;
+	error = open_ring(&self->ring, depth + 1);
+	if (error)
+		goto err_free;
+	error = try_ring(self);
+	if (error)
+		goto err_close_ring;
+	*engine = &self->base;
+	return 0;
+
+err_close_ring:
+	io_uring_queue_exit(&self->ring);
+err_free:
+	free(self);
+	return error;
+}
