@@ -64,6 +64,7 @@ void run_queue_wake(struct run_queue *queue)
 
 void mirror_log_enqueue(struct mirror_log *log)
 {
+	mirror_log_get(log);
 	mailbox_push(&log->run_queue->logs, &log->run_link);
 	run_queue_wake(log->run_queue);
 }

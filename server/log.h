@@ -16,6 +16,7 @@
 #include "server/inbox.h"
 #include "server/slot.h"
 
+#define LOG_IO_BYTES 65536u /* of one operation: the largest logical block of a log device */
 #define LOG_LEGS_MAX 8u /* DM_KCOPYD_MAX_REGIONS + 1 is 9 legs in theory; LVM allows 8 */
 
 /* What the kernel has told of a log. Owned; read by control. */
@@ -55,7 +56,28 @@ struct slot_list {
 	struct slot *first, *last;
 };
 
-struct log_list_link {
+/* One operation of a worker on behalf of a log, with its buffer. From the worker's pool. */
+struct log_io {
+	struct flush_op op;
+	struct worker *worker;
+	struct mirror_log *log;
+	uint64_t first, count; /* blocks of the image */
+	int error;
+	/* Called by the one executing the log, once the operation has ended. */
+	void (*finish)(struct worker *worker, struct mirror_log *log, struct log_io *io);
+	struct log_io *next; /* pool, or the log's completed operations */
+};
+
+/* An image being read: block after block, then the bits are taken over. */
+struct log_load {
+	struct slot *slot; /* the RESUME or CTR to be answered */
+	uint64_t next;     /* block */
+	uint64_t valid;    /* regions that the header covers */
+	bool reconnect;
+	bool starved;      /* waits for a buffer */
+};
+
+struct log_link {
 	struct mirror_log *prev, *next;
 	bool on;
 };
@@ -72,35 +94,40 @@ struct mirror_log {
 	/* Owned. */
 	_Alignas(64) struct dirty_log dirty;
 	bool aging;     /* on, or about to be put on, the worker's aging list */
-	bool loads;     /* a load chain runs: the worker keeps the log SCHEDULED */
+	bool loads;     /* the image is being read: the worker keeps the log SCHEDULED */
 	bool ever_resumed;
 	bool resume_is_reconnect; /* the next RESUME belongs to a reconnect CTR */
-	bool log_failed; /* the kernel was told, or the image could not be read */
+	_Atomic bool failed; /* the kernel was told, or the image could not be read */
 	bool foreign;    /* the image is of another version: never written */
-	bool accept_any; /* made by a load generator: there are no legs */
+	bool no_legs;    /* made by a load generator, not by a kernel */
 	unsigned in_flight; /* writes of the commit that runs */
 	int commit_error;
+	bool commit_partial; /* buffers ran out: some changed blocks wait for the next one */
 	struct slot_list waiters;   /* for the next commit */
 	struct slot_list committing;/* for the one that runs */
 	struct slot *closing;       /* a DTR to answer when I/O has ended */
+	struct slot *resuming;      /* a RESUME that waits for earlier writes to end */
 	struct slot_list draining;  /* POSTSUSPENDs: wait until lazy clears are written */
 	bool leg_flush_runs;
-	bool leg_flush_again; /* age and flush once more: an overflow or a drain */
 	unsigned leg_ops;
 	int leg_error;
 	struct log_legs *legs;
 	bool legs_asked;
+	struct log_load load;
+	struct mail *unread; /* taken from the inbox, not handled yet */
+	bool kept;           /* the worker keeps it SCHEDULED between two executions */
 
 	/* Read by control and the mirror thread. */
 	_Atomic bool sync_count_asked;  /* since the last RESUME, and all was in sync */
 	_Atomic bool resync_asked;      /* GET_RESYNC_WORK came since the load */
-	_Atomic bool failed_flag;       /* log_failed, for control */
 
 	/* Worker. */
 	int64_t age_at_ns;
 	int64_t retry_at_ns;    /* 0: none */
 	int64_t retry_since_ns; /* first failure of those that are tried again, 0: none */
-	struct log_list_link aging_link, all_link, starved_link;
+	int64_t retry_wait_ns;
+	struct log_io *completed;
+	struct log_link aging_link, retry_link, starved_link, attention_link, all_link;
 
 	/* Constant after the log is in the registry, but device and memory, which CTR sets. */
 	struct ctr_args args;
@@ -112,11 +139,13 @@ struct mirror_log {
 	size_t memory_bytes;
 
 	/* The receiver's registry. */
-	struct mirror_log *hash_next, *uuid_next, *grave_next;
+	struct mirror_log *luid_next, *uuid_next;
+	struct mail grave_link;
+	struct log_mail retire_mail;
 };
 
 struct log_options {
-	int64_t clear_delay_ns;
+	int64_t clear_delay_ns; /* 0: as soon as the legs are flushed */
 	uint64_t max_lazy;
 	int64_t retry_limit_ns; /* how long a failed write is tried again before the kernel hears */
 };
@@ -134,7 +163,8 @@ void mirror_log_get(struct mirror_log *log);
 /* Leave mail and see that the worker comes. Any thread. */
 void mirror_log_post(struct mirror_log *log, struct log_mail *mail);
 
-/* Put a log whose inbox has just become SCHEDULED on its run queue, waking the worker. */
+/* Put a log whose inbox has just become SCHEDULED on its run queue, waking the worker. The queue
+ * holds a reference, which the worker drops when it has released the log. */
 void mirror_log_enqueue(struct mirror_log *log);
 
 /* Let the worker look at the log if nobody does. */
@@ -165,9 +195,13 @@ static inline bool mirror_log_wants_worker(const struct mirror_log *log,
 {
 	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
 
-	return lazy > 0 && (!log->aging || (lazy > options->max_lazy && !log->leg_flush_runs));
+	return lazy > 0 && (!log->aging || options->clear_delay_ns == 0 || (lazy > options->max_lazy && !log->leg_flush_runs));
 }
 
+/* The links of a worker's lists. */
+struct log_list {
+	struct mirror_log *first, *last;
+};
 void slot_list_add(struct slot_list *list, struct slot *slot);
 struct slot *slot_list_pop(struct slot_list *list);
 void slot_list_move(struct slot_list *to, struct slot_list *from);

@@ -2,8 +2,6 @@
 /* Log devices: open, check, share. */
 #include "server/log_device.h"
 
-#include "server/commit.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -86,7 +84,7 @@ static int measure(struct log_device *device, char *why, size_t why_bytes)
 	if (ioctl(device->fd, BLKGETSIZE64, &device->bytes) != 0 ||
 	    ioctl(device->fd, BLKSSZGET, &block) != 0)
 		return -errno;
-	if (block <= 0 || (uint32_t)block > COMMIT_IO_BYTES) {
+	if (block <= 0 || (uint32_t)block > LOG_IO_BYTES) {
 		snprintf(why, why_bytes, "its logical block of %d bytes is not supported", block);
 		return -EINVAL;
 	}

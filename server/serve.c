@@ -179,7 +179,7 @@ static void serve_status_info(struct mirror_log *log, struct wire_message *messa
 		snprintf(text, sizeof(text), "1 %s", log->args.type);
 	else
 		snprintf(text, sizeof(text), "3 %s %u:%u %c", log->args.type, log->device->major,
-			 log->device->minor, log->log_failed ? 'D' : 'A');
+			 log->device->minor, atomic_load_explicit(&log->failed, memory_order_relaxed) ? 'D' : 'A');
 	reply_text(message, text);
 }
 

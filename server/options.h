@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Command line of dirtylogd. */
+#ifndef SERVER_OPTIONS_H
+#define SERVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "iouring/flush_engine.h"
+#include "server/log.h"
+#include "server/logging.h"
+
+struct options {
+	bool foreground;
+	unsigned workers;
+	enum logging_level log_level;
+	struct log_options log;
+	int rcvbuf;
+	int64_t busy_poll_ns;
+	enum flush_engine_kind io_engine;
+	bool accept_any;
+	const char *settle_device; /* hidden: see mirrors_settle_device */
+};
+
+/* Fill options from the command line. Returns -1 to go on, or the exit status: 0 after --help or
+ * --version, 2 with the fault on stderr. */
+int options_parse(struct options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The receiver: one thread between the socket and the logs. It checks each request once, serves at
+ * once what waits for nothing on a log that nobody executes, and leaves the rest in the log's
+ * inbox. It alone changes the registry.
+ */
+#ifndef SERVER_RECEIVER_H
+#define SERVER_RECEIVER_H
+
+#include "server/registry.h"
+#include "server/transport.h"
+#include "server/worker.h"
+
+struct receiver {
+	struct transport *transport;
+	struct registry *registry;
+	struct slots *slots;
+	struct worker *workers;
+	unsigned nworkers;
+	const struct log_options *options;
+	bool accept_any;       /* also from port ids that are not the kernel's */
+	int64_t busy_poll_ns;  /* poll for so long after a request before sleeping */
+	_Atomic bool stop;
+	_Atomic bool stopped;
+
+	struct outbox outbox;  /* the receiver's own */
+};
+
+/* Serve until receiver_stop; then leave the group, answer what the socket still holds, and return.
+ * To be called on the thread that receives. */
+void receiver_run(struct receiver *receiver);
+
+/* Any thread, with the receiver's: SIGUSR1 must have a handler that does nothing. Blocks until the
+ * receiver has seen it. */
+void receiver_stop(struct receiver *receiver, pthread_t thread);
+
+#endif

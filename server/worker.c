@@ -1,0 +1,697 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A worker: run queue, completions, timers, and the requests that may wait. */
+#include "server/worker.h"
+
+#include "server/clears.h"
+#include "server/clock.h"
+#include "server/commit.h"
+#include "server/load.h"
+#include "server/log_device.h"
+#include "server/logging.h"
+#include "server/mirrors.h"
+#include "server/serve.h"
+#include "server/stats.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define WORKER_IOS 128u
+#define SETTLE_DELAY_NS (200 * NSEC_PER_MSEC)
+#define NUDGE_DELAY_NS (3 * NSEC_PER_SEC)
+#define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
+
+#define log_of_link(link, member) \
+	((struct mirror_log *)((char *)(link) - offsetof(struct mirror_log, member)))
+
+/* --- lists: one set of operations for the five kinds of links --- */
+
+#define LIST_OPS(name, member)                                                           \
+	static void name##_append(struct log_list *list, struct mirror_log *log)         \
+	{                                                                                \
+		log->member.on = true;                                                   \
+		log->member.next = NULL;                                                 \
+		log->member.prev = list->last;                                           \
+		if (list->last)                                                          \
+			list->last->member.next = log;                                   \
+		else                                                                     \
+			list->first = log;                                               \
+		list->last = log;                                                        \
+	}                                                                                \
+	static void name##_remove(struct log_list *list, struct mirror_log *log)         \
+	{                                                                                \
+		if (!log->member.on)                                                     \
+			return;                                                          \
+		log->member.on = false;                                                  \
+		if (log->member.prev)                                                    \
+			log->member.prev->member.next = log->member.next;                \
+		else                                                                     \
+			list->first = log->member.next;                                  \
+		if (log->member.next)                                                    \
+			log->member.next->member.prev = log->member.prev;                \
+		else                                                                     \
+			list->last = log->member.prev;                                   \
+	}
+
+LIST_OPS(aging, aging_link)
+LIST_OPS(retrying, retry_link)
+LIST_OPS(starved, starved_link)
+LIST_OPS(attention, attention_link)
+LIST_OPS(all, all_link)
+
+void worker_attend(struct worker *worker, struct mirror_log *log)
+{
+	if (!log->attention_link.on)
+		attention_append(&worker->attention, log);
+}
+
+void worker_arm_aging(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	aging_remove(&worker->aging, log);
+	log->age_at_ns = at_ns;
+	aging_append(&worker->aging, log);
+}
+
+void worker_disarm_aging(struct worker *worker, struct mirror_log *log)
+{
+	aging_remove(&worker->aging, log);
+}
+
+void worker_arm_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	retrying_remove(&worker->retrying, log);
+	log->retry_at_ns = at_ns;
+	retrying_append(&worker->retrying, log);
+}
+
+void worker_disarm_retry(struct worker *worker, struct mirror_log *log)
+{
+	retrying_remove(&worker->retrying, log);
+}
+
+/* --- operations and their buffers --- */
+
+static void io_done(struct flush_op *op, int error)
+{
+	struct log_io *io = (struct log_io *)op;
+	struct log_io **at = &io->log->completed;
+
+	/* Kept until the log may be executed: the receiver can hold it right now. */
+	io->error = error;
+	io->next = NULL;
+	while (*at)
+		at = &(*at)->next;
+	*at = io;
+	worker_attend(io->worker, io->log);
+}
+
+struct log_io *worker_io_take(struct worker *worker, struct mirror_log *log)
+{
+	struct log_io *io = worker->io_free;
+
+	if (!io) {
+		if (!log->starved_link.on)
+			starved_append(&worker->starved, log);
+		return NULL;
+	}
+	worker->io_free = io->next;
+	io->log = log;
+	return io;
+}
+
+void worker_io_give(struct worker *worker, struct log_io *io)
+{
+	struct mirror_log *hungry = worker->starved.first;
+
+	io->next = worker->io_free;
+	worker->io_free = io;
+	if (hungry) {
+		starved_remove(&worker->starved, hungry);
+		worker_attend(worker, hungry);
+	}
+}
+
+void worker_io_submit(struct worker *worker, struct log_io *io)
+{
+	io->op.done = io_done;
+	flush_engine_submit(worker->engine, &io->op);
+}
+
+static int create_ios(struct worker *worker)
+{
+	worker->io_all = calloc(WORKER_IOS, sizeof(*worker->io_all));
+	worker->io_arena = aligned_alloc(LOG_IO_BYTES, (size_t)WORKER_IOS * LOG_IO_BYTES);
+	if (!worker->io_all || !worker->io_arena)
+		return -ENOMEM;
+	memset(worker->io_arena, 0, (size_t)WORKER_IOS * LOG_IO_BYTES);
+	for (unsigned i = 0; i < WORKER_IOS; i++) {
+		struct log_io *io = &worker->io_all[i];
+
+		io->worker = worker;
+		io->op.buf = worker->io_arena + (size_t)i * LOG_IO_BYTES;
+		io->next = worker->io_free;
+		worker->io_free = io;
+	}
+	return 0;
+}
+
+/* --- requests that may wait --- */
+
+void worker_reply(struct worker *worker, struct slot *slot, int error)
+{
+	wire_reply(&slot->message, error, 0);
+	outbox_add(&worker->outbox, slot);
+}
+
+/* The device as the kernel shall open it; a reconnect has no room for it (docs/protocol.md). */
+static void reply_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	struct wire_message *message = &slot->message;
+	int bytes = 0;
+
+	if (log->args.disk && message->request.version >= 2)
+		bytes = snprintf((char *)message->payload, WIRE_PAYLOAD_MAX, "%u:%u",
+				 log->device->major, log->device->minor) + 1;
+	wire_reply(message, 0, (uint32_t)bytes);
+	outbox_add(&worker->outbox, slot);
+}
+
+static bool is_reconnect(const struct slot *slot)
+{
+	const struct wire_message *message = &slot->message;
+
+	return message->payload[message->request.data_size - 1] == '\0';
+}
+
+static int allocate_bits(struct mirror_log *log)
+{
+	struct dirty_log_config config = {
+		.region_count = log->args.region_count,
+		.block_bytes = log->device ? log->device->block_bytes : 0,
+		.persistent = log->args.disk,
+		.sync = log->args.sync,
+	};
+
+	log->memory_bytes = dirty_log_bytes(&config);
+	if (log->memory_bytes == 0)
+		return -EFBIG;
+	log->memory = mmap(NULL, log->memory_bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (log->memory == MAP_FAILED) {
+		log->memory = NULL;
+		return -ENOMEM;
+	}
+	dirty_log_init(&log->dirty, log->memory, &config);
+	return 0;
+}
+
+static int open_log(struct mirror_log *log)
+{
+	char why[160] = "";
+	int r = 0;
+
+	if (log->args.disk)
+		r = log_device_get(log->args.device, log->args.region_count, &log->device, why,
+				   sizeof(why));
+	if (r < 0) {
+		log_error("log %s: cannot use log device %s: %s", log->uuid, log->args.device, why);
+		return r;
+	}
+	r = allocate_bits(log);
+	if (r < 0)
+		log_error("log %s: no memory for %llu regions", log->uuid,
+			  (unsigned long long)log->args.region_count);
+	return r;
+}
+
+/* From here on all requests to it are answered as unknown; the receiver takes it out and lets go
+ * of it. It must be on its way before the reply is, so that a CTR that follows finds it gone. */
+static void bury(struct worker *worker, struct mirror_log *log)
+{
+	mirror_log_set_state(log, LOG_DEAD);
+	aging_remove(&worker->aging, log);
+	retrying_remove(&worker->retrying, log);
+	starved_remove(&worker->starved, log);
+	all_remove(&worker->all, log);
+	mailbox_push(worker->graveyard, &log->grave_link);
+}
+
+static void make(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	int r = open_log(log);
+
+	if (r < 0) {
+		bury(worker, log);
+		worker_reply(worker, slot, r);
+		return;
+	}
+	log->no_legs = slot->from.nl_pid != 0;
+	all_append(&worker->all, log);
+	mirror_log_set_state(log, LOG_CREATED);
+	log_info("log %s (%llx) %s: %s", log->uuid, (unsigned long long)log->luid,
+		 is_reconnect(slot) ? "reconnected" : "made", log->ctr_text);
+	if (!is_reconnect(slot)) {
+		reply_ctr(worker, log, slot);
+		return;
+	}
+	/* The mirror runs: what is asked next must find the bits. The RESUME that the kernel sends
+	 * behind the CTR finds nothing to do. */
+	log->resume_is_reconnect = true;
+	if (log->args.disk) {
+		load_start(worker, log, slot, true);
+		return;
+	}
+	log->ever_resumed = true;
+	log->dirty.loaded = true; /* nothing is known: all out of sync, nosync or not */
+	worker_reply(worker, slot, 0);
+}
+
+static void handle_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	if (mirror_log_state(log) == LOG_OPENING)
+		make(worker, log, slot);
+	else if (is_reconnect(slot))
+		worker_reply(worker, slot, 0);
+	else
+		reply_ctr(worker, log, slot);
+}
+
+static void ask_mirrors_after_resume(struct worker *worker, struct mirror_log *log)
+{
+	if (log->no_legs)
+		return;
+	clears_forget_legs(worker, log);
+	if (log->args.disk && !log->legs_asked)
+		log->legs_asked = mirrors_ask(worker->mirrors, log, MIRROR_JOB_LEGS,
+					      SETTLE_DELAY_NS / 2) == 0;
+	atomic_store_explicit(&log->sync_count_asked, false, memory_order_relaxed);
+	mirrors_ask(worker->mirrors, log, MIRROR_JOB_SETTLE, SETTLE_DELAY_NS);
+}
+
+static void reconnected(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	log->resume_is_reconnect = false;
+	atomic_store_explicit(&log->resync_asked, false, memory_order_relaxed);
+	if (!log->no_legs)
+		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
+	worker_reply(worker, slot, 0);
+}
+
+/* The image is not read while writes of an earlier life are on their way. */
+static void load_when_idle(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	if (log->resuming && log->resuming != slot)
+		worker_reply(worker, log->resuming, 0); /* sent again: nobody waits for this one */
+	log->resuming = slot;
+	if (log->in_flight > 0 || log->leg_flush_runs)
+		return;
+	log->resuming = NULL;
+	load_start(worker, log, slot, false);
+}
+
+static void handle_resume(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	bool mine = !log->device ||
+		    atomic_load_explicit(&log->device->last_writer, memory_order_relaxed) == log->id;
+	bool reconnect = log->resume_is_reconnect;
+
+	mirror_log_set_state(log, LOG_ACTIVE);
+	ask_mirrors_after_resume(worker, log);
+	if (reconnect) {
+		reconnected(worker, log, slot);
+		return;
+	}
+	dirty_log_resume(&log->dirty);
+	if (!log->dirty.loaded && !log->device) {
+		dirty_log_load_core(&log->dirty);
+		log->ever_resumed = true;
+	}
+	if (log->dirty.loaded && mine)
+		commit_wait(worker, log, slot);
+	else
+		load_when_idle(worker, log, slot);
+}
+
+static void handle_postsuspend(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	if (mirror_log_state(log) == LOG_ACTIVE)
+		mirror_log_set_state(log, LOG_SUSPENDED);
+	clears_drain(worker, log, slot);
+	if (!log->dirty.config.persistent) {
+		slot_list_move(&log->waiters, &log->draining);
+		commit_start(worker, log);
+	}
+}
+
+static void close_when_idle(struct worker *worker, struct mirror_log *log)
+{
+	struct slot *slot = log->closing;
+
+	if (log->in_flight > 0 || log->leg_flush_runs)
+		return;
+	slot_list_move(&log->waiters, &log->draining);
+	if (log->resuming)
+		slot_list_add(&log->waiters, log->resuming);
+	while (log->waiters.first)
+		worker_reply(worker, slot_list_pop(&log->waiters), -EIO);
+	bury(worker, log);
+	log_info("log %s (%llx) gone", log->uuid, (unsigned long long)log->luid);
+	log->closing = NULL;
+	if (slot)
+		worker_reply(worker, slot, 0);
+}
+
+static void begin_close(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	if (!mirror_log_serves(log)) {
+		if (slot)
+			worker_reply(worker, slot, 0);
+		return;
+	}
+	mirror_log_set_state(log, LOG_CLOSING);
+	log->closing = slot;
+}
+
+static void handle_waiting(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	switch (wire_type(&slot->message)) {
+	case DM_ULOG_RESUME:
+		handle_resume(worker, log, slot);
+		break;
+	case DM_ULOG_POSTSUSPEND:
+		handle_postsuspend(worker, log, slot);
+		break;
+	default: /* FLUSH, SET_REGION_SYNC: something has to be written first */
+		commit_wait(worker, log, slot);
+	}
+}
+
+static void handle_request(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	unsigned type = wire_type(&slot->message);
+
+	if (type == DM_ULOG_DTR) {
+		begin_close(worker, log, slot);
+	} else if (type == DM_ULOG_CTR && mirror_log_state(log) < LOG_CLOSING) {
+		handle_ctr(worker, log, slot);
+	} else if (!mirror_log_serves(log)) {
+		stats_add(STATS_UNKNOWN_LOG, 1);
+		wire_reply_unknown_log(&slot->message);
+		outbox_add(&worker->outbox, slot);
+	} else if (serve(log, &slot->message)) {
+		outbox_add(&worker->outbox, slot);
+	} else {
+		handle_waiting(worker, log, slot);
+	}
+}
+
+/* Returns the references that the mail brought along, to be dropped when the log is released. */
+static unsigned handle_mail(struct worker *worker, struct mirror_log *log, struct log_mail *mail)
+{
+	struct mirror_job *job = (struct mirror_job *)mail;
+
+	switch (mail->kind) {
+	case MAIL_REQUEST:
+		handle_request(worker, log, (struct slot *)mail);
+		return 0;
+	case MAIL_RETIRE:
+		begin_close(worker, log, NULL);
+		return 0;
+	case MAIL_LEGS:
+		clears_take_legs(worker, log, job->legs);
+		free(job);
+		return 1;
+	}
+	return 0;
+}
+
+/* --- executing a log --- */
+
+static void execute_completed(struct worker *worker, struct mirror_log *log)
+{
+	struct log_io *io;
+
+	while ((io = log->completed)) {
+		log->completed = io->next;
+		io->finish(worker, log, io);
+	}
+}
+
+/* Mail that came while the image is read stays in order behind it. */
+static unsigned execute_mail(struct worker *worker, struct mirror_log *log)
+{
+	unsigned references = 0;
+
+	while (!log->loads) {
+		struct mail *mail = log->unread;
+
+		if (!mail)
+			mail = mailbox_take(&log->inbox.mail);
+		if (!mail)
+			break;
+		log->unread = mail->next;
+		references += handle_mail(worker, log, (struct log_mail *)mail);
+	}
+	return references;
+}
+
+static void execute_due(struct worker *worker, struct mirror_log *log)
+{
+	int64_t now = clock_now();
+
+	if (log->loads) {
+		if (log->load.starved)
+			load_continue(worker, log);
+		return;
+	}
+	if (mirror_log_state(log) == LOG_CLOSING) {
+		close_when_idle(worker, log);
+		return;
+	}
+	if (!mirror_log_serves(log))
+		return;
+	if (log->resuming)
+		load_when_idle(worker, log, log->resuming);
+	if (log->loads)
+		return;
+	commit_retry(worker, log, now);
+	if (log->waiters.first)
+		commit_start(worker, log);
+	clears_check(worker, log, now);
+}
+
+/* The log is SCHEDULED and off the run queue. */
+static void execute(struct worker *worker, struct mirror_log *log)
+{
+	unsigned references = 1; /* the run queue's */
+
+	attention_remove(&worker->attention, log);
+	execute_completed(worker, log);
+	references += execute_mail(worker, log);
+	execute_due(worker, log);
+	log->kept = log->loads;
+	if (log->kept)
+		references--; /* kept with the log until it is released */
+	else if (inbox_release(&log->inbox))
+		mirror_log_enqueue(log);
+	while (references-- > 0)
+		mirror_log_put(log);
+}
+
+static void run_queue(struct worker *worker)
+{
+	struct mail *link = mailbox_take(&worker->queue.logs);
+
+	while (link) {
+		struct mirror_log *log = log_of_link(link, run_link);
+
+		link = link->next; /* executing may put the log on the queue again */
+		execute(worker, log);
+	}
+}
+
+/* Returns true if some log could not be had. */
+static bool run_attention(struct worker *worker)
+{
+	struct mirror_log *log = worker->attention.first;
+	bool held = false;
+
+	while (log) {
+		struct mirror_log *next = log->attention_link.next;
+
+		if (log->kept) {
+			execute(worker, log);
+			/* execute may have changed the list anywhere */
+			return true;
+		}
+		if (inbox_schedule(&log->inbox)) {
+			attention_remove(&worker->attention, log);
+			mirror_log_enqueue(log);
+		} else {
+			held = true;
+		}
+		log = next;
+	}
+	return held;
+}
+
+/* --- the loop --- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Logs whose time has come go on the attention list. Returns the next deadline. */
+static int64_t run_timers(struct worker *worker, int64_t now)
+{
+	int64_t next = INT64_MAX;
+	struct mirror_log *log;
+
+	for (log = worker->aging.first; log; log = log->aging_link.next) {
+		if (log->age_at_ns > now) {
+			next = log->age_at_ns;
+			break;
+		}
+		worker_attend(worker, log);
+	}
+	for (log = worker->retrying.first; log; log = log->retry_link.next) {
+		if (log->retry_at_ns <= now)
+			worker_attend(worker, log);
+		else
+			next = earlier(next, log->retry_at_ns);
+	}
+	return next;
+}
+
+static bool something_left(const struct worker *worker)
+{
+	const struct mirror_log *log;
+
+	if (worker->engine->pending > 0)
+		return true;
+	for (log = worker->all.first; log; log = log->all_link.next)
+		if (log->in_flight || log->waiters.first || log->draining.first || log->loads ||
+		    dirty_log_lazy_count(&log->dirty) > 0)
+			return true;
+	return false;
+}
+
+/* Returns true when the thread may end. */
+static bool stop_step(struct worker *worker, int64_t now)
+{
+	struct mirror_log *log;
+
+	if (!atomic_load_explicit(&worker->stop, memory_order_acquire))
+		return false;
+	if (worker->stop_deadline_ns == 0) {
+		worker->stop_deadline_ns = now + STOP_LIMIT_NS;
+		for (log = worker->all.first; log; log = log->all_link.next)
+			worker_attend(worker, log);
+		return false;
+	}
+	if (worker->attention.first || !mailbox_empty(&worker->queue.logs))
+		return false;
+	if (now > worker->stop_deadline_ns) {
+		log_warning("stopping with work left: a log device or a leg does not answer");
+		return true;
+	}
+	return !something_left(worker);
+}
+
+static void sleep_or_reap(struct worker *worker, bool busy, int64_t deadline)
+{
+	int64_t now = clock_now();
+	int64_t timeout = deadline == INT64_MAX ? -1 : deadline > now ? deadline - now : 0;
+
+	if (worker->stop_deadline_ns != 0)
+		timeout = 10 * NSEC_PER_MSEC;
+	/* seq_cst: either the enqueuer sees us asleep, or we see its log. */
+	atomic_store_explicit(&worker->queue.asleep, true, memory_order_seq_cst);
+	if (busy || !mailbox_empty(&worker->queue.logs))
+		timeout = 0;
+	if (flush_engine_run(worker->engine, timeout) < 0)
+		log_limited(LOGGING_ERROR, "the flush engine is broken");
+	atomic_store_explicit(&worker->queue.asleep, false, memory_order_seq_cst);
+	if (busy)
+		sched_yield();
+}
+
+static void loop(struct worker *worker)
+{
+	for (;;) {
+		int64_t now, deadline;
+		bool busy;
+
+		run_queue(worker);
+		now = clock_now();
+		deadline = run_timers(worker, now);
+		busy = run_attention(worker);
+		outbox_send(&worker->outbox);
+		if (stop_step(worker, now))
+			return;
+		sleep_or_reap(worker, busy, deadline);
+	}
+}
+
+static int set_up(struct worker *worker)
+{
+	int r = create_ios(worker);
+
+	if (r == 0)
+		r = flush_engine_create(&worker->engine, worker->engine_kind, WORKER_IOS);
+	if (r < 0)
+		return r;
+	worker->queue.engine = worker->engine;
+	if (worker->index == 0 && worker->engine_kind == FLUSH_ENGINE_AUTO &&
+	    strcmp(worker->engine->ops->name, "sync") == 0)
+		log_warning("io_uring is not allowed here: writes to log devices go one by one");
+	return 0;
+}
+
+static void *run(void *argument)
+{
+	struct worker *worker = argument;
+	char name[16];
+
+	snprintf(name, sizeof(name), "worker-%u", worker->index);
+	pthread_setname_np(pthread_self(), name);
+	worker->start_error = set_up(worker);
+	pthread_barrier_wait(worker->started);
+	if (worker->start_error == 0)
+		loop(worker);
+	return NULL;
+}
+
+int worker_start(struct worker *worker)
+{
+	pthread_barrier_t started;
+	int r;
+
+	pthread_barrier_init(&started, NULL, 2);
+	worker->started = &started;
+	r = pthread_create(&worker->thread, NULL, run, worker);
+	if (r == 0)
+		pthread_barrier_wait(&started);
+	pthread_barrier_destroy(&started);
+	if (r == 0 && worker->start_error < 0) {
+		pthread_join(worker->thread, NULL);
+		r = -worker->start_error;
+	}
+	return -r;
+}
+
+void worker_stop(struct worker *worker)
+{
+	atomic_store_explicit(&worker->stop, true, memory_order_release);
+	flush_engine_wake(worker->engine);
+	pthread_join(worker->thread, NULL);
+	if (worker->engine->pending == 0) {
+		flush_engine_destroy(worker->engine);
+		free(worker->io_arena);
+		free(worker->io_all);
+	}
+}

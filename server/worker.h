@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A worker: a thread that owns its logs' waiting work, one flush engine and their timers.
+ *
+ * A log is executed from its run queue: what has completed, then its mail, then what is due. A
+ * completion or a timer puts the log on the attention list, and it stays there until the worker
+ * may execute it: the receiver can hold a log for a moment.
+ */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include "server/log.h"
+#include "server/transport.h"
+
+struct mirrors;
+
+struct worker {
+	unsigned index;
+	pthread_t thread;
+	struct run_queue queue;
+	struct flush_engine *engine;
+	struct outbox outbox;
+	const struct log_options *options;
+	struct mirrors *mirrors;
+	struct mailbox *graveyard; /* dead logs, for the receiver */
+	struct log_io *io_all;
+	struct log_io *io_free;
+	uint8_t *io_arena;
+	struct log_list aging;     /* the oldest deadline first, since all have the same delay */
+	struct log_list retrying;  /* failed commits */
+	struct log_list starved;   /* wait for a log_io */
+	struct log_list attention; /* have something to be executed for */
+	struct log_list all;
+	_Atomic bool stop;
+	int64_t stop_deadline_ns;  /* 0 until stop was seen */
+	enum flush_engine_kind engine_kind;
+	int start_error;
+	pthread_barrier_t *started;
+};
+
+/* Start the thread of a worker whose options, outbox, mirrors, graveyard and engine_kind are set.
+ * 0 or -errno. */
+int worker_start(struct worker *worker);
+
+/* Finish: answer what is in hand, write pending clears, end the thread. Blocks, bounded in time. */
+void worker_stop(struct worker *worker);
+
+/* For commit, clears and load, on the worker's thread: */
+
+/* A buffer and operation for log, or NULL: the log is put on the starved list. */
+struct log_io *worker_io_take(struct worker *worker, struct mirror_log *log);
+void worker_io_give(struct worker *worker, struct log_io *io);
+
+/* Submit; finish is called by the executor of the log when it has ended. */
+void worker_io_submit(struct worker *worker, struct log_io *io);
+
+/* Reply with no payload. */
+void worker_reply(struct worker *worker, struct slot *slot, int error);
+
+/* The log must be executed soon. */
+void worker_attend(struct worker *worker, struct mirror_log *log);
+
+/* Deadlines of a log. */
+void worker_arm_aging(struct worker *worker, struct mirror_log *log, int64_t at_ns);
+void worker_disarm_aging(struct worker *worker, struct mirror_log *log);
+void worker_arm_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns);
+void worker_disarm_retry(struct worker *worker, struct mirror_log *log);
+
+#endif
