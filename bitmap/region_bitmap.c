@@ -177,22 +177,19 @@ unsigned region_bitmap_shard_count(const struct region_bitmap *map, uint64_t sha
 	return atomic_load_explicit(&map->shard_ones[shard], memory_order_relaxed);
 }
 
-/* The lowest zero of [from, end of from's shard), or that end. The zeros past nregions in the last
- * shard are no regions, hence the last test. */
+/* The lowest zero at or above from in from's shard; when it has none, a number that is not below
+ * the shard's end (the zeros past nregions in the last shard are no regions). */
 static uint64_t zero_in_shard(const struct region_bitmap *map, uint64_t from)
 {
 	uint64_t end = shard_end(map, from / SHARD_REGIONS);
+	uint64_t hidden = mask_of(from) - 1; /* what lies below from in its word */
 
 	for (uint64_t word = from / WORD_BITS; word * WORD_BITS < end; word++) {
-		uint64_t zeros = ~load_word(map, word);
+		uint64_t zeros = ~(load_word(map, word) | hidden);
 
-		if (word == from / WORD_BITS)
-			zeros &= -mask_of(from);
-		if (zeros) {
-			uint64_t zero = word * WORD_BITS + (uint64_t)__builtin_ctzll(zeros);
-
-			return zero < end ? zero : end;
-		}
+		if (zeros)
+			return word * WORD_BITS + (uint64_t)__builtin_ctzll(zeros);
+		hidden = 0;
 	}
 	return end;
 }

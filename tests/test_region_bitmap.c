@@ -139,6 +139,7 @@ Test(region_bitmap, next_zero_skips_full_shards)
 	/* A zero slipped in behind the counts: a search that looks at full shards would find it. */
 	map.words[70 * 64] = 0;
 	cr_expect_eq(region_bitmap_next_zero(&map, 0), 150 * 4096 + 77);
+	cr_expect_eq(region_bitmap_next_zero(&map, 70 * 4096), 150 * 4096 + 77);
 	cr_expect_eq(region_bitmap_next_zero(&map, 150 * 4096 + 78), 200 * 4096);
 	free(mem);
 }
