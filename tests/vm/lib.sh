@@ -173,6 +173,7 @@ mk_mirror() {
 		fail "mirror $mk_name is made: $mk_table"
 		return 1
 	fi
+	[ -b "/dev/mapper/$mk_name" ] || fail "/dev/mapper/$mk_name is there"
 }
 
 # reload NAME TABLE: loads, suspends and resumes.
