@@ -214,8 +214,8 @@ wait_sync() { # NAME SECONDS
 
 # log_map LOG REGIONS: one line a region, "REGION 0|1".
 log_map() {
-	dd if="$1" bs=4096 count=$((($2 / 8 + 1024 + 4095) / 4096)) iflag=direct 2>/dev/null |
-		hexdump -v -s 1024 -e '1/1 "%u\n"' | awk -v regions="$2" '{
+	dd if="$1" of=/tmp/image bs=4096 count=$((($2 / 8 + 1024 + 4095) / 4096)) iflag=direct 2>/dev/null
+	hexdump -v -s 1024 -e '1/1 "%u\n"' /tmp/image | awk -v regions="$2" '{
 			for (bit = 0; bit < 8 && r < regions; bit++) { print r++, $1 % 2; $1 = int($1 / 2) }
 		}'
 }

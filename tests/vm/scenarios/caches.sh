@@ -19,8 +19,8 @@ mk_mirror m dirtylogd 131072 "$LOG" 1024 $A $B nosync || exit 1
 sleep 2
 check "the log is clean at first" log_is_clean "$LOG" $REGIONS
 
-flushes_a=$(stat_field nullb0 16)
-flushes_b=$(stat_field nullb1 16)
+flushes_a=$(stat_field /dev/nullb0 16)
+flushes_b=$(stat_field /dev/nullb1 16)
 snap 0
 for block in 100 2000 4000 8000; do
 	write_block /dev/mapper/m $block
@@ -29,24 +29,24 @@ if on_kernel_log; then
 	sleep 1
 else
 	equal "4 regions dirty on disk" $((REGIONS - $(log_clean "$LOG" $REGIONS))) 4
-	leg_a_flushed() { [ "$(stat_field nullb0 16)" -gt "$flushes_a" ]; }
+	leg_a_flushed() { [ "$(stat_field /dev/nullb0 16)" -gt "$flushes_a" ]; }
 	check "leg A is flushed after the delay" until_true 10 leg_a_flushed
-	if [ "$(stat_field nullb1 16)" = "$flushes_b" ]; then
+	if [ "$(stat_field /dev/nullb1 16)" = "$flushes_b" ]; then
 		equal "still dirty while leg B's flush runs" $((REGIONS - $(log_clean "$LOG" $REGIONS))) 4
 	else
 		note "leg B's flush was already done"
 	fi
 fi
 check "clean in the end" until_true 20 log_is_clean "$LOG" $REGIONS
-at_least "flushes of leg A" $(($(stat_field nullb0 16) - flushes_a)) 1
-at_least "flushes of leg B" $(($(stat_field nullb1 16) - flushes_b)) 1
-figure "leg_flushes A $(($(stat_field nullb0 16) - flushes_a)), B $(($(stat_field nullb1 16) - flushes_b))"
+at_least "flushes of leg A" $(($(stat_field /dev/nullb0 16) - flushes_a)) 1
+at_least "flushes of leg B" $(($(stat_field /dev/nullb1 16) - flushes_b)) 1
+figure "leg_flushes A $(($(stat_field /dev/nullb0 16) - flushes_a)), B $(($(stat_field /dev/nullb1 16) - flushes_b))"
 
 if ! on_kernel_log; then
 	snap 1
 	at_least "leg_flushes counted" "$(delta 0 1 leg_flushes)" 2
 	# One flush of each leg for a whole batch of clears.
-	at_most "flushes of leg A for one batch" $(($(stat_field nullb0 16) - flushes_a)) 2
+	at_most "flushes of leg A for one batch" $(($(stat_field /dev/nullb0 16) - flushes_a)) 2
 
 	# A leg that can't be flushed keeps its regions dirty.
 	write_block /dev/mapper/m 6000
