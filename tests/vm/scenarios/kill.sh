@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# about: kill -9 of the daemon under fio verify, again and again
+# disks: a=64M b=64M log=64M
+# timeout: 180
+# shellcheck source=tests/vm/lib.sh
+. /scenarios/lib.sh
+
+A=$(dev a) B=$(dev b) LOG=$(dev log)
+start_daemon || exit 1
+
+recovered() { # dirtylogd suspends and resumes a mirror whose dirty regions the kernel doesn't know of
+	on_kernel_log || [ "$(dirtylogctl stats | awk '$1 == "resume" { print $2 }')" -ge 2 ]
+}
+
+kill_under_load() { # KIND
+	wipe "$LOG"
+	mk_mirror m "$1" 131072 "$LOG" 128 "$A" "$B" nosync || return
+	sleep 1
+	# Depth 8, reads too: some requests always wait for their IN_SYNC when the daemon dies.
+	fio_run "$1" --filename=/dev/mapper/m --rw=randrw --rwmixread=30 --runtime=20 --time_based \
+		--iodepth=8 --verify=crc32c --verify_backlog=128 --verify_fatal=1 &
+	kill_fio=$!
+	for kill_pause in 0 1 3; do
+		sleep 3
+		kill_daemon
+		sleep $kill_pause
+		start_daemon
+	done
+	wait $kill_fio
+	check "$1: fio verify without an error" fio_ok "$1"
+	figure "$1 $(fio_field "$1" write_iops) write IOPS, slowest $(fio_field "$1" write_max) us"
+	at_least "$1: I/O went on" "$(fio_field "$1" write_iops)" 5
+	# At most 2 s until the kernel tries again and some room; 15 s would be a lost reply.
+	kill_start=$(cut -d' ' -f1 /proc/uptime)
+	until_true 20 recovered || note "no suspend and resume by dirtylogd within 20 s"
+	wait_sync m 40
+	figure "$1_settled $(awk -v s="$kill_start" '{ print $1 - s }' /proc/uptime) s after the load"
+	equal "$1: both legs and the log alive" "$(leg_states m) $(log_status m)" \
+		"AA 3 disk $(dev_number "$LOG") A"
+	dmsetup suspend m
+	check "$1: legs identical after resync" legs_identical "$A" "$B" 64
+	dmsetup resume m
+	rm_mirror m
+}
+
+kill_under_load dirtylogd
+kill_under_load dirtylogd-flush
+kernel_quiet_but 'device-mapper: dm-log-userspace: .*(Userspace log server not found|timed out|No reply)'
+check "daemon alive" daemon_lives
