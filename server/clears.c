@@ -64,8 +64,10 @@ static void leg_flush_ended(struct worker *worker, struct mirror_log *log)
 {
 	log->leg_flush_runs = false;
 	if (log->leg_error) {
-		log_limited(LOGGING_WARNING, "a leg of log %s cannot be flushed: %s; its clears stay "
-			    "in memory", log->uuid, strerror(-log->leg_error));
+		log_limited(LOGGING_WARNING,
+			    "a leg of log %s cannot be flushed: %s; its clears stay "
+			    "in memory",
+			    log->uuid, strerror(-log->leg_error));
 		legs_not_flushed(worker, log);
 		return;
 	}

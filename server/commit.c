@@ -37,8 +37,8 @@ static void give_up(struct worker *worker, struct mirror_log *log, int error)
 {
 	if (!atomic_exchange_explicit(&log->failed, true, memory_order_relaxed))
 		log_error("log device %u:%u of log %s has failed: %s; the mirror stops writing "
-			  "until it gets another log", log->device->major, log->device->minor,
-			  log->uuid, strerror(-error));
+			  "until it gets another log",
+			  log->device->major, log->device->minor, log->uuid, strerror(-error));
 	log->retry_since_ns = 0;
 	slot_list_move(&log->committing, &log->waiters);
 	answer_all(worker, &log->committing, error);
@@ -51,7 +51,8 @@ static void back_off(struct worker *worker, struct mirror_log *log, int64_t now)
 		log->retry_since_ns = now;
 		log->retry_wait_ns = RETRY_FIRST_NS;
 		log_warning("write to log device %u:%u of log %s failed: %s; trying again for "
-			    "%lld s", log->device->major, log->device->minor, log->uuid,
+			    "%lld s",
+			    log->device->major, log->device->minor, log->uuid,
 			    strerror(-log->commit_error),
 			    (long long)(worker->options->retry_limit_ns / NSEC_PER_SEC));
 	}

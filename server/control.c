@@ -14,8 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char *const state_names[] = { "opening",   "created", "active",
-					   "suspended", "closing", "dead" };
+static const char *const state_names[] = {"opening",   "created", "active",
+					  "suspended", "closing", "dead"};
 
 unsigned control_address(struct sockaddr_un *address)
 {
@@ -28,7 +28,7 @@ unsigned control_address(struct sockaddr_un *address)
 static int pid_of_holder(const struct sockaddr_un *address, unsigned length)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct ucred peer = { 0 };
+	struct ucred peer = {0};
 	socklen_t size = sizeof(peer);
 
 	if (fd < 0)
@@ -112,7 +112,7 @@ static void send_all(int fd, const char *text, size_t size)
 
 void control_serve(int listen_fd, struct registry *registry)
 {
-	struct timeval patience = { .tv_sec = 1 };
+	struct timeval patience = {.tv_sec = 1};
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	char line[32], *text = NULL;
 	size_t size = 0;

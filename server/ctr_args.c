@@ -38,10 +38,10 @@ static const char *parse_type(const char *word, struct ctr_args *args)
 		const char *name;
 		bool disk;
 	} types[] = {
-		{ "disk", true },
-		{ "core", false },
-		{ "clustered-disk", true },
-		{ "clustered-core", false },
+		{"disk", true},
+		{"core", false},
+		{"clustered-disk", true},
+		{"clustered-core", false},
 	};
 
 	for (size_t i = 0; word && i < sizeof(types) / sizeof(types[0]); i++) {
@@ -115,7 +115,7 @@ static const char *parse_words(struct words *words, struct ctr_args *args)
 int ctr_args_parse(const char *text, size_t length, struct ctr_args *args, const char **why)
 {
 	char copy[CTR_ARGS_TEXT_MAX + 1];
-	struct words words = { .at = copy };
+	struct words words = {.at = copy};
 
 	memset(args, 0, sizeof(*args));
 	if (length > CTR_ARGS_TEXT_MAX || memchr(text, '\0', length)) {

@@ -17,16 +17,16 @@
 
 enum ctr_args_sync {
 	CTR_ARGS_DEFAULTSYNC, /* the image decides */
-	CTR_ARGS_SYNC,        /* all regions out of sync at the first resume */
-	CTR_ARGS_NOSYNC,      /* what no valid image covers is in sync */
+	CTR_ARGS_SYNC, /* all regions out of sync at the first resume */
+	CTR_ARGS_NOSYNC, /* what no valid image covers is in sync */
 };
 
 struct ctr_args {
-	uint64_t sectors;             /* of the mirror, 512 bytes each */
+	uint64_t sectors; /* of the mirror, 512 bytes each */
 	uint64_t region_count;
-	uint32_t region_size;         /* sectors, a power of two */
-	bool disk;                    /* has a log device */
-	bool block_on_error;          /* accepted, as cmirrord does; the mirror decides by itself */
+	uint32_t region_size; /* sectors, a power of two */
+	bool disk; /* has a log device */
+	bool block_on_error; /* accepted, as cmirrord does; the mirror decides by itself */
 	enum ctr_args_sync sync;
 	char type[CTR_ARGS_TYPE_MAX]; /* as given: disk, core, clustered-disk, clustered-core */
 	char device[CTR_ARGS_DEVICE_MAX]; /* path or major:minor, "" for a core log */

@@ -8,8 +8,8 @@
 
 static struct log_image geometry_of(const struct dirty_log_config *config)
 {
-	return (struct log_image){ .nregions = config->region_count,
-				   .block_bytes = config->block_bytes };
+	return (struct log_image){.nregions = config->region_count,
+				  .block_bytes = config->block_bytes};
 }
 
 static uint64_t shards_of(uint64_t regions)
@@ -106,8 +106,8 @@ void dirty_log_load(struct dirty_log *log, uint64_t valid, bool readable, bool f
 	copy_bits(&log->sync, &log->image);
 	/* Block 0 for the header, and all that the device may hold otherwise than we do; with it
 	 * the last one, for the tail that a shrunk mirror leaves. */
-	change_from(log, valid < n ? log_image_block_of(&log->geometry, valid) :
-				     log_image_block_of(&log->geometry, n - 1));
+	change_from(log, valid < n ? log_image_block_of(&log->geometry, valid)
+				   : log_image_block_of(&log->geometry, n - 1));
 	log->loaded = true;
 }
 

@@ -37,7 +37,7 @@
 struct dirty_log_config {
 	uint64_t region_count;
 	uint32_t block_bytes; /* of the log device; ignored for a core log */
-	bool persistent;      /* a disk log */
+	bool persistent; /* a disk log */
 	enum ctr_args_sync sync;
 };
 
@@ -56,10 +56,10 @@ struct dirty_log {
 	bool loaded; /* bits are known: a RESUME or a reconnect has brought them */
 	struct region_bitmap sync;
 	struct region_bitmap clean;
-	struct region_bitmap image;   /* disk logs only, as are the next four */
+	struct region_bitmap image; /* disk logs only, as are the next four */
 	struct region_bitmap touched;
-	struct bit_tree changed;      /* blocks of the image to be written */
-	struct bit_tree lazy_shards;  /* shards that may hold lazy regions */
+	struct bit_tree changed; /* blocks of the image to be written */
+	struct bit_tree lazy_shards; /* shards that may hold lazy regions */
 	_Atomic uint64_t lazy;
 	struct log_image geometry;
 	struct dirty_log_resync resync;

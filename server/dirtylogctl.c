@@ -14,9 +14,9 @@ static const struct {
 	const char *columns;
 	const char *help;
 } commands[] = {
-	{ "stats", NULL, "counters since the start: requests of each type, writes, flushes, errors" },
-	{ "logs", "UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC DIRTY LAZY STATE",
-	  "a line for each log" },
+	{"stats", NULL, "counters since the start: requests of each type, writes, flushes, errors"},
+	{"logs", "UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC DIRTY LAZY STATE",
+	 "a line for each log"},
 };
 
 static int usage(FILE *out, int status)

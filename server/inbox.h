@@ -52,9 +52,8 @@ static inline bool mailbox_push(struct mailbox *box, struct mail *mail)
 
 	do {
 		mail->next = newest;
-	} while (!atomic_compare_exchange_weak_explicit(&box->newest, &newest, mail,
-							memory_order_seq_cst,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&box->newest, &newest, mail, memory_order_seq_cst, memory_order_relaxed));
 	return newest == NULL;
 }
 

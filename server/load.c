@@ -20,7 +20,7 @@ static void finish(struct worker *worker, struct mirror_log *log, bool readable)
 	struct log_load load = log->load;
 
 	dirty_log_load(&log->dirty, load.valid, readable, !log->ever_resumed && !load.reconnect);
-	log->load = (struct log_load){ 0 };
+	log->load = (struct log_load){0};
 	log->loads = false;
 	log->ever_resumed = true;
 	log_info("log %s: %" PRIu64 " of %" PRIu64 " regions in sync on %u:%u", log->uuid,
@@ -60,8 +60,8 @@ static bool take_header(struct mirror_log *log, const uint8_t *bytes)
 		break;
 	}
 	log_error("log device %u:%u of log %s holds a log of version %" PRIu32 ", and only 1 and 2 "
-		  "are known: nothing is written to it", log->device->major, log->device->minor,
-		  log->uuid, header.version);
+		  "are known: nothing is written to it",
+		  log->device->major, log->device->minor, log->uuid, header.version);
 	log->foreign = true;
 	log->load.valid = 0;
 	return false;
@@ -74,8 +74,8 @@ static void read_finished(struct worker *worker, struct mirror_log *log, struct 
 	if (io->error) {
 		stats_add(STATS_IO_ERRORS, 1);
 		log_error("log device %u:%u of log %s cannot be read: %s; all regions count as out "
-			  "of sync", log->device->major, log->device->minor, log->uuid,
-			  strerror(-io->error));
+			  "of sync",
+			  log->device->major, log->device->minor, log->uuid, strerror(-io->error));
 		log->load.valid = 0;
 		region_bitmap_fill_from(&log->dirty.image, 0, false);
 	} else if (io->first == 0) {
@@ -117,6 +117,6 @@ void load_start(struct worker *worker, struct mirror_log *log, struct slot *slot
 	dirty_log_unload(&log->dirty);
 	log->loads = true;
 	log->foreign = false;
-	log->load = (struct log_load){ .slot = slot, .reconnect = reconnect };
+	log->load = (struct log_load){.slot = slot, .reconnect = reconnect};
 	load_continue(worker, log);
 }

@@ -21,12 +21,12 @@
 
 /* What the kernel has told of a log. Owned; read by control. */
 enum log_state {
-	LOG_OPENING,   /* in the registry, its CTR is not answered yet */
-	LOG_CREATED,   /* CTR answered, never resumed */
-	LOG_ACTIVE,    /* resumed */
+	LOG_OPENING, /* in the registry, its CTR is not answered yet */
+	LOG_CREATED, /* CTR answered, never resumed */
+	LOG_ACTIVE, /* resumed */
 	LOG_SUSPENDED, /* after POSTSUSPEND */
-	LOG_CLOSING,   /* DTR, or an orphan: waits for its I/O */
-	LOG_DEAD,      /* answers as if it were unknown, until the receiver frees it */
+	LOG_CLOSING, /* DTR, or an orphan: waits for its I/O */
+	LOG_DEAD, /* answers as if it were unknown, until the receiver frees it */
 };
 
 /* The mirror's legs, opened for flushing. */
@@ -71,10 +71,10 @@ struct log_io {
 /* An image being read: block after block, then the bits are taken over. */
 struct log_load {
 	struct slot *slot; /* the RESUME or CTR to be answered */
-	uint64_t next;     /* block */
-	uint64_t valid;    /* regions that the header covers */
+	uint64_t next; /* block */
+	uint64_t valid; /* regions that the header covers */
 	bool reconnect;
-	bool starved;      /* waits for a buffer */
+	bool starved; /* waits for a buffer */
 };
 
 struct log_link {
@@ -93,21 +93,21 @@ struct mirror_log {
 
 	/* Owned. */
 	_Alignas(64) struct dirty_log dirty;
-	bool aging;     /* on, or about to be put on, the worker's aging list */
-	bool loads;     /* the image is being read: the worker keeps the log SCHEDULED */
+	bool aging; /* on, or about to be put on, the worker's aging list */
+	bool loads; /* the image is being read: the worker keeps the log SCHEDULED */
 	bool ever_resumed;
 	bool resume_is_reconnect; /* the next RESUME belongs to a reconnect CTR */
 	_Atomic bool failed; /* the kernel was told, or the image could not be read */
-	bool foreign;    /* the image is of another version: never written */
-	bool no_legs;    /* made by a load generator, not by a kernel */
+	bool foreign; /* the image is of another version: never written */
+	bool no_legs; /* made by a load generator, not by a kernel */
 	unsigned in_flight; /* writes of the commit that runs */
 	int commit_error;
 	bool commit_partial; /* buffers ran out: some changed blocks wait for the next one */
-	struct slot_list waiters;   /* for the next commit */
-	struct slot_list committing;/* for the one that runs */
-	struct slot *closing;       /* a DTR to answer when I/O has ended */
-	struct slot *resuming;      /* a RESUME that waits for earlier writes to end */
-	struct slot_list draining;  /* POSTSUSPENDs: wait until lazy clears are written */
+	struct slot_list waiters; /* for the next commit */
+	struct slot_list committing; /* for the one that runs */
+	struct slot *closing; /* a DTR to answer when I/O has ended */
+	struct slot *resuming; /* a RESUME that waits for earlier writes to end */
+	struct slot_list draining; /* POSTSUSPENDs: wait until lazy clears are written */
 	bool leg_flush_runs;
 	unsigned leg_ops;
 	int leg_error;
@@ -115,15 +115,15 @@ struct mirror_log {
 	bool legs_asked;
 	struct log_load load;
 	struct mail *unread; /* taken from the inbox, not handled yet */
-	bool kept;           /* the worker keeps it SCHEDULED between two executions */
+	bool kept; /* the worker keeps it SCHEDULED between two executions */
 
 	/* Read by control and the mirror thread. */
-	_Atomic bool sync_count_asked;  /* since the last RESUME, and all was in sync */
-	_Atomic bool resync_asked;      /* GET_RESYNC_WORK came since the load */
+	_Atomic bool sync_count_asked; /* since the last RESUME, and all was in sync */
+	_Atomic bool resync_asked; /* GET_RESYNC_WORK came since the load */
 
 	/* Worker. */
 	int64_t age_at_ns;
-	int64_t retry_at_ns;    /* 0: none */
+	int64_t retry_at_ns; /* 0: none */
 	int64_t retry_since_ns; /* first failure of those that are tried again, 0: none */
 	int64_t retry_wait_ns;
 	struct log_io *completed;
@@ -195,7 +195,8 @@ static inline bool mirror_log_wants_worker(const struct mirror_log *log,
 {
 	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
 
-	return lazy > 0 && (!log->aging || options->clear_delay_ns == 0 || (lazy > options->max_lazy && !log->leg_flush_runs));
+	return lazy > 0 && (!log->aging || options->clear_delay_ns == 0 ||
+			    (lazy > options->max_lazy && !log->leg_flush_runs));
 }
 
 /* The links of a worker's lists. */

@@ -16,7 +16,7 @@
 static struct {
 	pthread_mutex_t lock;
 	struct log_device *first;
-} devices = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} devices = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static int open_block(const char *path, int flags)
 {
@@ -95,8 +95,7 @@ static int measure(struct log_device *device, char *why, size_t why_bytes)
 static int check_size(const struct log_device *device, uint64_t region_count, char *why,
 		      size_t why_bytes)
 {
-	struct log_image image = { .nregions = region_count,
-				   .block_bytes = device->block_bytes };
+	struct log_image image = {.nregions = region_count, .block_bytes = device->block_bytes};
 	uint64_t needed = log_image_bytes(&image);
 
 	if (device->bytes >= needed)

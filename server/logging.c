@@ -29,7 +29,7 @@ struct line {
 static struct {
 	struct line ring[RING_LINES];
 	_Atomic uint64_t head; /* next ticket to write */
-	uint64_t tail;         /* the writer's */
+	uint64_t tail; /* the writer's */
 	_Atomic uint64_t lost;
 	_Atomic int level;
 	_Atomic bool stop;
@@ -45,8 +45,8 @@ static struct {
 	.more = PTHREAD_COND_INITIALIZER,
 };
 
-static const int priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
-static const char *const level_names[] = { "error", "warning", "info", "debug" };
+static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 bool logging_parse_level(const char *name, enum logging_level *level)
 {

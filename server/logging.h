@@ -39,11 +39,11 @@ bool logging_limit_pass(struct logging_limit *limit);
 #define log_debug(...) logging_write(LOGGING_DEBUG, __VA_ARGS__)
 
 /* For what a stranger or a broken device can cause in a loop. */
-#define log_limited(level, ...)                              \
-	do {                                                 \
-		static struct logging_limit limit_;          \
+#define log_limited(level, ...)                                       \
+	do {                                                          \
+		static struct logging_limit limit_;                   \
 		if (logging_on(level) && logging_limit_pass(&limit_)) \
-			logging_write(level, __VA_ARGS__);   \
+			logging_write(level, __VA_ARGS__);            \
 	} while (0)
 
 #endif

@@ -44,7 +44,7 @@ static void do_nothing(int signal_number)
 /* Signals are read by the control thread; SIGUSR1 only interrupts the receiver. */
 static int set_up_signals(struct daemon *daemon)
 {
-	struct sigaction nothing = { .sa_handler = do_nothing };
+	struct sigaction nothing = {.sa_handler = do_nothing};
 	sigset_t set;
 
 	sigaction(SIGUSR1, &nothing, NULL);
@@ -87,8 +87,10 @@ static int take_place(struct daemon *daemon)
 	if (daemon->control_fd >= 0)
 		return 0;
 	if (daemon->control_fd == -EADDRINUSE)
-		fprintf(stderr, "dirtylogd: another dirtylogd serves this host: process %d. Stop it "
-			"first.\n", holder);
+		fprintf(stderr,
+			"dirtylogd: another dirtylogd serves this host: process %d. Stop it "
+			"first.\n",
+			holder);
 	else
 		fprintf(stderr, "dirtylogd: no control socket: %s\n",
 			strerror(-daemon->control_fd));
@@ -128,8 +130,9 @@ static int start_workers(struct daemon *daemon)
 		r = worker_start(worker);
 		if (r < 0) {
 			log_error("no I/O engine: %s%s", strerror(-r),
-				  worker->engine_kind == FLUSH_ENGINE_URING ?
-					  " (try --io-engine auto)" : "");
+				  worker->engine_kind == FLUSH_ENGINE_URING
+					  ? " (try --io-engine auto)"
+					  : "");
 			return r;
 		}
 		daemon->nworkers++;
@@ -155,7 +158,7 @@ static void set_up_receiver(struct daemon *daemon)
 		.options = &daemon->options.log,
 		.accept_any = daemon->options.accept_any,
 		.busy_poll_ns = daemon->options.busy_poll_ns,
-		.outbox = { .transport = &daemon->transport, .slots = &daemon->slots },
+		.outbox = {.transport = &daemon->transport, .slots = &daemon->slots},
 	};
 }
 
@@ -164,8 +167,8 @@ static void *control(void *argument)
 {
 	struct daemon *daemon = argument;
 	struct pollfd fds[] = {
-		{ .fd = daemon->signal_fd, .events = POLLIN },
-		{ .fd = daemon->control_fd, .events = POLLIN },
+		{.fd = daemon->signal_fd, .events = POLLIN},
+		{.fd = daemon->control_fd, .events = POLLIN},
 	};
 
 	pthread_setname_np(pthread_self(), "control");

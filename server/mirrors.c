@@ -23,7 +23,7 @@ struct mirrors {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct mirror_job *jobs; /* under lock, unordered */
-	bool stop;               /* under lock */
+	bool stop; /* under lock */
 };
 
 /* A mirror whose log is ours. */
@@ -205,7 +205,7 @@ static void do_settle(const struct mirror_log *log)
 static void spawn_settle(const struct found *found)
 {
 	char number[32];
-	char *argv[] = { "dirtylogd", "--settle-device", number, NULL };
+	char *argv[] = {"dirtylogd", "--settle-device", number, NULL};
 	pid_t pid;
 
 	snprintf(number, sizeof(number), "%u:%u", found->major, found->minor);
@@ -224,7 +224,8 @@ static void do_nudge(const struct mirror_log *log)
 	if (!find_mirror(log->uuid, &found))
 		return;
 	log_info("mirror %u:%u of log %s does not ask to resync %llu regions: suspending and "
-		 "resuming it", found.major, found.minor, log->uuid, (unsigned long long)missing);
+		 "resuming it",
+		 found.major, found.minor, log->uuid, (unsigned long long)missing);
 	spawn_settle(&found);
 }
 
@@ -294,7 +295,7 @@ static struct mirror_job *take_due(struct mirrors *mirrors, int64_t now, int64_t
 
 static void wait_for_more(struct mirrors *mirrors, int64_t next)
 {
-	struct timespec until = { .tv_sec = next / NSEC_PER_SEC, .tv_nsec = next % NSEC_PER_SEC };
+	struct timespec until = {.tv_sec = next / NSEC_PER_SEC, .tv_nsec = next % NSEC_PER_SEC};
 
 	if (next == INT64_MAX)
 		pthread_cond_wait(&mirrors->more, &mirrors->lock);

@@ -11,9 +11,9 @@
 #include "server/log.h"
 
 enum mirror_job_kind {
-	MIRROR_JOB_LEGS,   /* find and open the legs; comes back to the log as MAIL_LEGS */
+	MIRROR_JOB_LEGS, /* find and open the legs; comes back to the log as MAIL_LEGS */
 	MIRROR_JOB_SETTLE, /* after RESUME: make the kernel ask GET_SYNC_COUNT, see below */
-	MIRROR_JOB_NUDGE,  /* after a reconnect: make the kernel ask for resync work again */
+	MIRROR_JOB_NUDGE, /* after a reconnect: make the kernel ask for resync work again */
 };
 
 /* SETTLE: RESUME resets the kernel's in_sync_hint to 0, and a mirror that it knows to be in sync

@@ -32,7 +32,8 @@ static const char usage_text[] =
 	"  -R, --io-retry SECONDS      how long a failed write to a log device is tried again\n"
 	"                              before the mirror hears of it (default 10)\n"
 	"  -r, --rcvbuf BYTES          netlink receive buffer (default 67108864)\n"
-	"  -p, --busy-poll USEC        poll for so long after a request before sleeping (default 0)\n"
+	"  -p, --busy-poll USEC        poll for so long after a request before sleeping (default "
+	"0)\n"
 	"  -e, --io-engine ENGINE      auto (default), uring or sync\n"
 	"  -a, --accept-from WHO       kernel (default), or any: for load tests only\n"
 	"  -h, --help\n"
@@ -42,20 +43,20 @@ static const char usage_text[] =
 	"See dirtylogctl for what it does, and the README for how to give it a mirror.\n";
 
 static const struct option long_options[] = {
-	{ "foreground", no_argument, NULL, 'f' },
-	{ "workers", required_argument, NULL, 'w' },
-	{ "log-level", required_argument, NULL, 'l' },
-	{ "clear-delay", required_argument, NULL, 'c' },
-	{ "max-lazy", required_argument, NULL, 'm' },
-	{ "io-retry", required_argument, NULL, 'R' },
-	{ "rcvbuf", required_argument, NULL, 'r' },
-	{ "busy-poll", required_argument, NULL, 'p' },
-	{ "io-engine", required_argument, NULL, 'e' },
-	{ "accept-from", required_argument, NULL, 'a' },
-	{ "settle-device", required_argument, NULL, 'S' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{ NULL, 0, NULL, 0 },
+	{"foreground", no_argument, NULL, 'f'},
+	{"workers", required_argument, NULL, 'w'},
+	{"log-level", required_argument, NULL, 'l'},
+	{"clear-delay", required_argument, NULL, 'c'},
+	{"max-lazy", required_argument, NULL, 'm'},
+	{"io-retry", required_argument, NULL, 'R'},
+	{"rcvbuf", required_argument, NULL, 'r'},
+	{"busy-poll", required_argument, NULL, 'p'},
+	{"io-engine", required_argument, NULL, 'e'},
+	{"accept-from", required_argument, NULL, 'a'},
+	{"settle-device", required_argument, NULL, 'S'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{NULL, 0, NULL, 0},
 };
 
 static bool parse_number(const char *text, long long min, long long max, long long *value)
@@ -114,19 +115,22 @@ static const char *set_option(struct options *options, int option, const char *v
 		options->workers = (unsigned)number;
 		return NULL;
 	case 'l':
-		return logging_parse_level(value, &options->log_level) ?
-			       NULL : "error, warning, info or debug";
+		return logging_parse_level(value, &options->log_level)
+			       ? NULL
+			       : "error, warning, info or debug";
 	case 'c':
-		return parse_seconds(value, &options->log.clear_delay_ns) ?
-			       NULL : "seconds from 0 to 86400";
+		return parse_seconds(value, &options->log.clear_delay_ns)
+			       ? NULL
+			       : "seconds from 0 to 86400";
 	case 'm':
 		if (!parse_number(value, 0, INT64_MAX, &number))
 			return "a number of regions";
 		options->log.max_lazy = (uint64_t)number;
 		return NULL;
 	case 'R':
-		return parse_seconds(value, &options->log.retry_limit_ns) ?
-			       NULL : "seconds from 0 to 86400";
+		return parse_seconds(value, &options->log.retry_limit_ns)
+			       ? NULL
+			       : "seconds from 0 to 86400";
 	case 'r':
 		if (!parse_number(value, 65536, 1 << 30, &number))
 			return "bytes from 65536 to 1073741824";
@@ -153,8 +157,9 @@ static void set_defaults(struct options *options)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	memset(options, 0, sizeof(*options));
-	options->workers = cores < 1 ? 1 :
-			   cores > DEFAULT_WORKERS_MAX ? DEFAULT_WORKERS_MAX : (unsigned)cores;
+	options->workers = cores < 1			 ? 1
+			   : cores > DEFAULT_WORKERS_MAX ? DEFAULT_WORKERS_MAX
+							 : (unsigned)cores;
 	options->log_level = LOGGING_INFO;
 	options->log.clear_delay_ns = DEFAULT_CLEAR_DELAY_NS;
 	options->log.max_lazy = DEFAULT_MAX_LAZY;

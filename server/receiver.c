@@ -131,8 +131,7 @@ static bool serve_held(struct receiver *receiver, struct mirror_log *log, struct
 
 static void serve_or_post(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
 {
-	if (wire_opcode(&slot->message)->lane == WIRE_LANE_WORKER ||
-	    !inbox_try_hold(&log->inbox)) {
+	if (wire_opcode(&slot->message)->lane == WIRE_LANE_WORKER || !inbox_try_hold(&log->inbox)) {
 		mirror_log_post(log, &slot->head);
 		return;
 	}
@@ -185,8 +184,10 @@ static void handle(struct receiver *receiver, struct slot *slot, size_t length)
 	int error = 0;
 
 	if (slot->from.nl_pid != 0 && !receiver->accept_any) {
-		log_limited(LOGGING_WARNING, "message from netlink port %u, which is not the "
-			    "kernel: dropped", slot->from.nl_pid);
+		log_limited(LOGGING_WARNING,
+			    "message from netlink port %u, which is not the "
+			    "kernel: dropped",
+			    slot->from.nl_pid);
 		drop(receiver, slot);
 		return;
 	}
@@ -200,8 +201,9 @@ static void handle(struct receiver *receiver, struct slot *slot, size_t length)
 		refuse(receiver, slot, error);
 		break;
 	case WIRE_DROP:
-		log_limited(LOGGING_WARNING, "message of %zu bytes from netlink port %u dropped: %s",
-			    length, slot->from.nl_pid, why);
+		log_limited(LOGGING_WARNING,
+			    "message of %zu bytes from netlink port %u dropped: %s", length,
+			    slot->from.nl_pid, why);
 		drop(receiver, slot);
 		break;
 	}
@@ -255,7 +257,7 @@ static int turn(struct receiver *receiver, struct batch *batch, bool wait)
 
 void receiver_run(struct receiver *receiver)
 {
-	struct batch batch = { .count = 0 };
+	struct batch batch = {.count = 0};
 	int64_t poll_until = 0;
 
 	while (!atomic_load_explicit(&receiver->stop, memory_order_relaxed)) {

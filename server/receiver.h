@@ -17,12 +17,12 @@ struct receiver {
 	struct worker *workers;
 	unsigned nworkers;
 	const struct log_options *options;
-	bool accept_any;       /* also from port ids that are not the kernel's */
-	int64_t busy_poll_ns;  /* poll for so long after a request before sleeping */
+	bool accept_any; /* also from port ids that are not the kernel's */
+	int64_t busy_poll_ns; /* poll for so long after a request before sleeping */
 	_Atomic bool stop;
 	_Atomic bool stopped;
 
-	struct outbox outbox;  /* the receiver's own */
+	struct outbox outbox; /* the receiver's own */
 };
 
 /* Serve until receiver_stop; then leave the group, answer what the socket still holds, and return.

@@ -144,8 +144,9 @@ void registry_sweep(struct registry *registry)
 		return;
 	mail = mailbox_take(&registry->graveyard);
 	while (mail) {
-		struct mirror_log *log = (struct mirror_log *)((char *)mail -
-					 offsetof(struct mirror_log, grave_link));
+		struct mirror_log *log =
+			(struct mirror_log *)((char *)mail -
+					      offsetof(struct mirror_log, grave_link));
 
 		mail = mail->next;
 		registry_remove(registry, log);

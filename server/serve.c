@@ -41,8 +41,7 @@ static void complain(const struct mirror_log *log, const struct wire_message *me
 {
 	stats_add(STATS_REFUSED, 1);
 	log_limited(LOGGING_WARNING, "%s of log %s: region %" PRIu64 " is not below %" PRIu64,
-		    wire_opcode(message)->name, log->uuid, region,
-		    log->dirty.config.region_count);
+		    wire_opcode(message)->name, log->uuid, region, log->dirty.config.region_count);
 }
 
 /* All or nothing: a request with one bad region changes no bit. */
@@ -179,7 +178,8 @@ static void serve_status_info(struct mirror_log *log, struct wire_message *messa
 		snprintf(text, sizeof(text), "1 %s", log->args.type);
 	else
 		snprintf(text, sizeof(text), "3 %s %u:%u %c", log->args.type, log->device->major,
-			 log->device->minor, atomic_load_explicit(&log->failed, memory_order_relaxed) ? 'D' : 'A');
+			 log->device->minor,
+			 atomic_load_explicit(&log->failed, memory_order_relaxed) ? 'D' : 'A');
 	reply_text(message, text);
 }
 

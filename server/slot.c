@@ -7,7 +7,7 @@
 
 int slots_create(struct slots *slots, unsigned count)
 {
-	*slots = (struct slots){ .count = count };
+	*slots = (struct slots){.count = count};
 	slots->all = calloc(count, sizeof(*slots->all));
 	if (!slots->all)
 		return -ENOMEM;

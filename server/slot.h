@@ -18,8 +18,8 @@
 
 enum mail_kind {
 	MAIL_REQUEST, /* a struct slot */
-	MAIL_LEGS,    /* a struct mirror_job that has been done */
-	MAIL_RETIRE,  /* the log is to go: an orphan */
+	MAIL_LEGS, /* a struct mirror_job that has been done */
+	MAIL_RETIRE, /* the log is to go: an orphan */
 };
 
 /* What lies in a log's inbox begins with this. */
@@ -39,7 +39,7 @@ struct slots {
 	struct slot *all;
 	unsigned count;
 	struct mailbox given; /* by any thread */
-	struct slot *free;    /* the receiver's */
+	struct slot *free; /* the receiver's */
 };
 
 /* 0 or -ENOMEM. */

@@ -9,15 +9,15 @@
 #include "server/wire.h"
 
 enum stats_counter {
-	STATS_DROPPED,      /* datagrams not answered: malformed or from a stranger */
-	STATS_REFUSED,      /* requests answered with an error for their form */
-	STATS_UNKNOWN_LOG,  /* answered -ESRCH */
-	STATS_SERVED_INLINE,/* by the receiver itself */
-	STATS_LOG_WRITES,   /* write operations to log devices */
+	STATS_DROPPED, /* datagrams not answered: malformed or from a stranger */
+	STATS_REFUSED, /* requests answered with an error for their form */
+	STATS_UNKNOWN_LOG, /* answered -ESRCH */
+	STATS_SERVED_INLINE, /* by the receiver itself */
+	STATS_LOG_WRITES, /* write operations to log devices */
 	STATS_LOG_BYTES,
-	STATS_LEG_FLUSHES,  /* legs flushed before clears were written */
+	STATS_LEG_FLUSHES, /* legs flushed before clears were written */
 	STATS_CLEARS_WRITTEN,
-	STATS_IO_ERRORS,    /* failed operations on log devices or legs */
+	STATS_IO_ERRORS, /* failed operations on log devices or legs */
 	STATS_REPLIES_LOST, /* replies that could not be sent */
 	STATS_COUNTERS
 };

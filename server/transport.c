@@ -30,7 +30,8 @@ static int set_options(struct transport *transport, int rcvbuf)
 	getsockopt(transport->fd, SOL_SOCKET, SO_RCVBUF, &transport->rcvbuf, &length);
 	if (transport->rcvbuf / 2 < rcvbuf)
 		log_warning("receive buffer is %d bytes, not the %d asked for: run as root, or "
-			    "raise net.core.rmem_max", transport->rcvbuf / 2, rcvbuf);
+			    "raise net.core.rmem_max",
+			    transport->rcvbuf / 2, rcvbuf);
 	return 0;
 }
 
@@ -56,7 +57,8 @@ int transport_open(struct transport *transport, int rcvbuf)
 	r = nl_socket_add_membership(transport->sock, CN_IDX_DM);
 	if (r < 0) {
 		log_error("cannot join connector group %d: %s (root in the initial user "
-			  "namespace is needed)", CN_IDX_DM, nl_geterror(r));
+			  "namespace is needed)",
+			  CN_IDX_DM, nl_geterror(r));
 		r = -EPERM;
 		goto err_free;
 	}
@@ -96,7 +98,8 @@ void transport_warn_of_listeners(const struct transport *transport)
 		if (groups & (1u << (CN_IDX_DM - 1)))
 			log_warning("netlink port %u also listens to the dirty log's group: the "
 				    "kernel will not notice if dirtylogd stops (is cmirrord "
-				    "running?)", port);
+				    "running?)",
+				    port);
 	}
 	if (file)
 		fclose(file);
@@ -138,7 +141,7 @@ void outbox_add(struct outbox *outbox, struct slot *slot)
 /* The kernel's side never is full; a load generator's buffer can be. */
 static bool wait_for_room(int fd)
 {
-	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
 
 	return poll(&poll_fd, 1, SEND_PATIENCE_MS) > 0;
 }

@@ -38,17 +38,17 @@ _Static_assert(offsetof(struct wire_message, payload) == 200, "wire layout");
 /* What a request may carry. */
 enum wire_payload {
 	WIRE_NOTHING,
-	WIRE_STRING,          /* 1 to 376 bytes */
-	WIRE_REGION,          /* one u64 */
-	WIRE_REGIONS,         /* one u64 or more */
+	WIRE_STRING, /* 1 to 376 bytes */
+	WIRE_REGION, /* one u64 */
+	WIRE_REGIONS, /* one u64 or more */
 	WIRE_REGIONS_OR_NONE, /* none or more (integrated flush) */
-	WIRE_REGION_SYNC,     /* {u64 region, s64 in_sync} */
+	WIRE_REGION_SYNC, /* {u64 region, s64 in_sync} */
 };
 
 /* Who may serve it. */
 enum wire_lane {
 	WIRE_LANE_INLINE, /* never waits: whoever holds the log */
-	WIRE_LANE_MAYBE,  /* waits only when there is something to write */
+	WIRE_LANE_MAYBE, /* waits only when there is something to write */
 	WIRE_LANE_WORKER, /* may wait: always the worker */
 };
 
@@ -67,7 +67,7 @@ extern const struct wire_opcode wire_opcodes[WIRE_TYPES];
 enum wire_verdict {
 	WIRE_GOOD,
 	WIRE_REFUSE, /* malformed, but whole enough to be answered with an error */
-	WIRE_DROP,   /* not to be answered */
+	WIRE_DROP, /* not to be answered */
 };
 
 /* Check a datagram of length bytes in message. On WIRE_REFUSE *error is the -errno to answer with;

@@ -25,35 +25,35 @@
 #define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
 
 #define log_of_link(link, member) \
-	((struct mirror_log *)((char *)(link) - offsetof(struct mirror_log, member)))
+	((struct mirror_log *)((char *)(link)-offsetof(struct mirror_log, member)))
 
 /* --- lists: one set of operations for the five kinds of links --- */
 
-#define LIST_OPS(name, member)                                                           \
-	static void name##_append(struct log_list *list, struct mirror_log *log)         \
-	{                                                                                \
-		log->member.on = true;                                                   \
-		log->member.next = NULL;                                                 \
-		log->member.prev = list->last;                                           \
-		if (list->last)                                                          \
-			list->last->member.next = log;                                   \
-		else                                                                     \
-			list->first = log;                                               \
-		list->last = log;                                                        \
-	}                                                                                \
-	static void name##_remove(struct log_list *list, struct mirror_log *log)         \
-	{                                                                                \
-		if (!log->member.on)                                                     \
-			return;                                                          \
-		log->member.on = false;                                                  \
-		if (log->member.prev)                                                    \
-			log->member.prev->member.next = log->member.next;                \
-		else                                                                     \
-			list->first = log->member.next;                                  \
-		if (log->member.next)                                                    \
-			log->member.next->member.prev = log->member.prev;                \
-		else                                                                     \
-			list->last = log->member.prev;                                   \
+#define LIST_OPS(name, member)                                                   \
+	static void name##_append(struct log_list *list, struct mirror_log *log) \
+	{                                                                        \
+		log->member.on = true;                                           \
+		log->member.next = NULL;                                         \
+		log->member.prev = list->last;                                   \
+		if (list->last)                                                  \
+			list->last->member.next = log;                           \
+		else                                                             \
+			list->first = log;                                       \
+		list->last = log;                                                \
+	}                                                                        \
+	static void name##_remove(struct log_list *list, struct mirror_log *log) \
+	{                                                                        \
+		if (!log->member.on)                                             \
+			return;                                                  \
+		log->member.on = false;                                          \
+		if (log->member.prev)                                            \
+			log->member.prev->member.next = log->member.next;        \
+		else                                                             \
+			list->first = log->member.next;                          \
+		if (log->member.next)                                            \
+			log->member.next->member.prev = log->member.prev;        \
+		else                                                             \
+			list->last = log->member.prev;                           \
 	}
 
 LIST_OPS(aging, aging_link)
@@ -174,7 +174,8 @@ static void reply_ctr(struct worker *worker, struct mirror_log *log, struct slot
 
 	if (log->args.disk && message->request.version >= 2)
 		bytes = snprintf((char *)message->payload, WIRE_PAYLOAD_MAX, "%u:%u",
-				 log->device->major, log->device->minor) + 1;
+				 log->device->major, log->device->minor) +
+			1;
 	wire_reply(message, 0, (uint32_t)bytes);
 	outbox_add(&worker->outbox, slot);
 }
@@ -314,8 +315,8 @@ static void load_when_idle(struct worker *worker, struct mirror_log *log, struct
 
 static void handle_resume(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
-	bool mine = !log->device ||
-		    atomic_load_explicit(&log->device->last_writer, memory_order_relaxed) == log->id;
+	bool mine = !log->device || atomic_load_explicit(&log->device->last_writer,
+							 memory_order_relaxed) == log->id;
 	bool reconnect = log->resume_is_reconnect;
 
 	mirror_log_set_state(log, LOG_ACTIVE);

@@ -25,13 +25,13 @@ struct worker {
 	struct log_io *io_all;
 	struct log_io *io_free;
 	uint8_t *io_arena;
-	struct log_list aging;     /* the oldest deadline first, since all have the same delay */
-	struct log_list retrying;  /* failed commits */
-	struct log_list starved;   /* wait for a log_io */
+	struct log_list aging; /* the oldest deadline first, since all have the same delay */
+	struct log_list retrying; /* failed commits */
+	struct log_list starved; /* wait for a log_io */
 	struct log_list attention; /* have something to be executed for */
 	struct log_list all;
 	_Atomic bool stop;
-	int64_t stop_deadline_ns;  /* 0 until stop was seen */
+	int64_t stop_deadline_ns; /* 0 until stop was seen */
 	enum flush_engine_kind engine_kind;
 	int start_error;
 	pthread_barrier_t *started;
