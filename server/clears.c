@@ -56,6 +56,7 @@ static void legs_flushed(struct worker *worker, struct mirror_log *log)
 /* The clears stay in memory: a crash now costs a resync of their regions, no data. */
 static void legs_not_flushed(struct worker *worker, struct mirror_log *log)
 {
+	log->overflow_paused = true;
 	arm(worker, log, NO_LEGS_PAUSE_NS);
 	end_drain(worker, log);
 }
@@ -119,6 +120,7 @@ static void ask_for_legs(struct worker *worker, struct mirror_log *log)
 		legs_not_flushed(worker, log);
 	else
 		arm(worker, log, NO_LEGS_PAUSE_NS);
+	log->overflow_paused = true;
 }
 
 static void start_leg_flush(struct worker *worker, struct mirror_log *log)
@@ -131,28 +133,42 @@ static void start_leg_flush(struct worker *worker, struct mirror_log *log)
 		ask_for_legs(worker, log);
 }
 
+static bool overflows(const struct worker *worker, const struct mirror_log *log)
+{
+	return dirty_log_lazy_count(&log->dirty) > worker->options->max_lazy;
+}
+
 static bool due(const struct worker *worker, const struct mirror_log *log, int64_t now)
 {
 	return now >= log->age_at_ns || all_shall_go(worker, log) ||
-	       dirty_log_lazy_count(&log->dirty) > worker->options->max_lazy;
+	       (overflows(worker, log) && !log->overflow_paused);
 }
 
 static bool wants_all(const struct worker *worker, const struct mirror_log *log)
 {
 	/* Too many, and all of them young: they have to go nevertheless. */
 	return all_shall_go(worker, log) || worker->options->clear_delay_ns == 0 ||
-	       (dirty_log_lazy_count(&log->dirty) > worker->options->max_lazy &&
-		!dirty_log_has_ripe(&log->dirty));
+	       (overflows(worker, log) && !dirty_log_has_ripe(&log->dirty));
+}
+
+/* After POSTSUSPEND another log, that of the next table, may write the same device. */
+static bool suspended(const struct mirror_log *log)
+{
+	return mirror_log_state(log) == LOG_SUSPENDED && !log->draining.first;
 }
 
 void clears_check(struct worker *worker, struct mirror_log *log, int64_t now)
 {
 	if (log->leg_flush_runs || !log->dirty.config.persistent)
 		return;
-	if (dirty_log_lazy_count(&log->dirty) == 0) {
+	if (dirty_log_lazy_count(&log->dirty) == 0 || suspended(log)) {
+		log->aging = false;
+		worker_disarm_aging(worker, log);
 		end_drain(worker, log);
 		return;
 	}
+	if (now >= log->age_at_ns)
+		log->overflow_paused = false;
 	if (!log->aging)
 		arm(worker, log, 0);
 	if (!due(worker, log, now))

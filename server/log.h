@@ -96,7 +96,8 @@ struct mirror_log {
 	bool aging; /* on, or about to be put on, the worker's aging list */
 	bool loads; /* the image is being read: the worker keeps the log SCHEDULED */
 	bool ever_resumed;
-	bool resume_is_reconnect; /* the next RESUME belongs to a reconnect CTR */
+	unsigned reconnects; /* reconnect CTRs whose RESUME has not come yet */
+	bool overflow_paused; /* too many lazy regions, but the legs can't be flushed now */
 	_Atomic bool failed; /* the kernel was told, or the image could not be read */
 	bool foreign; /* the image is of another version: never written */
 	bool no_legs; /* made by a load generator, not by a kernel */
@@ -195,8 +196,8 @@ static inline bool mirror_log_wants_worker(const struct mirror_log *log,
 {
 	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
 
-	return lazy > 0 && (!log->aging || options->clear_delay_ns == 0 ||
-			    (lazy > options->max_lazy && !log->leg_flush_runs));
+	return lazy > 0 && (!log->aging || (lazy > options->max_lazy && !log->leg_flush_runs &&
+					    !log->overflow_paused));
 }
 
 /* The links of a worker's lists. */

@@ -260,7 +260,7 @@ static void make(struct worker *worker, struct mirror_log *log, struct slot *slo
 	}
 	/* The mirror runs: what is asked next must find the bits. The RESUME that the kernel sends
 	 * behind the CTR finds nothing to do. */
-	log->resume_is_reconnect = true;
+	log->reconnects = 1;
 	if (log->args.disk) {
 		load_start(worker, log, slot, true);
 		return;
@@ -274,10 +274,13 @@ static void handle_ctr(struct worker *worker, struct mirror_log *log, struct slo
 {
 	if (mirror_log_state(log) == LOG_OPENING)
 		make(worker, log, slot);
-	else if (is_reconnect(slot))
-		worker_reply(worker, slot, 0);
-	else
+	else if (!is_reconnect(slot))
 		reply_ctr(worker, log, slot);
+	else {
+		/* Another thread of the same mirror has met the restart too. */
+		log->reconnects++;
+		worker_reply(worker, slot, 0);
+	}
 }
 
 static void ask_mirrors_after_resume(struct worker *worker, struct mirror_log *log)
@@ -294,7 +297,7 @@ static void ask_mirrors_after_resume(struct worker *worker, struct mirror_log *l
 
 static void reconnected(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
-	log->resume_is_reconnect = false;
+	log->reconnects--;
 	atomic_store_explicit(&log->resync_asked, false, memory_order_relaxed);
 	if (!log->no_legs)
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
@@ -313,24 +316,36 @@ static void load_when_idle(struct worker *worker, struct mirror_log *log, struct
 	load_start(worker, log, slot, false);
 }
 
+/* The bits in memory are younger than the image: nobody else has written it. */
+static bool memory_is_good(const struct mirror_log *log)
+{
+	uint64_t writer;
+
+	if (!log->dirty.loaded || !log->device)
+		return log->dirty.loaded;
+	writer = atomic_load_explicit(&log->device->last_writer, memory_order_relaxed);
+	/* 0: nobody since we started. The RESUME of a reconnect must not lose the marks that came
+	 * between it and its CTR. */
+	return writer == log->id || (writer == 0 && log->reconnects > 0);
+}
+
 static void handle_resume(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
-	bool mine = !log->device || atomic_load_explicit(&log->device->last_writer,
-							 memory_order_relaxed) == log->id;
-	bool reconnect = log->resume_is_reconnect;
+	bool good = memory_is_good(log);
 
 	mirror_log_set_state(log, LOG_ACTIVE);
 	ask_mirrors_after_resume(worker, log);
-	if (reconnect) {
+	if (good && log->reconnects > 0) {
 		reconnected(worker, log, slot);
 		return;
 	}
+	log->reconnects = 0;
 	dirty_log_resume(&log->dirty);
 	if (!log->dirty.loaded && !log->device) {
 		dirty_log_load_core(&log->dirty);
-		log->ever_resumed = true;
+		log->ever_resumed = good = true;
 	}
-	if (log->dirty.loaded && mine)
+	if (good)
 		commit_wait(worker, log, slot);
 	else
 		load_when_idle(worker, log, slot);
@@ -340,6 +355,7 @@ static void handle_postsuspend(struct worker *worker, struct mirror_log *log, st
 {
 	if (mirror_log_state(log) == LOG_ACTIVE)
 		mirror_log_set_state(log, LOG_SUSPENDED);
+	log->reconnects = 0;
 	clears_drain(worker, log, slot);
 	if (!log->dirty.config.persistent) {
 		slot_list_move(&log->waiters, &log->draining);
@@ -576,7 +592,7 @@ static bool something_left(const struct worker *worker)
 		return true;
 	for (log = worker->all.first; log; log = log->all_link.next)
 		if (log->in_flight || log->waiters.first || log->draining.first || log->loads ||
-		    dirty_log_lazy_count(&log->dirty) > 0)
+		    (mirror_log_state(log) == LOG_ACTIVE && dirty_log_lazy_count(&log->dirty) > 0))
 			return true;
 	return false;
 }
