@@ -693,6 +693,7 @@ int worker_start(struct worker *worker)
 	r = pthread_create(&worker->thread, NULL, run, worker);
 	if (r == 0)
 		pthread_barrier_wait(&started);
+	worker->started = NULL;
 	pthread_barrier_destroy(&started);
 	if (r == 0 && worker->start_error < 0) {
 		pthread_join(worker->thread, NULL);
