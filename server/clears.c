@@ -9,9 +9,7 @@
 #include "server/stats.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define NO_LEGS_PAUSE_NS (200 * NSEC_PER_MSEC)
 
@@ -189,21 +187,14 @@ void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *sl
 	clears_check(worker, log, clock_now());
 }
 
-static void close_legs(struct log_legs *legs)
-{
-	for (unsigned i = 0; legs && i < legs->count; i++)
-		close(legs->fds[i]);
-	free(legs);
-}
-
 void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs)
 {
 	log->legs_asked = false;
 	if (log->leg_flush_runs || !mirror_log_serves(log)) { /* the old ones are in use */
-		close_legs(legs);
+		log_legs_close(legs);
 		return;
 	}
-	close_legs(log->legs);
+	log_legs_close(log->legs);
 	log->legs = legs;
 	if (legs)
 		clears_check(worker, log, clock_now());
@@ -215,6 +206,6 @@ void clears_forget_legs(struct worker *worker, struct mirror_log *log)
 {
 	if (log->leg_flush_runs)
 		return;
-	close_legs(log->legs);
+	log_legs_close(log->legs);
 	log->legs = NULL;
 }

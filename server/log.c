@@ -29,7 +29,7 @@ struct mirror_log *mirror_log_create(const char *uuid, uint64_t luid, const char
 	return log;
 }
 
-static void close_legs(struct log_legs *legs)
+void log_legs_close(struct log_legs *legs)
 {
 	for (unsigned i = 0; legs && i < legs->count; i++)
 		close(legs->fds[i]);
@@ -46,7 +46,7 @@ void mirror_log_put(struct mirror_log *log)
 	/* acq_rel: the last one sees what all others did before they let go. */
 	if (atomic_fetch_sub_explicit(&log->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	close_legs(log->legs);
+	log_legs_close(log->legs);
 	if (log->device)
 		log_device_put(log->device);
 	if (log->memory)

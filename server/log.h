@@ -161,6 +161,9 @@ struct mirror_log *mirror_log_create(const char *uuid, uint64_t luid, const char
 void mirror_log_put(struct mirror_log *log);
 void mirror_log_get(struct mirror_log *log);
 
+/* Close the fds and free; NULL is allowed. */
+void log_legs_close(struct log_legs *legs);
+
 /* Leave mail and see that the worker comes. Any thread. */
 void mirror_log_post(struct mirror_log *log, struct log_mail *mail);
 

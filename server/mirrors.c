@@ -162,16 +162,12 @@ static struct log_legs *open_legs(const struct found *found)
 		if (fd < 0) {
 			log_warning("leg %u:%u cannot be opened for flushing: %s",
 				    found->legs[i][0], found->legs[i][1], strerror(-fd));
-			goto err;
+			log_legs_close(legs);
+			return NULL;
 		}
 		legs->fds[legs->count++] = fd;
 	}
 	return legs;
-err:
-	while (legs->count > 0)
-		close(legs->fds[--legs->count]);
-	free(legs);
-	return NULL;
 }
 
 static void do_legs(struct mirror_job *job)

@@ -61,29 +61,19 @@ static bool regions_valid(const struct mirror_log *log, struct wire_message *mes
 }
 
 /* A query must have its 8 bytes and no error whatever was asked (docs/protocol.md, trap 1): a
- * region that does not exist is not in sync. */
-static void serve_in_sync(struct mirror_log *log, struct wire_message *message)
+ * region that does not exist is neither in sync nor clean. */
+static void serve_query(struct mirror_log *log, struct wire_message *message)
 {
 	uint64_t region = wire_regions(message)[0];
-	bool in_sync = false;
+	bool yes = false;
 
-	if (dirty_log_region_valid(&log->dirty, region))
-		in_sync = dirty_log_in_sync(&log->dirty, region);
-	else
+	if (!dirty_log_region_valid(&log->dirty, region))
 		complain(log, message, region);
-	reply_u64(message, in_sync);
-}
-
-static void serve_is_clean(struct mirror_log *log, struct wire_message *message)
-{
-	uint64_t region = wire_regions(message)[0];
-	bool clean = false;
-
-	if (dirty_log_region_valid(&log->dirty, region))
-		clean = dirty_log_is_clean(&log->dirty, region);
+	else if (wire_type(message) == DM_ULOG_IN_SYNC)
+		yes = dirty_log_in_sync(&log->dirty, region);
 	else
-		complain(log, message, region);
-	reply_u64(message, clean);
+		yes = dirty_log_is_clean(&log->dirty, region);
+	reply_u64(message, yes);
 }
 
 static void serve_mark(struct mirror_log *log, struct wire_message *message)
@@ -198,10 +188,8 @@ bool serve(struct mirror_log *log, struct wire_message *message)
 {
 	switch (wire_type(message)) {
 	case DM_ULOG_IN_SYNC:
-		serve_in_sync(log, message);
-		return true;
 	case DM_ULOG_IS_CLEAN:
-		serve_is_clean(log, message);
+		serve_query(log, message);
 		return true;
 	case DM_ULOG_MARK_REGION:
 		serve_mark(log, message);
