@@ -103,7 +103,7 @@ static void set_stack_size(void)
 	pthread_attr_t attr;
 
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, 512 * 1024);
+	pthread_attr_setstacksize(&attr, 1024 * 1024);
 	pthread_setattr_default_np(&attr);
 	pthread_attr_destroy(&attr);
 }
@@ -251,6 +251,8 @@ int main(int argc, char **argv)
 	r = set_up_signals(&server);
 	if (r == 0)
 		r = logging_start(server.options.log_level, !server.options.foreground);
+	if (r < 0)
+		fprintf(stderr, "dirtylogd: cannot start: %s\n", strerror(-r));
 	if (r == 0) {
 		protect_memory();
 		r = run(&server);

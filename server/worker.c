@@ -677,7 +677,7 @@ static void *run(void *argument)
 	snprintf(name, sizeof(name), "worker-%u", worker->index);
 	pthread_setname_np(pthread_self(), name);
 	worker->start_error = set_up(worker);
-	pthread_barrier_wait(worker->started);
+	sem_post(&worker->started);
 	if (worker->start_error == 0)
 		loop(worker);
 	return NULL;
@@ -685,21 +685,17 @@ static void *run(void *argument)
 
 int worker_start(struct worker *worker)
 {
-	pthread_barrier_t started;
 	int r;
 
-	pthread_barrier_init(&started, NULL, 2);
-	worker->started = &started;
+	sem_init(&worker->started, 0, 0);
 	r = pthread_create(&worker->thread, NULL, run, worker);
-	if (r == 0)
-		pthread_barrier_wait(&started);
-	worker->started = NULL;
-	pthread_barrier_destroy(&started);
-	if (r == 0 && worker->start_error < 0) {
+	if (r != 0)
+		return -r;
+	while (sem_wait(&worker->started) != 0)
+		; /* a signal */
+	if (worker->start_error < 0)
 		pthread_join(worker->thread, NULL);
-		r = -worker->start_error;
-	}
-	return -r;
+	return worker->start_error;
 }
 
 void worker_stop(struct worker *worker)

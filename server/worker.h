@@ -8,6 +8,8 @@
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H
 
+#include <semaphore.h>
+
 #include "server/log.h"
 #include "server/transport.h"
 
@@ -34,7 +36,7 @@ struct worker {
 	int64_t stop_deadline_ns; /* 0 until stop was seen */
 	enum flush_engine_kind engine_kind;
 	int start_error;
-	pthread_barrier_t *started;
+	sem_t started; /* start_error is set */
 };
 
 /* Start the thread of a worker whose options, outbox, mirrors, graveyard and engine_kind are set.
