@@ -49,7 +49,7 @@ static struct io_uring_sqe *next_sqe(struct uring_engine *self)
 }
 
 /* Queue what is left of op. */
-static void prepare(struct uring_engine *self, struct flush_op *op)
+static void prepare(struct uring_engine *self, struct flush_op *op, bool blocking)
 {
 	struct io_uring_sqe *sqe = next_sqe(self);
 	uint32_t len = op->len - op->progress;
@@ -68,6 +68,8 @@ static void prepare(struct uring_engine *self, struct flush_op *op)
 		break;
 	}
 	io_uring_sqe_set_data(sqe, op);
+	if (blocking)
+		io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
 }
 
 /* A one-shot poll is level-triggered when armed, so it reports wake-ups that came before it; and any
@@ -89,7 +91,7 @@ static void start_backlog(struct uring_engine *self)
 {
 	while (self->backlog.head && self->in_flight < self->depth) {
 		self->in_flight++;
-		prepare(self, op_queue_pop(&self->backlog));
+		prepare(self, op_queue_pop(&self->backlog), false);
 	}
 }
 
@@ -115,7 +117,10 @@ static int complete(struct uring_engine *self, const struct io_uring_cqe *cqe)
 		return 0;
 	}
 	if (flush_op_verdict(op, cqe->res, &error) == FLUSH_VERDICT_MORE) {
-		prepare(self, op);
+		/* io_uring first tries without blocking. A device-mapper table that was swapped
+		 * under the open device can refuse that for ever with -EAGAIN: the next try may
+		 * block, in a thread of the kernel's. */
+		prepare(self, op, cqe->res == -EAGAIN);
 		return 0;
 	}
 	self->in_flight--;
