@@ -123,12 +123,15 @@ requests_between() {
 # --- disks
 
 dev() { readlink -f "/dev/d/$1"; }
-dev_number() { cat "/sys/class/block/$(basename "$(readlink -f "$1")")/dev"; }
-sectors() { blockdev --getsz "$1"; }
+dev_number() { # DEVICE: "MAJOR:MINOR"
+	# Split into two numbers.
+	# shellcheck disable=SC2046,SC2183
+	printf '%d:%d\n' $(stat -L -c '0x%t 0x%T' "$1")
+}
 
 # stat_field DEVICE FIELD: from /sys/block/*/stat: 5 = writes, 7 = sectors written, 16 = flushes.
 stat_field() {
-	awk -v field="$2" '{ print $field }' "/sys/class/block/$(basename "$(readlink -f "$1")")/stat"
+	awk -v field="$2" '{ print $field }' "/sys/dev/block/$(dev_number "$1")/stat"
 }
 
 wipe() { # DEVICE [MiB]

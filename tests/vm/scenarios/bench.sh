@@ -56,7 +56,7 @@ compare() {
 
 compare in_sync 8388608 1024 nosync 6
 ROUNDS=3
-compare resync 524288 128 sync 4
+compare resync 1048576 128 sync 4
 ROUNDS=1
 
 # 1 Mi regions: what each write costs the log.

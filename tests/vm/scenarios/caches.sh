@@ -48,13 +48,16 @@ if ! on_kernel_log; then
 	# One flush of each leg for a whole batch of clears.
 	at_most "flushes of leg A for one batch" $(($(stat_field /dev/nullb0 16) - flushes_a)) 2
 
-	# A leg that can't be flushed keeps its regions dirty.
+	# A leg that can't be flushed keeps its regions dirty. (An error target would say that it has no cache.)
+	modprobe dm-flakey
 	write_block /dev/mapper/m 6000
 	dmsetup suspend --noflush --nolockfs slow
-	dmsetup load slow --table "0 131072 error"
+	dmsetup load slow --table "0 131072 flakey /dev/nullb1 0 0 1000 1 error_writes"
 	dmsetup resume slow
+	equal "the failing leg still has a volatile cache" "$(cat "/sys/dev/block/$(dev_number $B)/queue/write_cache")" "write back"
 	sleep 6
 	equal "dirty while leg B fails its flush" $((REGIONS - $(log_clean "$LOG" $REGIONS))) 1
+	equal "leg states and log" "$(leg_states m) $(log_status m)" "AA 3 disk $(dev_number "$LOG") A"
 	dmsetup suspend --noflush --nolockfs slow
 	dmsetup load slow --table "0 131072 linear /dev/nullb1 0"
 	dmsetup resume slow
