@@ -1,0 +1,2 @@
+unit_test(wire dirtylog_core)
+unit_test(ctr_args dirtylog_core)
