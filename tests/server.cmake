@@ -1,3 +1,8 @@
 unit_test(wire dirtylog_core)
 unit_test(ctr_args dirtylog_core)
 unit_test(dirty_log dirtylog_core)
+
+# Without Criterion, so that it runs under ThreadSanitizer too.
+add_executable(stress_inbox stress_inbox.c)
+target_link_libraries(stress_inbox PRIVATE Threads::Threads)
+add_test(NAME stress_inbox COMMAND stress_inbox)
