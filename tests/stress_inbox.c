@@ -18,8 +18,10 @@
 #define LOGS 3
 #define PRODUCERS 3
 #define SENDERS (PRODUCERS + 1) /* the receiver posts as well */
-#define MAILS 256 /* of each sender, used again once handled */
+#define MAILS 64 /* of each sender, used again once handled */
 #define RUN_MSEC 1200
+#define ROUND 40 /* letters of a sender, then all wait until they are handled */
+#define STUCK_MSEC 5000
 
 struct letter {
 	struct mail mail; /* first: mail -> letter is a cast */
@@ -43,6 +45,7 @@ struct sender {
 	pthread_t thread;
 	unsigned index;
 	struct letter letters[MAILS];
+	unsigned written;
 	uint64_t sent[LOGS];
 	uint64_t held;
 };
@@ -51,6 +54,8 @@ static struct log logs[LOGS];
 static struct sender senders[SENDERS];
 static struct mailbox run_queue;
 static _Atomic bool stop, senders_ended;
+static pthread_barrier_t round_ended;
+static bool last_round; /* written between two barriers */
 
 static void check(bool holds, const char *what)
 {
@@ -136,34 +141,54 @@ static void *work(void *unused)
 	return NULL;
 }
 
+/* A sender has more letters than a round needs. */
 static struct letter *write_letter(struct sender *sender, unsigned log)
 {
-	for (unsigned i = 0; i < MAILS; i++) {
-		struct letter *letter = &sender->letters[i];
+	struct letter *letter = &sender->letters[sender->written++ % MAILS];
 
-		if (atomic_load_explicit(&letter->out, memory_order_acquire))
-			continue;
-		letter->sender = sender->index;
-		letter->log = log;
-		letter->number = sender->sent[log]++;
-		atomic_store_explicit(&letter->out, true, memory_order_relaxed);
-		return letter;
+	check(!atomic_load_explicit(&letter->out, memory_order_acquire), "handled, and still out");
+	letter->sender = sender->index;
+	letter->log = log;
+	letter->number = sender->sent[log]++;
+	atomic_store_explicit(&letter->out, true, memory_order_relaxed);
+	return letter;
+}
+
+static void wait_until_handled(struct sender *sender)
+{
+	struct timespec pause = {.tv_nsec = 20000};
+
+	for (unsigned i = 0; i < MAILS; i++) {
+		for (unsigned waited = 0; atomic_load(&sender->letters[i].out); waited++) {
+			check(waited < STUCK_MSEC * 15, "mail is stuck: nobody executes its log");
+			nanosleep(&pause, NULL);
+		}
 	}
-	return NULL;
+}
+
+/* Nobody posts until all is handled, so that no later mail hides one that was forgotten. Returns
+ * false when it was the last round. */
+static bool end_round(struct sender *sender)
+{
+	wait_until_handled(sender);
+	if (pthread_barrier_wait(&round_ended) == PTHREAD_BARRIER_SERIAL_THREAD)
+		last_round = atomic_load_explicit(&stop, memory_order_relaxed);
+	pthread_barrier_wait(&round_ended);
+	return !last_round;
 }
 
 static void *produce(void *argument)
 {
 	struct sender *sender = argument;
 
-	for (unsigned i = 0; !atomic_load_explicit(&stop, memory_order_relaxed); i++) {
-		struct letter *letter = write_letter(sender, i % LOGS);
+	do {
+		for (unsigned i = 0; i < ROUND; i++) {
+			struct letter *letter = write_letter(sender, i % LOGS);
 
-		if (!letter)
-			sched_yield();
-		else if (inbox_post(&logs[letter->log].inbox, &letter->mail))
-			enqueue(&logs[letter->log]);
-	}
+			if (inbox_post(&logs[letter->log].inbox, &letter->mail))
+				enqueue(&logs[letter->log]);
+		}
+	} while (end_round(sender));
 	return NULL;
 }
 
@@ -197,15 +222,14 @@ static void *hold(void *argument)
 {
 	struct sender *sender = argument;
 
-	for (unsigned i = 0; !atomic_load_explicit(&stop, memory_order_relaxed); i++) {
-		struct letter *letter = write_letter(sender, i % LOGS);
-
-		if (letter)
-			receive(sender, letter, i % 5 == 0);
-		/* Else nothing would ever be found free. */
-		if (i % 3 == 0)
-			sched_yield();
-	}
+	do {
+		for (unsigned i = 0; i < ROUND; i++) {
+			receive(sender, write_letter(sender, i % LOGS), i % 5 == 0);
+			/* Else nothing would ever be found free. */
+			if (i % 3 == 0)
+				sched_yield();
+		}
+	} while (end_round(sender));
 	return NULL;
 }
 
@@ -239,6 +263,7 @@ int main(void)
 	struct timespec time = {.tv_sec = RUN_MSEC / 1000, .tv_nsec = RUN_MSEC % 1000 * 1000000L};
 	pthread_t worker;
 
+	pthread_barrier_init(&round_ended, NULL, SENDERS);
 	pthread_create(&worker, NULL, work, NULL);
 	for (unsigned s = 0; s < SENDERS; s++) {
 		senders[s].index = s;
