@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #define ANSWER_MSEC 5000
+#define FIRST_PORT 0x40000000u /* no process id, and so nobody's by default */
 
 int client_open(struct client *client, uint64_t luid, const char *uuid)
 {
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+	/* A new port each time: answers to the last one must not come here. */
+	static uint32_t port = FIRST_PORT;
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_pid = port++};
 
 	memset(client, 0, sizeof(*client));
 	client->version = DM_ULOG_REQUEST_VERSION;

@@ -245,8 +245,11 @@ static struct answer ask(unsigned type, const void *payload, uint32_t size)
 
 	cr_assert_gt(answer.got, 0, "%s: no answer (%d)\n%s", wire_opcodes[type].name, answer.got,
 		     output());
-	cr_assert_not(answer_is_foreign(&answer, &request), "%s: not its answer",
-		      wire_opcodes[type].name);
+	cr_assert_not(answer_is_foreign(&answer, &request),
+		      "%s: not its answer: %d bytes of type %u, seq %u for %u, error %d, log %lu",
+		      wire_opcodes[type].name, answer.got, wire_type(&answer.message),
+		      answer.message.request.seq, bench.client.seq, answer.message.request.error,
+		      (unsigned long)answer.message.request.luid);
 	return answer;
 }
 
