@@ -13,3 +13,6 @@ if(TARGET test_daemon)
 	target_compile_definitions(test_daemon PRIVATE DIRTYLOGD="$<TARGET_FILE:dirtylogd>")
 	add_dependencies(test_daemon dirtylogd)
 endif()
+
+fuzzer(wire dirtylog_core)
+fuzzer(ctr_args dirtylog_core)
