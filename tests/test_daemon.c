@@ -715,6 +715,31 @@ Test(daemon, clears_wait_for_their_delay_without_io_uring)
 	clears_wait("sync");
 }
 
+/* The clear of another region is not an early train. */
+Test(daemon, each_clear_waits_for_its_own_delay)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	int64_t first, second;
+
+	start_with("any", "auto", "0.7");
+	make_log(&loop, N, " nosync");
+	mark(5);
+	mark(6);
+	flush();
+	first = now_msec();
+	clear(5);
+	while (now_msec() < first + 1000)
+		sleep_msec(10);
+	second = now_msec();
+	clear(6);
+	while (!clean_on_disk(&loop, 6)) {
+		cr_assert_lt(now_msec(), second + WAIT_MSEC, "never written clean");
+		sleep_msec(5);
+	}
+	cr_assert_geq(now_msec() - second, 700, "after %ld ms", (long)(now_msec() - second));
+	cr_assert(clean_on_disk(&loop, 5));
+}
+
 Test(daemon, a_region_marked_again_stays_dirty)
 {
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
