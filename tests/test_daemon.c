@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -44,6 +45,7 @@ struct loop {
 static struct {
 	pid_t daemon;
 	int output; /* what it says */
+	const char *max_lazy, *io_retry; /* of the next start, NULL: the default */
 	struct client client;
 } bench;
 
@@ -93,10 +95,25 @@ static pid_t spawn(char *const *args)
 
 static void start_with(const char *accept, const char *engine, const char *delay)
 {
-	char *args[] = {"dirtylogd",	 "--foreground", "--log-level", "debug",
-			"--accept-from", (char *)accept, "--io-engine", (char *)engine,
-			"--clear-delay", (char *)delay,	 "--workers",	"2",
-			"--rcvbuf",	 "1048576",	 NULL};
+	char *args[] = {"dirtylogd",
+			"--foreground",
+			"--log-level",
+			"debug",
+			"--accept-from",
+			(char *)accept,
+			"--io-engine",
+			(char *)engine,
+			"--clear-delay",
+			(char *)delay,
+			"--workers",
+			"2",
+			"--max-lazy",
+			(char *)(bench.max_lazy ? bench.max_lazy : "4096"),
+			"--io-retry",
+			(char *)(bench.io_retry ? bench.io_retry : "10"),
+			"--rcvbuf",
+			"1048576",
+			NULL};
 	int64_t end = now_msec() + WAIT_MSEC;
 
 	bench.daemon = spawn(args);
@@ -177,7 +194,7 @@ static void tear_down(void)
 
 /* --- log devices --- */
 
-static struct loop make_loop(off_t bytes, uint32_t block)
+static struct loop make_loop_in(const char *directory, off_t bytes, uint32_t block)
 {
 	struct loop_config config = {.block_size = block, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -185,7 +202,7 @@ static struct loop make_loop(off_t bytes, uint32_t block)
 	struct stat st;
 	int r;
 
-	loop.file = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	loop.file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	cr_assert(control >= 0 && loop.file >= 0 && ftruncate(loop.file, bytes) == 0);
 	config.fd = (uint32_t)loop.file;
 	do { /* another test may be faster */
@@ -202,6 +219,11 @@ static struct loop make_loop(off_t bytes, uint32_t block)
 	snprintf(loop.number, sizeof(loop.number), "%u:%u", major(st.st_rdev), minor(st.st_rdev));
 	close(control);
 	return loop;
+}
+
+static struct loop make_loop(off_t bytes, uint32_t block)
+{
+	return make_loop_in("/tmp", bytes, block);
 }
 
 /* A header and bits before any daemon comes; bits beyond count are 0. */
@@ -1011,6 +1033,124 @@ Test(daemon, a_header_of_version_3_is_never_written)
 	cr_assert_eq(WEXITSTATUS(end_daemon(SIGTERM)), 0);
 	cr_assert_eq(pread(loop.file, after, sizeof(after), 0), (ssize_t)sizeof(after));
 	cr_assert_eq(memcmp(before, after, sizeof(before)), 0, "it was written");
+}
+
+/* --- many clears, and devices that fail --- */
+
+Test(daemon, too_many_clears_do_not_wait)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	int64_t end;
+
+	bench.max_lazy = "4";
+	start();
+	make_log(&loop, N, " nosync");
+	for (unsigned r = 0; r < 6; r++)
+		mark(r);
+	flush();
+	for (unsigned r = 0; r < 4; r++)
+		clear(r);
+	sleep_msec(QUIET_MSEC);
+	cr_assert_not(clean_on_disk(&loop, 0), "4 are not too many");
+	clear(4);
+	end = now_msec() + WAIT_MSEC;
+	while (!clean_on_disk(&loop, 0)) {
+		cr_assert_lt(now_msec(), end, "5 lazy regions are not written");
+		sleep_msec(5);
+	}
+	cr_assert_not(clean_on_disk(&loop, 5));
+}
+
+#define FULL_REGIONS 100000u /* four pages of image */
+#define IN_A_HOLE 30000u /* in the second */
+
+/* A file system of two pages, full. */
+static struct {
+	char path[32];
+} full = {"/tmp/test_daemon.XXXXXX"};
+
+/* A log device that can write the first and the last page of its image, and nothing between. */
+static struct loop make_full_loop(void)
+{
+	static const uint8_t bits[1] = {0};
+	struct loop loop;
+
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_not_null(mkdtemp(full.path));
+	cr_assert_eq(mount("none", full.path, "tmpfs", 0, "size=8k"), 0);
+	loop = make_loop_in(full.path, DEVICE_BYTES, 512);
+	cr_assert_eq(pwrite(loop.file, bits, 1, 3 * 4096), 1);
+	fill_loop(&loop, 2, FULL_REGIONS, bits, sizeof(bits));
+	return loop;
+}
+
+static void make_room(void)
+{
+	cr_assert_eq(mount("none", full.path, "tmpfs", MS_REMOUNT, "size=1m"), 0);
+}
+
+/* Now its block has to be written, and cannot be. */
+static struct wire_message begin_failing_write(void)
+{
+	struct wire_message request;
+
+	cr_assert_eq(set_region_sync(IN_A_HOLE, 1), 0);
+	clear(IN_A_HOLE);
+	request = client_request(&bench.client, DM_ULOG_POSTSUSPEND, NULL, 0);
+	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
+	return request;
+}
+
+static void end_full_loop(void)
+{
+	umount2(full.path, MNT_DETACH);
+	rmdir(full.path);
+}
+
+Test(daemon, a_device_that_fails_for_a_moment_is_not_heard_of)
+{
+	struct loop loop = make_full_loop();
+	struct wire_message request;
+	struct answer answer;
+
+	start();
+	make_log(&loop, FULL_REGIONS, "");
+	request = begin_failing_write();
+	cr_assert_eq(client_receive(&bench.client, 500).got, -EAGAIN, "it waits");
+	expect_said("failed", "trying again");
+	make_room();
+	answer = client_receive(&bench.client, WAIT_MSEC);
+	cr_assert_not(answer_is_foreign(&answer, &request));
+	cr_assert_eq(answer.message.request.error, 0);
+	cr_assert(clean_on_disk(&loop, IN_A_HOLE));
+	end_full_loop();
+}
+
+Test(daemon, a_device_that_fails_for_long_is_an_error_until_it_works)
+{
+	struct loop loop = make_full_loop();
+	struct wire_message request;
+	struct answer answer;
+	char text[64];
+
+	bench.io_retry = "0.3";
+	start();
+	make_log(&loop, FULL_REGIONS, "");
+	request = begin_failing_write();
+	answer = client_receive(&bench.client, WAIT_MSEC);
+	cr_assert_not(answer_is_foreign(&answer, &request));
+	cr_assert_lt(answer.message.request.error, 0);
+	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
+	expect_text(DM_ULOG_STATUS_INFO, text);
+	cr_assert_lt(ask_error(DM_ULOG_FLUSH, NULL, 0), 0);
+	cr_assert_eq(in_sync(IN_A_HOLE), 1, "questions are answered all the same");
+	make_room();
+	flush();
+	snprintf(text, sizeof(text), "3 disk %s A", loop.number);
+	expect_text(DM_ULOG_STATUS_INFO, text);
+	cr_assert(clean_on_disk(&loop, IN_A_HOLE));
+	end_full_loop();
 }
 
 /* --- bad input --- */
