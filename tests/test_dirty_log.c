@@ -594,6 +594,37 @@ Test(dirty_log, resync_does_not_repeat_what_failed_before_a_resume)
 	unmake(&bench);
 }
 
+/* docs/protocol.md, SET_REGION_SYNC: a failed recovery is asked again at once. */
+Test(dirty_log, resync_does_not_repeat_the_last_region_that_failed)
+{
+	struct bench bench;
+
+	start_core(&bench, 3);
+	expect_work(&bench, 2);
+	dirty_log_set_region_sync(&bench.log, 2, false);
+	expect_recovery(&bench, 0);
+	expect_recovery(&bench, 1);
+	expect_work(&bench, NONE);
+	dirty_log_resume(&bench.log);
+	expect_recovery(&bench, 2);
+	unmake(&bench);
+}
+
+Test(dirty_log, resync_does_not_repeat_a_wanted_region_that_failed)
+{
+	struct bench bench;
+
+	start_core(&bench, 4);
+	expect_recovery(&bench, 3);
+	cr_assert_not(dirty_log_in_sync(&bench.log, 2));
+	expect_work(&bench, 2);
+	dirty_log_set_region_sync(&bench.log, 2, false);
+	expect_recovery(&bench, 0);
+	expect_recovery(&bench, 1);
+	expect_work(&bench, NONE);
+	unmake(&bench);
+}
+
 /* --- loading --- */
 
 /* A device whose header covers valid regions, of which every third is clean. */
