@@ -47,7 +47,7 @@ void dirty_log_init(struct dirty_log *log, void *mem, const struct dirty_log_con
 
 	memset(log, 0, sizeof(*log));
 	log->config = *config;
-	log->resync.handed = DIRTY_LOG_NO_REGION;
+	dirty_log_resume(log);
 	region_bitmap_init(&log->sync, carve(&at, map), n);
 	region_bitmap_init(&log->clean, carve(&at, map), n);
 	if (!config->persistent)
@@ -140,8 +140,8 @@ void dirty_log_unload(struct dirty_log *log)
 
 void dirty_log_resume(struct dirty_log *log)
 {
-	memset(&log->resync, 0, sizeof(log->resync));
-	log->resync.handed = DIRTY_LOG_NO_REGION;
+	log->resync = (struct dirty_log_resync){.handed = DIRTY_LOG_NO_REGION,
+						.failed_early = DIRTY_LOG_NO_REGION};
 }
 
 static void remember_wanted(struct dirty_log_resync *resync, uint64_t region)
@@ -215,8 +215,12 @@ static void settle(struct dirty_log_resync *resync, uint64_t region, bool in_syn
 	if (region != resync->handed)
 		return;
 	resync->handed = DIRTY_LOG_NO_REGION;
-	if (!in_sync)
-		resync->failed = true;
+	if (in_sync)
+		return;
+	/* After the first failure nothing is handed out before its turn, so there is only one. */
+	if (!resync->failed && region >= resync->cursor)
+		resync->failed_early = region;
+	resync->failed = true;
 }
 
 void dirty_log_set_region_sync(struct dirty_log *log, uint64_t region, bool in_sync)
@@ -253,6 +257,8 @@ static uint64_t next_in_order(struct dirty_log *log)
 	struct dirty_log_resync *resync = &log->resync;
 	uint64_t region = region_bitmap_next_zero(&log->sync, resync->cursor);
 
+	if (region == resync->failed_early)
+		region = region_bitmap_next_zero(&log->sync, region + 1);
 	if (region >= log->config.region_count) {
 		resync->cursor = log->config.region_count;
 		return DIRTY_LOG_NO_REGION;

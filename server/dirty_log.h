@@ -48,6 +48,7 @@ struct dirty_log_resync {
 	uint64_t wanted[DIRTY_LOG_WANTED]; /* a stack of what IN_SYNC asked for, newest last */
 	unsigned nwanted;
 	bool last_tried;
+	uint64_t failed_early; /* the one that failed before its turn, or DIRTY_LOG_NO_REGION */
 	bool failed; /* a recovery failed since RESUME: from then on each region once, in order */
 };
 

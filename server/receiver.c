@@ -71,28 +71,30 @@ static bool same_text(const struct mirror_log *log, const char *text, size_t len
 }
 
 static struct mirror_log *create(struct receiver *receiver, const struct wire_message *message,
-				 size_t length, int *error)
+				 const struct ctr_args *args, size_t length)
 {
 	const char *text = (const char *)message->payload;
 	const char *uuid = message->request.uuid;
 	struct mirror_log *log;
-	struct ctr_args args;
-	const char *why;
 
-	*error = ctr_args_parse(text, length, &args, &why);
-	if (*error < 0) {
-		log_limited(LOGGING_ERROR, "log %s cannot be made from \"%.*s\": %s", uuid,
-			    (int)length, text, why);
+	log = mirror_log_create(uuid, message->request.luid, text, length, args);
+	if (!log)
 		return NULL;
-	}
-	log = mirror_log_create(uuid, message->request.luid, text, length, &args);
-	if (!log) {
-		*error = -ENOMEM;
-		return NULL;
-	}
 	log->run_queue = &worker_for(receiver, uuid)->queue;
 	registry_add(receiver->registry, log);
 	return log;
+}
+
+static int parse(const struct wire_message *message, struct ctr_args *args, size_t length)
+{
+	const char *text = (const char *)message->payload;
+	const char *why;
+	int r = ctr_args_parse(text, length, args, &why);
+
+	if (r < 0)
+		log_limited(LOGGING_ERROR, "log %s cannot be made from \"%.*s\": %s",
+			    message->request.uuid, (int)length, text, why);
+	return r;
 }
 
 static void handle_ctr(struct receiver *receiver, struct slot *slot)
@@ -102,8 +104,14 @@ static void handle_ctr(struct receiver *receiver, struct slot *slot)
 	uint64_t luid = message->request.luid;
 	size_t length = ctr_text_length(message);
 	struct mirror_log *log = registry_find(receiver->registry, luid, uuid);
-	int error;
+	struct ctr_args args;
+	/* First of all: a bad string ends no log. */
+	int error = parse(message, &args, length);
 
+	if (error < 0) {
+		refuse(receiver, slot, error);
+		return;
+	}
 	if (log && !same_text(log, (const char *)message->payload, length)) {
 		retire(receiver, log);
 		log = NULL;
@@ -111,12 +119,12 @@ static void handle_ctr(struct receiver *receiver, struct slot *slot)
 	if (!log) {
 		retire(receiver, registry_find_stale(receiver->registry, luid, uuid));
 		retire(receiver, registry_find_orphan(receiver->registry, uuid));
-		log = create(receiver, message, length, &error);
+		log = create(receiver, message, &args, length);
 	}
 	if (log)
 		mirror_log_post(log, &slot->head);
 	else
-		refuse(receiver, slot, error);
+		refuse(receiver, slot, -ENOMEM);
 }
 
 /* The log is held. Returns false if the request has to go to the worker. */
