@@ -1582,6 +1582,40 @@ Test(daemon, absurd_constructor_strings_are_refused)
 	}
 }
 
+Test(daemon, a_bad_constructor_string_ends_no_log)
+{
+	static const char good[] = "160 core 8 nosync";
+	static const char bad[] = "160 nonsense 8";
+	uint64_t luid = bench.client.luid;
+
+	start();
+	become(luid, "LVM-good");
+	ask_ok(DM_ULOG_CTR, good, sizeof(good) - 1);
+	resume();
+	cr_assert_lt(ask_error(DM_ULOG_CTR, bad, sizeof(bad) - 1), 0);
+	cr_assert_eq(sync_count(), 20);
+	become(luid, "LVM-other");
+	cr_assert_lt(ask_error(DM_ULOG_CTR, bad, sizeof(bad) - 1), 0);
+	become(luid, "LVM-good");
+	cr_assert_eq(sync_count(), 20);
+}
+
+Test(daemon, an_address_used_again_ends_the_log_that_had_it)
+{
+	static const char text[] = "160 core 8 nosync";
+	uint64_t luid = bench.client.luid;
+
+	start();
+	become(luid, "LVM-orphan");
+	ask_ok(DM_ULOG_CTR, text, sizeof(text) - 1);
+	become(luid, "LVM-young");
+	ask_ok(DM_ULOG_CTR, text, sizeof(text) - 1);
+	resume();
+	cr_assert_eq(sync_count(), 20);
+	become(luid, "LVM-orphan");
+	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
+}
+
 Test(daemon, a_constructor_string_of_the_longest_size_is_read_whole)
 {
 	char text[WIRE_PAYLOAD_MAX];
