@@ -41,12 +41,21 @@ void mirror_log_get(struct mirror_log *log)
 	atomic_fetch_add_explicit(&log->refs, 1, memory_order_relaxed);
 }
 
+void mirror_log_leave_devices(struct mirror_log *log)
+{
+	log_legs_close(log->legs);
+	log->legs = NULL;
+	if (log->device && !log->device_left)
+		log_device_leave(log->device);
+	log->device_left = true;
+}
+
 void mirror_log_put(struct mirror_log *log)
 {
 	/* acq_rel: the last one sees what all others did before they let go. */
 	if (atomic_fetch_sub_explicit(&log->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	log_legs_close(log->legs);
+	mirror_log_leave_devices(log);
 	if (log->device)
 		log_device_put(log->device);
 	if (log->memory)

@@ -38,7 +38,8 @@ struct log_legs {
 /* A log device, shared by the logs (live and inactive table) that use it. */
 struct log_device {
 	struct log_device *next;
-	unsigned refs; /* under the table's lock */
+	unsigned refs; /* under the table's lock: who may look at it */
+	unsigned users; /* under the table's lock: who may use fd; it is closed with the last */
 	uint32_t major, minor;
 	int fd; /* O_DIRECT */
 	uint32_t block_bytes;
@@ -136,6 +137,7 @@ struct mirror_log {
 	char uuid[DM_UUID_LEN];
 	uint64_t id; /* unique in this process */
 	struct log_device *device;
+	bool device_left;
 	void *memory;
 	size_t memory_bytes;
 
@@ -163,6 +165,9 @@ void mirror_log_get(struct mirror_log *log);
 
 /* Close the fds and free; NULL is allowed. */
 void log_legs_close(struct log_legs *legs);
+
+/* Close what the log has open; no I/O of it runs. The one executing it, or the last reference. */
+void mirror_log_leave_devices(struct mirror_log *log);
 
 /* Leave mail and see that the worker comes. Any thread. */
 void mirror_log_post(struct mirror_log *log, struct log_mail *mail);

@@ -113,10 +113,12 @@ static struct log_device *share(struct log_device *fresh)
 		if (d->major != fresh->major || d->minor != fresh->minor)
 			continue;
 		d->refs++;
+		d->users++;
 		d->bytes = fresh->bytes;
 		return d;
 	}
 	fresh->refs = 1;
+	fresh->users = 1;
 	fresh->next = devices.first;
 	devices.first = fresh;
 	return fresh;
@@ -156,20 +158,35 @@ int log_device_get(const char *name, uint64_t region_count, struct log_device **
 	return 0;
 }
 
+/* Under the lock. */
+static void unlist(struct log_device *device)
+{
+	struct log_device **at = &devices.first;
+
+	while (*at && *at != device)
+		at = &(*at)->next;
+	if (*at)
+		*at = device->next;
+}
+
+void log_device_leave(struct log_device *device)
+{
+	pthread_mutex_lock(&devices.lock);
+	if (--device->users == 0) {
+		unlist(device);
+		close(device->fd);
+		device->fd = -1;
+	}
+	pthread_mutex_unlock(&devices.lock);
+}
+
 void log_device_put(struct log_device *device)
 {
-	struct log_device **at;
 	bool last;
 
 	pthread_mutex_lock(&devices.lock);
 	last = --device->refs == 0;
-	for (at = &devices.first; last && *at; at = &(*at)->next) {
-		if (*at == device) {
-			*at = device->next;
-			break;
-		}
-	}
 	pthread_mutex_unlock(&devices.lock);
 	if (last)
-		discard(device);
+		free(device);
 }

@@ -12,6 +12,11 @@
 int log_device_get(const char *name, uint64_t region_count, struct log_device **device, char *why,
 		   size_t why_bytes);
 
+/* The log has ended: its device is closed if no other log uses it, so that it can be removed. The
+ * reference stays, and with it the numbers. */
+void log_device_leave(struct log_device *device);
+
+/* Drop the reference, after log_device_leave. */
 void log_device_put(struct log_device *device);
 
 /* Open a block device by number, without udev as well. An fd, or -errno. */

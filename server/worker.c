@@ -237,6 +237,8 @@ static void bury(struct worker *worker, struct mirror_log *log)
 	retrying_remove(&worker->retrying, log);
 	starved_remove(&worker->starved, log);
 	all_remove(&worker->all, log);
+	/* Before the reply: then the administrator removes the log device. */
+	mirror_log_leave_devices(log);
 	mailbox_push(worker->graveyard, &log->grave_link);
 }
 

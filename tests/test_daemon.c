@@ -1582,6 +1582,34 @@ Test(daemon, absurd_constructor_strings_are_refused)
 	}
 }
 
+static bool daemon_has_open(const char *name)
+{
+	char path[64], target[256];
+	bool open = false;
+
+	for (int fd = 0; fd < 256 && !open; fd++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", bench.daemon, fd);
+		n = readlink(path, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		open = strcmp(target, name) == 0;
+	}
+	return open;
+}
+
+/* The administrator removes the log device next. */
+Test(daemon, dtr_lets_go_of_the_device_before_its_answer)
+{
+	struct loop loop = make_loop(1 << 20, 512);
+
+	start();
+	make_log(&loop, 160, " nosync");
+	cr_assert(daemon_has_open(loop.name));
+	destroy_log();
+	cr_assert_not(daemon_has_open(loop.name));
+}
+
 Test(daemon, a_bad_constructor_string_ends_no_log)
 {
 	static const char good[] = "160 core 8 nosync";
