@@ -10,7 +10,7 @@ REGION=128
 SECTORS=524288
 REGIONS=4096
 # Else the copy would be over too soon.
-echo 40 >/sys/module/dm_mirror/parameters/raid1_resync_throttle
+echo 5 >/sys/module/dm_mirror/parameters/raid1_resync_throttle
 start_daemon || exit 1
 
 mk_mirror m dirtylogd $SECTORS "$LOG" $REGION "$A" "$B" || exit 1
