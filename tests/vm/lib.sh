@@ -65,7 +65,8 @@ daemon_answers() { dirtylogctl stats >/dev/null 2>&1; }
 
 start_daemon() {
 	on_kernel_log && return 0
-	dirtylogd --foreground "$@" >>$DAEMON_LOG 2>&1 &
+	# shellcheck disable=SC2046
+	dirtylogd --foreground $(cat /scenarios/daemon-args) "$@" >>$DAEMON_LOG 2>&1 &
 	DAEMON_PID=$!
 	if ! until_true 15 daemon_answers; then
 		fail "dirtylogd $* answers within 15 s"
