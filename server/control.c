@@ -66,7 +66,7 @@ static void print_stats(FILE *out, struct registry *registry)
 	for (unsigned i = 0; i < STATS_COUNTERS; i++)
 		fprintf(out, "%s %" PRIu64 "\n", stats_names[i],
 			atomic_load_explicit(&stats.counters[i], memory_order_relaxed));
-	fprintf(out, "logs %u\n", registry->count);
+	fprintf(out, "logs %u\n", registry_count(registry));
 }
 
 static void print_log(const struct mirror_log *log, void *context)
@@ -110,6 +110,16 @@ static void send_all(int fd, const char *text, size_t size)
 	}
 }
 
+/* Anybody can connect to an abstract socket, and a luid is an address in the kernel. */
+static bool may_ask(int fd)
+{
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}
+
 void control_serve(int listen_fd, struct registry *registry)
 {
 	struct timeval patience = {.tv_sec = 1};
@@ -127,7 +137,10 @@ void control_serve(int listen_fd, struct registry *registry)
 	out = n > 0 ? open_memstream(&text, &size) : NULL;
 	if (out) {
 		line[n] = '\0';
-		answer(line, out, registry);
+		if (may_ask(fd))
+			answer(line, out, registry);
+		else
+			fputs("error: only root may ask\n", out);
 		fclose(out);
 		send_all(fd, text, size);
 		free(text);

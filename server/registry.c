@@ -154,6 +154,16 @@ void registry_sweep(struct registry *registry)
 	}
 }
 
+unsigned registry_count(struct registry *registry)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&registry->lock);
+	count = registry->count;
+	pthread_mutex_unlock(&registry->lock);
+	return count;
+}
+
 void registry_visit(struct registry *registry, void (*visit)(const struct mirror_log *, void *),
 		    void *context)
 {

@@ -43,6 +43,9 @@ bool registry_remove(struct registry *registry, struct mirror_log *log);
 /* Take out and drop what the workers have buried. */
 void registry_sweep(struct registry *registry);
 
+/* How many there are. Any thread. */
+unsigned registry_count(struct registry *registry);
+
 /* Call visit for each log, under the lock. Any thread. */
 void registry_visit(struct registry *registry, void (*visit)(const struct mirror_log *, void *),
 		    void *context);

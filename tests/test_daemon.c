@@ -64,20 +64,29 @@ static int64_t now_msec(void)
 
 /* --- the daemon --- */
 
-/* True once the control thread answers, and so the receiver has joined. */
-static bool control_answers(void)
+/* The beginning of what the control socket says to this line; "" if it says nothing. */
+static void control_ask(const char *line, char *text, size_t bytes)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	socklen_t length = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(CONTROL_NAME);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char byte;
-	bool yes;
+	ssize_t n = -1;
 
 	memcpy(address.sun_path + 1, CONTROL_NAME, strlen(CONTROL_NAME));
-	yes = connect(fd, (struct sockaddr *)&address, length) == 0 &&
-	      send(fd, "stats\n", 6, MSG_NOSIGNAL) == 6 && recv(fd, &byte, 1, 0) == 1;
+	if (connect(fd, (struct sockaddr *)&address, length) == 0 &&
+	    send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line))
+		n = recv(fd, text, bytes - 1, 0);
+	text[n > 0 ? n : 0] = '\0';
 	close(fd);
-	return yes;
+}
+
+/* True once the control thread answers, and so the receiver has joined. */
+static bool control_answers(void)
+{
+	char text[2];
+
+	control_ask("stats\n", text, sizeof(text));
+	return text[0] != '\0';
 }
 
 /* ThreadSanitizer's daemon is tried with these tests too, which it cannot run itself. */
@@ -1580,6 +1589,34 @@ Test(daemon, absurd_constructor_strings_are_refused)
 			     bad_ctrs[i].text);
 		expect_victim_unchanged(bad_ctrs[i].text);
 	}
+}
+
+/* In a process of its own: 0 when nobody is told off. */
+static int ask_as_nobody(void)
+{
+	char text[64];
+
+	if (setuid(65534) != 0)
+		return 2;
+	control_ask("logs\n", text, sizeof(text));
+	return strncmp(text, "error: only root", 16) == 0 ? 0 : 1;
+}
+
+/* A luid is an address in the kernel. */
+Test(daemon, tells_its_logs_to_root_alone)
+{
+	static const char text[] = "160 core 8 nosync";
+	int status;
+	pid_t pid;
+
+	start();
+	ask_ok(DM_ULOG_CTR, text, sizeof(text) - 1);
+	pid = fork();
+	if (pid == 0)
+		_exit(ask_as_nobody());
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFEXITED(status));
+	cr_assert_eq(WEXITSTATUS(status), 0);
 }
 
 static bool daemon_has_open(const char *name)
