@@ -35,8 +35,7 @@ static void arm(struct worker *worker, struct mirror_log *log, int64_t pause_ns)
 {
 	int64_t delay = worker->options->clear_delay_ns;
 
-	log->aging = dirty_log_lazy_count(&log->dirty) > 0;
-	if (log->aging)
+	if (dirty_log_lazy_count(&log->dirty) > 0)
 		worker_arm_aging(worker, log, clock_now() + (delay > pause_ns ? delay : pause_ns));
 	else
 		worker_disarm_aging(worker, log);
@@ -157,17 +156,16 @@ static bool suspended(const struct mirror_log *log)
 
 void clears_check(struct worker *worker, struct mirror_log *log, int64_t now)
 {
-	if (log->leg_flush_runs || !log->dirty.config.persistent)
+	if (log->leg_flush_runs)
 		return;
 	if (dirty_log_lazy_count(&log->dirty) == 0 || suspended(log)) {
-		log->aging = false;
 		worker_disarm_aging(worker, log);
 		end_drain(worker, log);
 		return;
 	}
 	if (now >= log->age_at_ns)
 		log->overflow_paused = false;
-	if (!log->aging)
+	if (!log->aging_link.on)
 		arm(worker, log, 0);
 	if (!due(worker, log, now))
 		return;

@@ -84,12 +84,6 @@ void mirror_log_post(struct mirror_log *log, struct log_mail *mail)
 		mirror_log_enqueue(log);
 }
 
-void mirror_log_schedule(struct mirror_log *log)
-{
-	if (inbox_schedule(&log->inbox))
-		mirror_log_enqueue(log);
-}
-
 void slot_list_add(struct slot_list *list, struct slot *slot)
 {
 	slot->next_waiter = NULL;

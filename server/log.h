@@ -14,10 +14,10 @@
 #include "server/ctr_args.h"
 #include "server/dirty_log.h"
 #include "server/inbox.h"
+#include "server/mirror_table.h"
 #include "server/slot.h"
 
 #define LOG_IO_BYTES 65536u /* of one operation: the largest logical block of a log device */
-#define LOG_LEGS_MAX 8u /* DM_KCOPYD_MAX_REGIONS + 1 is 9 legs in theory; LVM allows 8 */
 
 /* What the kernel has told of a log. Owned; read by control. */
 enum log_state {
@@ -32,7 +32,7 @@ enum log_state {
 /* The mirror's legs, opened for flushing. */
 struct log_legs {
 	unsigned count;
-	int fds[LOG_LEGS_MAX];
+	int fds[MIRROR_TABLE_LEGS_MAX];
 };
 
 /* A log device, shared by the logs (live and inactive table) that use it. */
@@ -83,18 +83,23 @@ struct log_link {
 	bool on;
 };
 
+/* A worker's list of logs. */
+struct log_list {
+	struct mirror_log *first, *last;
+};
+
 struct mirror_log {
 	/* First line: what a request of another thread touches. */
 	struct inbox inbox;
-	struct mail run_link; /* on its worker's run queue, first so that mail -> log is a cast */
+	struct mail run_link; /* on its worker's run queue */
 	struct run_queue *run_queue;
 	uint64_t luid;
 	_Atomic int state; /* enum log_state */
-	_Atomic unsigned refs; /* registry, and each job of the mirror thread */
+	_Atomic unsigned
+		refs; /* registry, run queue or keeping worker, each job of the mirror thread */
 
 	/* Owned. */
 	_Alignas(64) struct dirty_log dirty;
-	bool aging; /* on, or about to be put on, the worker's aging list */
 	bool loads; /* the image is being read: the worker keeps the log SCHEDULED */
 	bool ever_resumed;
 	unsigned reconnects; /* reconnect CTRs whose RESUME has not come yet */
@@ -125,10 +130,11 @@ struct mirror_log {
 
 	/* Worker. */
 	int64_t age_at_ns;
-	int64_t retry_at_ns; /* 0: none */
+	int64_t retry_at_ns;
 	int64_t retry_since_ns; /* first failure of those that are tried again, 0: none */
 	int64_t retry_wait_ns;
 	struct log_io *completed;
+	/* The receiver too reads aging_link.on while it holds the log. */
 	struct log_link aging_link, retry_link, starved_link, attention_link, all_link;
 
 	/* Constant after the log is in the registry, but device and memory, which CTR sets. */
@@ -176,19 +182,17 @@ void mirror_log_post(struct mirror_log *log, struct log_mail *mail);
  * holds a reference, which the worker drops when it has released the log. */
 void mirror_log_enqueue(struct mirror_log *log);
 
-/* Let the worker look at the log if nobody does. */
-void mirror_log_schedule(struct mirror_log *log);
-
 void run_queue_wake(struct run_queue *queue);
 
 static inline enum log_state mirror_log_state(const struct mirror_log *log)
 {
-	return (enum log_state)atomic_load_explicit(&log->state, memory_order_relaxed);
+	/* acquire: who sees LOG_CREATED sees the device too (control). */
+	return (enum log_state)atomic_load_explicit(&log->state, memory_order_acquire);
 }
 
 static inline void mirror_log_set_state(struct mirror_log *log, enum log_state state)
 {
-	atomic_store_explicit(&log->state, (int)state, memory_order_relaxed);
+	atomic_store_explicit(&log->state, (int)state, memory_order_release);
 }
 
 static inline bool mirror_log_serves(const struct mirror_log *log)
@@ -204,14 +208,10 @@ static inline bool mirror_log_wants_worker(const struct mirror_log *log,
 {
 	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
 
-	return lazy > 0 && (!log->aging || (lazy > options->max_lazy && !log->leg_flush_runs &&
-					    !log->overflow_paused));
+	return lazy > 0 && (!log->aging_link.on || (lazy > options->max_lazy &&
+						    !log->leg_flush_runs && !log->overflow_paused));
 }
 
-/* The links of a worker's lists. */
-struct log_list {
-	struct mirror_log *first, *last;
-};
 void slot_list_add(struct slot_list *list, struct slot *slot);
 struct slot *slot_list_pop(struct slot_list *list);
 void slot_list_move(struct slot_list *to, struct slot_list *from);

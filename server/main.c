@@ -49,6 +49,7 @@ static int set_up_signals(struct daemon *daemon)
 
 	sigaction(SIGUSR1, &nothing, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN); /* mirrors.h: nobody waits for the children */
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
@@ -140,10 +141,14 @@ static int start_workers(struct daemon *daemon)
 	return 0;
 }
 
-static void stop_workers(struct daemon *daemon)
+/* The mirror thread posts to logs: it ends after the workers' threads, and before what it would wake. */
+static void stop_threads(struct daemon *daemon)
 {
 	for (unsigned i = 0; i < daemon->nworkers; i++)
 		worker_stop(&daemon->workers[i]);
+	mirrors_stop(daemon->mirrors);
+	for (unsigned i = 0; i < daemon->nworkers; i++)
+		worker_destroy(&daemon->workers[i]);
 	free(daemon->workers);
 }
 
@@ -210,20 +215,19 @@ static int run(struct daemon *daemon)
 	r = registry_create(&daemon->registry);
 	if (r < 0)
 		goto err_slots;
-	r = mirrors_start(&daemon->mirrors);
-	if (r < 0)
-		goto err_registry;
 	r = transport_open(&daemon->transport, daemon->options.rcvbuf);
 	if (r < 0)
-		goto err_mirrors;
+		goto err_registry;
 	transport_warn_of_listeners(&daemon->transport);
+	r = mirrors_start(&daemon->mirrors);
+	if (r < 0)
+		goto err_transport;
 	r = start_workers(daemon);
 	if (r == 0)
 		r = serve_until_stopped(daemon);
-	stop_workers(daemon);
+	stop_threads(daemon);
+err_transport:
 	transport_close(&daemon->transport);
-err_mirrors:
-	mirrors_stop(daemon->mirrors);
 err_registry:
 	registry_destroy(&daemon->registry);
 err_slots:
@@ -238,8 +242,10 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	if (server.options.settle_device)
-		return mirrors_settle_device(server.options.settle_device);
+	if (server.options.query_device)
+		return mirrors_query_device(server.options.query_device);
+	if (server.options.cycle_device)
+		return mirrors_cycle_device(server.options.cycle_device);
 	if (take_place(&server) < 0)
 		return 1;
 	if (!server.options.foreground && daemon(0, 0) < 0) {

@@ -5,6 +5,7 @@
 #include "server/clock.h"
 #include "server/log_device.h"
 #include "server/logging.h"
+#include "server/mirror_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -29,44 +29,14 @@ struct mirrors {
 /* A mirror whose log is ours. */
 struct found {
 	uint32_t major, minor;
-	unsigned nlegs;
-	uint32_t legs[LOG_LEGS_MAX][2];
+	struct mirror_table table;
 };
 
-/* --- table lines --- */
-
-/* `userspace <argc> <uuid> ...argc - 1 more... <nr_legs> <leg> <offset> ...` */
-unsigned mirrors_parse_table(const char *params, const char *uuid, uint32_t (*legs)[2],
-			     unsigned max)
-{
-	char *copy = strdup(params);
-	char *save = NULL, *word = copy ? strtok_r(copy, " ", &save) : NULL;
-	unsigned argc = 0, nlegs = 0, found = 0;
-
-	if (!word || strcmp(word, "userspace") != 0)
-		goto out;
-	word = strtok_r(NULL, " ", &save);
-	if (!word || sscanf(word, "%u", &argc) != 1 || argc < 1)
-		goto out;
-	word = strtok_r(NULL, " ", &save);
-	if (!word || strcmp(word, uuid) != 0)
-		goto out;
-	while (--argc > 0 && strtok_r(NULL, " ", &save))
-		;
-	word = strtok_r(NULL, " ", &save);
-	if (!word || sscanf(word, "%u", &nlegs) != 1 || nlegs > max)
-		goto out;
-	for (unsigned i = 0; i < nlegs; i++) {
-		word = strtok_r(NULL, " ", &save);
-		if (!word || sscanf(word, "%u:%u", &legs[i][0], &legs[i][1]) != 2)
-			goto out;
-		strtok_r(NULL, " ", &save);
-	}
-	found = nlegs;
-out:
-	free(copy);
-	return found;
-}
+/* All of them, read at once for all jobs that are due. */
+struct scan {
+	struct found *found;
+	unsigned count, room;
+};
 
 /* --- libdevmapper --- */
 
@@ -98,54 +68,78 @@ static struct dm_task *dm_run(int type, const char *name, uint32_t major, uint32
 	return task;
 }
 
-static bool is_mirror_of(const char *name, const char *uuid, struct found *found)
+static struct found *add_found(struct scan *scan)
+{
+	if (scan->count == scan->room) {
+		unsigned room = scan->room ? 2 * scan->room : 16;
+		struct found *grown = realloc(scan->found, room * sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		scan->found = grown;
+		scan->room = room;
+	}
+	return &scan->found[scan->count];
+}
+
+static void scan_target(struct scan *scan, const struct dm_info *info, const char *type,
+			const char *params)
+{
+	struct found *found = add_found(scan);
+
+	if (!found || !type || !params || strcmp(type, "mirror") != 0 ||
+	    !mirror_table_parse(params, &found->table))
+		return;
+	found->major = info->major;
+	found->minor = info->minor;
+	scan->count++;
+}
+
+static void scan_device(struct scan *scan, const char *name)
 {
 	struct dm_task *task = dm_run(DM_DEVICE_TABLE, name, 0, 0);
 	struct dm_info info;
 	char *type, *params;
 	uint64_t start, length;
 	void *next = NULL;
-	bool is = false;
 
 	if (!task)
-		return false;
-	if (!dm_task_get_info(task, &info) || !info.exists)
-		goto out;
-	do {
-		next = dm_get_next_target(task, next, &start, &length, &type, &params);
-		if (!type || !params || strcmp(type, "mirror") != 0)
-			continue;
-		found->nlegs = mirrors_parse_table(params, uuid, found->legs, LOG_LEGS_MAX);
-		if (found->nlegs > 0) {
-			found->major = info.major;
-			found->minor = info.minor;
-			is = true;
-		}
-	} while (next && !is);
-out:
+		return;
+	if (dm_task_get_info(task, &info) && info.exists) {
+		do {
+			next = dm_get_next_target(task, next, &start, &length, &type, &params);
+			scan_target(scan, &info, type, params);
+		} while (next);
+	}
 	dm_task_destroy(task);
-	return is;
 }
 
-static bool find_mirror(const char *uuid, struct found *found)
+static void scan_tables(struct scan *scan)
 {
 	struct dm_task *task = dm_run(DM_DEVICE_LIST, NULL, 0, 0);
 	const struct dm_names *names;
-	bool is = false;
 	uint32_t next;
 
+	scan->count = 0;
 	if (!task)
-		return false;
+		return;
 	names = dm_task_get_names(task);
 	if (names && names->dev) {
 		do {
-			is = is_mirror_of(names->name, uuid, found);
+			scan_device(scan, names->name);
 			next = names->next;
 			names = (const struct dm_names *)((const char *)names + next);
-		} while (next && !is);
+		} while (next);
 	}
 	dm_task_destroy(task);
-	return is;
+}
+
+static const struct found *find_mirror(const struct scan *scan, const char *uuid)
+{
+	for (unsigned i = 0; i < scan->count; i++)
+		if (strcmp(scan->found[i].table.uuid, uuid) == 0)
+			return &scan->found[i];
+	return NULL;
 }
 
 /* --- jobs --- */
@@ -156,12 +150,13 @@ static struct log_legs *open_legs(const struct found *found)
 
 	if (!legs)
 		return NULL;
-	for (unsigned i = 0; i < found->nlegs; i++) {
-		int fd = log_device_open_number(found->legs[i][0], found->legs[i][1], O_RDONLY);
+	for (unsigned i = 0; i < found->table.nlegs; i++) {
+		const uint32_t *leg = found->table.legs[i];
+		int fd = log_device_open_number(leg[0], leg[1], O_RDONLY);
 
 		if (fd < 0) {
-			log_warning("leg %u:%u cannot be opened for flushing: %s",
-				    found->legs[i][0], found->legs[i][1], strerror(-fd));
+			log_warning("leg %u:%u cannot be opened for flushing: %s", leg[0], leg[1],
+				    strerror(-fd));
 			log_legs_close(legs);
 			return NULL;
 		}
@@ -170,123 +165,156 @@ static struct log_legs *open_legs(const struct found *found)
 	return legs;
 }
 
-static void do_legs(struct mirror_job *job)
+static void do_legs(const struct scan *scan, struct mirror_job *job)
 {
-	struct found found;
+	const struct found *found = find_mirror(scan, job->log->uuid);
 
-	if (find_mirror(job->log->uuid, &found))
-		job->legs = open_legs(&found);
+	if (found)
+		job->legs = open_legs(found);
 	else
 		log_debug("the mirror of log %s is in no live table", job->log->uuid);
 	/* The worker drops the reference. */
 	mirror_log_post(job->log, &job->head);
 }
 
-static void do_settle(const struct mirror_log *log)
+static void spawn_self(const char *option, const struct found *found)
 {
-	struct found found;
-	struct dm_task *task;
-
-	if (atomic_load_explicit(&log->sync_count_asked, memory_order_relaxed))
-		return;
-	if (dirty_log_sync_count(&log->dirty) != log->args.region_count ||
-	    !find_mirror(log->uuid, &found))
-		return;
-	task = dm_run(DM_DEVICE_STATUS, NULL, found.major, found.minor);
-	if (task)
-		dm_task_destroy(task);
-}
-
-/* A process of its own: if we die between suspend and resume, it still resumes. */
-static void spawn_settle(const struct found *found)
-{
-	char number[32];
-	char *argv[] = {"dirtylogd", "--settle-device", number, NULL};
+	char option_copy[32], number[32];
+	char *argv[] = {"dirtylogd", option_copy, number, NULL};
 	pid_t pid;
+	int r;
 
+	snprintf(option_copy, sizeof(option_copy), "%s", option);
 	snprintf(number, sizeof(number), "%u:%u", found->major, found->minor);
-	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ) == 0)
-		waitpid(pid, NULL, 0);
+	r = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ);
+	if (r != 0)
+		log_warning("mirror %s cannot be settled: %s", number, strerror(r));
 }
 
-static void do_nudge(const struct mirror_log *log)
+static bool all_in_sync(const struct mirror_log *log)
 {
-	uint64_t missing = log->args.region_count - dirty_log_sync_count(&log->dirty);
-	struct found found;
+	return dirty_log_sync_count(&log->dirty) == log->args.region_count;
+}
 
-	if (mirror_log_state(log) != LOG_ACTIVE || missing == 0 ||
+static void do_settle(const struct scan *scan, const struct mirror_log *log)
+{
+	const struct found *found = find_mirror(scan, log->uuid);
+
+	if (found && all_in_sync(log) &&
+	    !atomic_load_explicit(&log->sync_count_asked, memory_order_relaxed))
+		spawn_self("--query-device", found);
+}
+
+static void do_nudge(const struct scan *scan, const struct mirror_log *log)
+{
+	const struct found *found = find_mirror(scan, log->uuid);
+
+	if (!found || mirror_log_state(log) != LOG_ACTIVE || all_in_sync(log) ||
 	    atomic_load_explicit(&log->resync_asked, memory_order_relaxed))
 		return;
-	if (!find_mirror(log->uuid, &found))
-		return;
-	log_info("mirror %u:%u of log %s does not ask to resync %llu regions: suspending and "
-		 "resuming it",
-		 found.major, found.minor, log->uuid, (unsigned long long)missing);
-	spawn_settle(&found);
+	log_info("mirror %u:%u of log %s does not ask for resync work: suspending and resuming it",
+		 found->major, found->minor, log->uuid);
+	spawn_self("--cycle-device", found);
 }
 
-static void do_job(struct mirror_job *job)
+static void do_job(const struct scan *scan, struct mirror_job *job)
 {
 	struct mirror_log *log = job->log;
 
 	if (job->kind == MIRROR_JOB_LEGS) {
-		do_legs(job);
+		do_legs(scan, job);
 		return;
 	}
 	if (job->kind == MIRROR_JOB_SETTLE)
-		do_settle(log);
+		do_settle(scan, log);
 	else
-		do_nudge(log);
+		do_nudge(scan, log);
 	free(job);
 	mirror_log_put(log);
 }
 
-int mirrors_settle_device(const char *major_minor)
+/* --- the children --- */
+
+static bool dm_do(int type, uint32_t major, uint32_t minor)
+{
+	struct dm_task *task = dm_run(type, NULL, major, minor);
+
+	if (task)
+		dm_task_destroy(task);
+	return task != NULL;
+}
+
+int mirrors_query_device(const char *major_minor)
 {
 	unsigned major, minor;
-	struct dm_task *task;
+
+	if (sscanf(major_minor, "%u:%u", &major, &minor) != 2)
+		return 2;
+	return dm_do(DM_DEVICE_STATUS, major, minor) ? 0 : 1;
+}
+
+/* Nobody else is at it. */
+static bool is_free(uint32_t major, uint32_t minor)
+{
+	struct dm_task *task = dm_run(DM_DEVICE_INFO, NULL, major, minor);
 	struct dm_info info;
-	bool ok;
+	bool is;
+
+	if (!task)
+		return false;
+	is = dm_task_get_info(task, &info) && info.exists && !info.suspended &&
+	     !info.inactive_table;
+	dm_task_destroy(task);
+	return is;
+}
+
+int mirrors_cycle_device(const char *major_minor)
+{
+	unsigned major, minor;
 
 	if (sscanf(major_minor, "%u:%u", &major, &minor) != 2)
 		return 2;
 	dm_udev_set_sync_support(0);
-	task = dm_run(DM_DEVICE_INFO, NULL, major, minor);
-	ok = task && dm_task_get_info(task, &info) && info.exists && !info.suspended &&
-	     !info.inactive_table;
-	if (task)
-		dm_task_destroy(task);
-	if (!ok) /* somebody else is at it */
+	if (!is_free(major, minor))
 		return 1;
-	task = dm_run(DM_DEVICE_SUSPEND, NULL, major, minor);
-	if (task)
-		dm_task_destroy(task);
-	task = dm_run(DM_DEVICE_RESUME, NULL, major, minor);
-	ok = task != NULL;
-	if (task)
-		dm_task_destroy(task);
-	return ok ? 0 : 1;
+	dm_do(DM_DEVICE_SUSPEND, major, minor);
+	return dm_do(DM_DEVICE_RESUME, major, minor) ? 0 : 1;
 }
 
 /* --- the thread --- */
 
-/* Under the lock: take out a job that is due; else *next is the earliest deadline. */
+/* Under the lock: take out all jobs that are due; *next is the earliest deadline of the rest. */
 static struct mirror_job *take_due(struct mirrors *mirrors, int64_t now, int64_t *next)
 {
-	struct mirror_job **at;
+	struct mirror_job **at = &mirrors->jobs;
+	struct mirror_job *due = NULL;
 
 	*next = INT64_MAX;
-	for (at = &mirrors->jobs; *at; at = &(*at)->next) {
+	while (*at) {
 		struct mirror_job *job = *at;
 
 		if (job->due_ns <= now) {
 			*at = job->next;
-			return job;
+			job->next = due;
+			due = job;
+			continue;
 		}
 		if (job->due_ns < *next)
 			*next = job->due_ns;
+		at = &job->next;
 	}
-	return NULL;
+	return due;
+}
+
+static void do_jobs(struct scan *scan, struct mirror_job *job)
+{
+	scan_tables(scan);
+	while (job) {
+		struct mirror_job *next = job->next;
+
+		do_job(scan, job);
+		job = next;
+	}
 }
 
 static void wait_for_more(struct mirrors *mirrors, int64_t next)
@@ -302,7 +330,8 @@ static void wait_for_more(struct mirrors *mirrors, int64_t next)
 static void *run(void *argument)
 {
 	struct mirrors *mirrors = argument;
-	struct mirror_job *job;
+	struct scan scan = {0};
+	struct mirror_job *due;
 	int64_t next;
 
 	pthread_setname_np(pthread_self(), "mirrors");
@@ -310,16 +339,17 @@ static void *run(void *argument)
 	dm_udev_set_sync_support(0);
 	pthread_mutex_lock(&mirrors->lock);
 	while (!mirrors->stop) {
-		job = take_due(mirrors, clock_now(), &next);
-		if (!job) {
+		due = take_due(mirrors, clock_now(), &next);
+		if (!due) {
 			wait_for_more(mirrors, next);
 			continue;
 		}
 		pthread_mutex_unlock(&mirrors->lock);
-		do_job(job);
+		do_jobs(&scan, due);
 		pthread_mutex_lock(&mirrors->lock);
 	}
 	pthread_mutex_unlock(&mirrors->lock);
+	free(scan.found);
 	return NULL;
 }
 

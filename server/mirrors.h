@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The mirror thread: what has to be asked of device-mapper about the mirrors that we serve. It
- * serves no request itself, so it may wait for the kernel while the kernel waits for us.
+/* The mirror thread: what has to be asked of device-mapper about the mirrors that we serve.
  *
- * A mirror is found by the uuid of its log in the tables that device-mapper lists; that is
- * answered without asking the log server.
+ * It reads tables only, which the kernel answers without asking us. What makes the kernel ask us is
+ * done by a child process: a thread of ours that waits in the kernel for our own answer would, if
+ * we are killed then, keep our sockets open, and no successor could start and answer it.
  */
 #ifndef SERVER_MIRRORS_H
 #define SERVER_MIRRORS_H
@@ -19,8 +19,8 @@ enum mirror_job_kind {
 /* SETTLE: RESUME resets the kernel's in_sync_hint to 0, and a mirror that it knows to be in sync
  * asks neither for the count nor for work any more: a status query lets it learn the hint.
  * NUDGE: a mirror that was in sync when its log server died never asks for resync work. Only a
- * RESUME resets its hint, so the mirror is suspended and resumed, by a process of its own that
- * outlives us (mirrors_settle_device). */
+ * RESUME resets its hint, so the mirror is suspended and resumed; the child resumes it even if we
+ * die meanwhile. */
 struct mirror_job {
 	struct log_mail head;
 	struct mirror_job *next;
@@ -32,21 +32,20 @@ struct mirror_job {
 
 struct mirrors;
 
-/* 0 or -errno. */
+/* 0 or -errno. SIGCHLD must be ignored: nobody waits for the children. */
 int mirrors_start(struct mirrors **mirrors);
+
+/* End the thread; jobs that are not due are dropped. Blocks for as long as device-mapper takes to
+ * print its tables. The workers' threads must have ended, their run queues must still be there. */
 void mirrors_stop(struct mirrors *mirrors);
 
 /* Ask, not before delay_ns from now. Takes a reference on log until it is done. 0 or -ENOMEM. */
 int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job_kind kind,
 		int64_t delay_ns);
 
-/* Suspend and resume the device, unless it is suspended or another table waits for it. For the
- * child process of NUDGE. Returns an exit status. */
-int mirrors_settle_device(const char *major_minor);
-
-/* Where the mirror with this log uuid is named in a table line's parameters: its legs as
- * major:minor. Returns how many (at most max), 0 if the line is not its mirror. */
-unsigned mirrors_parse_table(const char *params, const char *uuid, uint32_t (*legs)[2],
-			     unsigned max);
+/* What the children do: query the status of a device (major:minor), or suspend and resume it unless
+ * it is suspended or another table waits for it. Return an exit status. */
+int mirrors_query_device(const char *major_minor);
+int mirrors_cycle_device(const char *major_minor);
 
 #endif

@@ -53,7 +53,8 @@ static const struct option long_options[] = {
 	{"busy-poll", required_argument, NULL, 'p'},
 	{"io-engine", required_argument, NULL, 'e'},
 	{"accept-from", required_argument, NULL, 'a'},
-	{"settle-device", required_argument, NULL, 'S'},
+	{"query-device", required_argument, NULL, 'Q'},
+	{"cycle-device", required_argument, NULL, 'C'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
 	{NULL, 0, NULL, 0},
@@ -145,8 +146,11 @@ static const char *set_option(struct options *options, int option, const char *v
 		return parse_engine(value, &options->io_engine) ? NULL : "auto, uring or sync";
 	case 'a':
 		return parse_accept(value, &options->accept_any) ? NULL : "kernel or any";
-	case 'S':
-		options->settle_device = value;
+	case 'Q':
+		options->query_device = value;
+		return NULL;
+	case 'C':
+		options->cycle_device = value;
 		return NULL;
 	}
 	return "a known option";

@@ -19,7 +19,8 @@ struct options {
 	int64_t busy_poll_ns;
 	enum flush_engine_kind io_engine;
 	bool accept_any;
-	const char *settle_device; /* hidden: see mirrors_settle_device */
+	/* Hidden: what a child process is asked to do, see mirrors.h. */
+	const char *query_device, *cycle_device;
 };
 
 /* Fill options from the command line. Returns -1 to go on, or the exit status: 0 after --help or

@@ -301,7 +301,7 @@ static void reconnected(struct worker *worker, struct mirror_log *log, struct sl
 {
 	log->reconnects--;
 	atomic_store_explicit(&log->resync_asked, false, memory_order_relaxed);
-	if (!log->no_legs)
+	if (!log->no_legs && log->reconnects == 0)
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
 	worker_reply(worker, slot, 0);
 }
@@ -359,10 +359,6 @@ static void handle_postsuspend(struct worker *worker, struct mirror_log *log, st
 		mirror_log_set_state(log, LOG_SUSPENDED);
 	log->reconnects = 0;
 	clears_drain(worker, log, slot);
-	if (!log->dirty.config.persistent) {
-		slot_list_move(&log->waiters, &log->draining);
-		commit_start(worker, log);
-	}
 }
 
 static void close_when_idle(struct worker *worker, struct mirror_log *log)
@@ -705,9 +701,14 @@ void worker_stop(struct worker *worker)
 	atomic_store_explicit(&worker->stop, true, memory_order_release);
 	flush_engine_wake(worker->engine);
 	pthread_join(worker->thread, NULL);
-	if (worker->engine->pending == 0) {
-		flush_engine_destroy(worker->engine);
-		free(worker->io_arena);
-		free(worker->io_all);
-	}
+}
+
+void worker_destroy(struct worker *worker)
+{
+	/* An operation that a device never ended still has its buffer. */
+	if (worker->engine->pending > 0)
+		return;
+	flush_engine_destroy(worker->engine);
+	free(worker->io_arena);
+	free(worker->io_all);
 }

@@ -46,6 +46,9 @@ int worker_start(struct worker *worker);
 /* Finish: answer what is in hand, write pending clears, end the thread. Blocks, bounded in time. */
 void worker_stop(struct worker *worker);
 
+/* Free what is left, once nobody can post to the worker's logs any more. */
+void worker_destroy(struct worker *worker);
+
 /* For commit, clears and load, on the worker's thread: */
 
 /* A buffer and operation for log, or NULL: the log is put on the starved list. */

@@ -1,5 +1,6 @@
 unit_test(wire dirtylog_core)
 unit_test(ctr_args dirtylog_core)
+unit_test(mirror_table dirtylog_core)
 unit_test(dirty_log dirtylog_core)
 
 # Without Criterion, so that it runs under ThreadSanitizer too.
@@ -16,3 +17,4 @@ endif()
 
 fuzzer(wire dirtylog_core)
 fuzzer(ctr_args dirtylog_core)
+fuzzer(mirror_table dirtylog_core)
