@@ -50,9 +50,9 @@ static void retire(struct receiver *receiver, struct mirror_log *log)
 {
 	if (!log)
 		return;
-	log_info("log %s (%llx) is an orphan: its table was never loaded", log->uuid,
+	log_info("log %s (%llx) is an orphan: the kernel has dropped it without a word", log->uuid,
 		 (unsigned long long)log->luid);
-	/* Its own reference for the way through the inbox: the registry's goes with the grave. */
+	/* The registry's reference goes with the grave. */
 	registry_remove(receiver->registry, log);
 	log->retire_mail.kind = MAIL_RETIRE;
 	mirror_log_post(log, &log->retire_mail);
