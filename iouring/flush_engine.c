@@ -34,7 +34,7 @@ int flush_engine_create(struct flush_engine **engine, enum flush_engine_kind kin
 	int wake_fd;
 	int error;
 
-	if (depth == 0)
+	if (depth == 0 || depth > FLUSH_ENGINE_DEPTH_MAX)
 		return -EINVAL;
 	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (wake_fd < 0)
@@ -42,7 +42,14 @@ int flush_engine_create(struct flush_engine **engine, enum flush_engine_kind kin
 	error = create_kind(engine, kind, depth, wake_fd);
 	if (error)
 		close(wake_fd);
+	else
+		(*engine)->watch_fd = -1;
 	return error;
+}
+
+void flush_engine_watch(struct flush_engine *engine, int fd)
+{
+	engine->watch_fd = fd;
 }
 
 void flush_engine_destroy(struct flush_engine *engine)

@@ -46,8 +46,11 @@ struct flush_engine_ops {
 struct flush_engine {
 	const struct flush_engine_ops *ops;
 	int wake_fd; /* eventfd, nonblocking: flush_engine_wake writes, run reads */
+	int watch_fd; /* see flush_engine_watch; -1: none */
 	unsigned pending; /* operations submitted and not done */
 };
+
+#define FLUSH_ENGINE_DEPTH_MAX 16384u
 
 enum flush_engine_kind { FLUSH_ENGINE_AUTO, FLUSH_ENGINE_URING, FLUSH_ENGINE_SYNC };
 
@@ -63,9 +66,13 @@ void flush_engine_destroy(struct flush_engine *engine);
 void flush_engine_submit(struct flush_engine *engine, struct flush_op *op);
 
 /* Submit what is queued, call done for what has completed. Blocks until something completed, a wake
- * came, or timeout_ns passed (0: do not block; negative: no limit). Callbacks may submit again.
+ * came, the watched fd is readable, or timeout_ns passed (0: do not block; negative: no limit). Callbacks may submit again.
  * Returns the number of operations done, or -errno if the engine itself is broken. */
 int flush_engine_run(struct flush_engine *engine, int64_t timeout_ns);
+
+/* Let run return also when fd is readable, which the caller then reads. fd stays the caller's and
+ * outlives the engine. Before the first run. */
+void flush_engine_watch(struct flush_engine *engine, int fd);
 
 /* Make the run in progress, or the next one, return. Any thread; async-signal-safe. */
 void flush_engine_wake(struct flush_engine *engine);

@@ -66,16 +66,20 @@ static int do_queued(struct sync_engine *self)
 	return count;
 }
 
-static int poll_wake_fd(int wake_fd, int64_t timeout_ns)
+/* Returns whether there was a wake-up, or -errno. */
+static int poll_fds(const struct flush_engine *engine, int64_t timeout_ns)
 {
-	struct pollfd wake = {.fd = wake_fd, .events = POLLIN};
+	struct pollfd fds[] = {
+		{.fd = engine->wake_fd, .events = POLLIN},
+		{.fd = engine->watch_fd, .events = POLLIN}, /* -1 is passed over */
+	};
 	struct timespec limit = {
 		.tv_sec = timeout_ns / NS_PER_S,
 		.tv_nsec = timeout_ns % NS_PER_S,
 	};
-	int count = ppoll(&wake, 1, timeout_ns < 0 ? NULL : &limit, NULL);
+	int count = ppoll(fds, 2, timeout_ns < 0 ? NULL : &limit, NULL);
 
-	return count < 0 ? -errno : count;
+	return count < 0 ? -errno : (fds[0].revents & POLLIN) != 0;
 }
 
 static int wait_for_wake(struct sync_engine *self, int64_t timeout_ns)
@@ -85,7 +89,7 @@ static int wait_for_wake(struct sync_engine *self, int64_t timeout_ns)
 	int result;
 
 	do
-		result = poll_wake_fd(self->base.wake_fd, wait_end_left(&end));
+		result = poll_fds(&self->base, wait_end_left(&end));
 	while (result == -EINTR);
 	/* Reading spends all wake-ups so far; only this thread reads, so it cannot come up empty. */
 	if (result > 0 && read(self->base.wake_fd, &wakes, sizeof(wakes)) < 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The flush engine on io_uring: everything queued by many logs goes to the kernel in one call.
  *
- * The ring has a place for depth operations and one more for the poll of the wake-up eventfd.
+ * The ring has a place for depth operations and two more for the polls of the wake-up eventfd and the
+ * watched fd.
  * An operation takes a submission entry only while it is counted in in_flight, and in_flight never
  * passes depth: so io_uring_get_sqe cannot fail.
  */
@@ -32,8 +33,12 @@ struct uring_engine {
 	unsigned depth;
 	unsigned in_flight; /* operations with a submission entry or in the kernel */
 	bool wake_armed; /* the poll of wake_fd is on the ring */
-	bool woken; /* it fired since run was entered */
+	bool watch_armed; /* the poll of watch_fd is */
+	bool woken; /* one of them fired since run was entered */
 };
+
+/* User data of the two polls; that of an operation is the operation. */
+static char wake_tag, watch_tag;
 
 static struct uring_engine *uring_engine(struct flush_engine *engine)
 {
@@ -73,18 +78,27 @@ static void prepare(struct uring_engine *self, struct flush_op *op, bool blockin
 }
 
 /* A one-shot poll is level-triggered when armed, so it reports wake-ups that came before it; and any
- * number of wake-ups makes one completion, where a multishot poll could flood the ring. Its user
- * data is NULL. */
-static void arm_wake(struct uring_engine *self)
+ * number of wake-ups makes one completion, where a multishot poll could flood the ring. */
+static void arm(struct uring_engine *self, int fd, void *tag, bool *armed)
 {
 	struct io_uring_sqe *sqe;
 
-	if (self->wake_armed)
+	if (*armed || fd < 0)
 		return;
 	sqe = next_sqe(self);
-	io_uring_prep_poll_add(sqe, self->base.wake_fd, POLLIN);
-	io_uring_sqe_set_data(sqe, NULL);
-	self->wake_armed = true;
+	io_uring_prep_poll_add(sqe, fd, POLLIN);
+	io_uring_sqe_set_data(sqe, tag);
+	*armed = true;
+}
+
+static void arm_wake(struct uring_engine *self)
+{
+	arm(self, self->base.wake_fd, &wake_tag, &self->wake_armed);
+}
+
+static void arm_watch(struct uring_engine *self)
+{
+	arm(self, self->base.watch_fd, &watch_tag, &self->watch_armed);
 }
 
 static void start_backlog(struct uring_engine *self)
@@ -109,11 +123,17 @@ static void note_wake(struct uring_engine *self)
 /* One completion. Returns how many operations it finished, 0 or 1. */
 static int complete(struct uring_engine *self, const struct io_uring_cqe *cqe)
 {
-	struct flush_op *op = io_uring_cqe_get_data(cqe);
+	void *data = io_uring_cqe_get_data(cqe);
+	struct flush_op *op = data;
 	int error = 0;
 
-	if (!op) {
+	if (data == &wake_tag) {
 		note_wake(self);
+		return 0;
+	}
+	if (data == &watch_tag) {
+		self->watch_armed = false;
+		self->woken = true;
 		return 0;
 	}
 	if (flush_op_verdict(op, cqe->res, &error) == FLUSH_VERDICT_MORE) {
@@ -187,6 +207,8 @@ static int uring_run(struct flush_engine *engine, int64_t timeout_ns)
 	self->woken = false;
 	for (;;) {
 		arm_wake(self);
+		if (left != 0)
+			arm_watch(self);
 		start_backlog(self);
 		error = enter(self, left);
 		if (error)
@@ -247,8 +269,9 @@ int uring_engine_create(struct flush_engine **engine, unsigned depth, int wake_f
 		return -ENOMEM;
 	self->base.ops = &uring_ops;
 	self->base.wake_fd = wake_fd;
+	self->base.watch_fd = -1;
 	self->depth = depth;
-	error = open_ring(&self->ring, depth + 1);
+	error = open_ring(&self->ring, depth + 2);
 	if (error)
 		goto err_free;
 	error = try_ring(self);

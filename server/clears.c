@@ -33,10 +33,11 @@ static void end_drain(struct worker *worker, struct mirror_log *log)
 
 static void arm(struct worker *worker, struct mirror_log *log, int64_t pause_ns)
 {
-	int64_t delay = worker->options->clear_delay_ns;
+	int64_t delay = worker->desk.options->clear_delay_ns;
 
 	if (dirty_log_lazy_count(&log->dirty) > 0)
-		worker_arm_aging(worker, log, clock_now() + (delay > pause_ns ? delay : pause_ns));
+		worker_arm_aging(worker, log,
+				 clock_coarse() + (delay > pause_ns ? delay : pause_ns));
 	else
 		worker_disarm_aging(worker, log);
 }
@@ -70,16 +71,17 @@ static void leg_flush_ended(struct worker *worker, struct mirror_log *log)
 		return;
 	}
 	legs_flushed(worker, log);
-	clears_check(worker, log, clock_now());
+	clears_check(worker, log, clock_coarse());
 }
 
-static void leg_finished(struct worker *worker, struct mirror_log *log, struct log_io *io)
+static void leg_finished(struct desk *desk, struct mirror_log *log, struct log_io *io)
 {
+	struct worker *worker = worker_of(desk);
 	if (io->error) {
 		stats_add(STATS_IO_ERRORS, 1);
 		log->leg_error = io->error;
 	}
-	worker_io_give(worker, io);
+	desk_io_give(desk, io);
 	if (--log->leg_ops == 0)
 		leg_flush_ended(worker, log);
 }
@@ -103,7 +105,7 @@ static void flush_legs(struct worker *worker, struct mirror_log *log)
 		io->finish = leg_finished;
 		log->leg_ops++;
 		stats_add(STATS_LEG_FLUSHES, 1);
-		worker_io_submit(worker, io);
+		desk_io_submit(&worker->desk, io);
 	}
 	if (log->leg_ops == 0)
 		leg_flush_ended(worker, log);
@@ -132,7 +134,7 @@ static void start_leg_flush(struct worker *worker, struct mirror_log *log)
 
 static bool overflows(const struct worker *worker, const struct mirror_log *log)
 {
-	return dirty_log_lazy_count(&log->dirty) > worker->options->max_lazy;
+	return dirty_log_lazy_count(&log->dirty) > worker->desk.options->max_lazy;
 }
 
 static bool due(const struct worker *worker, const struct mirror_log *log, int64_t now)
@@ -144,7 +146,7 @@ static bool due(const struct worker *worker, const struct mirror_log *log, int64
 static bool wants_all(const struct worker *worker, const struct mirror_log *log)
 {
 	/* Too many, and all of them young: they have to go nevertheless. */
-	return all_shall_go(worker, log) || worker->options->clear_delay_ns == 0 ||
+	return all_shall_go(worker, log) || worker->desk.options->clear_delay_ns == 0 ||
 	       (overflows(worker, log) && !dirty_log_has_ripe(&log->dirty));
 }
 
@@ -182,7 +184,7 @@ void clears_check(struct worker *worker, struct mirror_log *log, int64_t now)
 void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
 	slot_list_add(&log->draining, slot);
-	clears_check(worker, log, clock_now());
+	clears_check(worker, log, clock_coarse());
 }
 
 void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs)
@@ -195,7 +197,7 @@ void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_
 	log_legs_close(log->legs);
 	log->legs = legs;
 	if (legs)
-		clears_check(worker, log, clock_now());
+		clears_check(worker, log, clock_coarse());
 	else
 		legs_not_flushed(worker, log);
 }

@@ -14,6 +14,9 @@ void commit_wait(struct worker *worker, struct mirror_log *log, struct slot *slo
 /* Write what has changed, if no commit runs and none is backing off. */
 void commit_start(struct worker *worker, struct mirror_log *log);
 
+/* All writes of a commit have ended. */
+void commit_written(struct worker *worker, struct mirror_log *log);
+
 /* The back-off of a failed commit has ended. */
 void commit_retry(struct worker *worker, struct mirror_log *log, int64_t now);
 

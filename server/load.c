@@ -29,9 +29,9 @@ static void finish(struct worker *worker, struct mirror_log *log, bool readable)
 	if (!readable)
 		set_failed(log);
 	if (log->foreign)
-		worker_reply(worker, load.slot, load.reconnect ? 0 : -EINVAL);
+		desk_reply(&worker->desk, load.slot, load.reconnect ? 0 : -EINVAL);
 	else if (load.reconnect)
-		worker_reply(worker, load.slot, 0);
+		desk_reply(&worker->desk, load.slot, 0);
 	else
 		commit_wait(worker, log, load.slot);
 }
@@ -67,8 +67,9 @@ static bool take_header(struct mirror_log *log, const uint8_t *bytes)
 	return false;
 }
 
-static void read_finished(struct worker *worker, struct mirror_log *log, struct log_io *io)
+static void read_finished(struct desk *desk, struct mirror_log *log, struct log_io *io)
 {
+	struct worker *worker = worker_of(desk);
 	bool readable = io->error == 0;
 
 	if (io->error) {
@@ -85,7 +86,7 @@ static void read_finished(struct worker *worker, struct mirror_log *log, struct 
 		log_image_decode_blocks(&log->dirty.geometry, &log->dirty.image, log->load.valid,
 					io->first, io->count, io->op.buf);
 	log->load.next = io->first + io->count;
-	worker_io_give(worker, io);
+	desk_io_give(desk, io);
 	if (readable && log->load.next <= last_block(log))
 		load_continue(worker, log);
 	else
@@ -109,7 +110,7 @@ void load_continue(struct worker *worker, struct mirror_log *log)
 	io->op.len = (uint32_t)(io->count * block);
 	io->op.offset = log->dirty.geometry.base + io->first * block;
 	io->finish = read_finished;
-	worker_io_submit(worker, io);
+	desk_io_submit(&worker->desk, io);
 }
 
 void load_start(struct worker *worker, struct mirror_log *log, struct slot *slot, bool reconnect)

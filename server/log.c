@@ -78,6 +78,29 @@ void mirror_log_enqueue(struct mirror_log *log)
 	run_queue_wake(log->run_queue);
 }
 
+void mirror_log_hand_over(struct mirror_log *log)
+{
+	inbox_hand_over(&log->inbox);
+	mirror_log_enqueue(log);
+}
+
+/* The executor left work for the worker: lazy clears that nobody counts down, or too many. */
+static bool wants_worker(const struct mirror_log *log, const struct log_options *options)
+{
+	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
+
+	return lazy > 0 && (!log->aging_link.on || (lazy > options->max_lazy &&
+						    !log->leg_flush_runs && !log->overflow_paused));
+}
+
+void mirror_log_let_go(struct mirror_log *log, const struct log_options *options)
+{
+	if (wants_worker(log, options))
+		mirror_log_hand_over(log);
+	else if (inbox_release(&log->inbox))
+		mirror_log_enqueue(log);
+}
+
 void mirror_log_post(struct mirror_log *log, struct log_mail *mail)
 {
 	if (inbox_post(&log->inbox, &mail->mail))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One log at run time: its identity, who may execute it, its device and what waits for it.
  *
- * Threads. The inbox decides who executes a log: the receiver for a moment (INBOX_HELD), else its
- * worker (INBOX_SCHEDULED). "Owned" below means: only touched by the one executing. "Worker" means:
+ * Threads. The inbox decides who executes a log: the receiver (INBOX_HELD; for a moment, or while it
+ * writes the log: express.h), else its worker (INBOX_SCHEDULED). "Owned" below means: only touched by the one executing. "Worker" means:
  * only by the log's worker, also when it doesn't execute the log (timers, completions).
  */
 #ifndef SERVER_LOG_H
@@ -57,15 +57,15 @@ struct slot_list {
 	struct slot *first, *last;
 };
 
-/* One operation of a worker on behalf of a log, with its buffer. From the worker's pool. */
+/* One operation on behalf of a log, with its buffer. From the pool of a desk (desk.h). */
 struct log_io {
 	struct flush_op op;
-	struct worker *worker;
+	struct desk *desk;
 	struct mirror_log *log;
 	uint64_t first, count; /* blocks of the image */
 	int error;
 	/* Called by the one executing the log, once the operation has ended. */
-	void (*finish)(struct worker *worker, struct mirror_log *log, struct log_io *io);
+	void (*finish)(struct desk *desk, struct mirror_log *log, struct log_io *io);
 	struct log_io *next; /* pool, or the log's completed operations */
 };
 
@@ -76,6 +76,12 @@ struct log_load {
 	uint64_t valid; /* regions that the header covers */
 	bool reconnect;
 	bool starved; /* waits for a buffer */
+};
+
+struct log_options {
+	int64_t clear_delay_ns; /* 0: as soon as the legs are flushed */
+	uint64_t max_lazy;
+	int64_t retry_limit_ns; /* how long a failed write is tried again before the kernel hears */
 };
 
 struct log_link {
@@ -106,6 +112,7 @@ struct mirror_log {
 	bool overflow_paused; /* too many lazy regions, but the legs can't be flushed now */
 	_Atomic bool failed; /* the kernel was told, or the image could not be read */
 	bool foreign; /* the image is of another version: never written */
+	bool express; /* the receiver keeps it HELD while it writes it */
 	bool no_legs; /* made by a load generator, not by a kernel */
 	unsigned in_flight; /* writes of the commit that runs */
 	int commit_error;
@@ -129,13 +136,15 @@ struct mirror_log {
 	_Atomic bool resync_asked; /* GET_RESYNC_WORK came since the load */
 
 	/* Worker. */
+	bool attend_posted; /* attend_mail is in the inbox */
+	bool on_run_queue; /* put there by the worker that keeps it */
 	int64_t age_at_ns;
 	int64_t retry_at_ns;
 	int64_t retry_since_ns; /* first failure of those that are tried again, 0: none */
 	int64_t retry_wait_ns;
 	struct log_io *completed;
-	/* The receiver too reads aging_link.on while it holds the log. */
-	struct log_link aging_link, retry_link, starved_link, attention_link, all_link;
+	/* The receiver too reads these, and retry_since_ns, while it holds the log. */
+	struct log_link aging_link, retry_link, starved_link, all_link;
 
 	/* Constant after the log is in the registry, but device and memory, which CTR sets. */
 	struct ctr_args args;
@@ -151,12 +160,7 @@ struct mirror_log {
 	struct mirror_log *luid_next, *uuid_next;
 	struct mail grave_link;
 	struct log_mail retire_mail;
-};
-
-struct log_options {
-	int64_t clear_delay_ns; /* 0: as soon as the legs are flushed */
-	uint64_t max_lazy;
-	int64_t retry_limit_ns; /* how long a failed write is tried again before the kernel hears */
+	struct log_mail attend_mail; /* the worker's, to itself */
 };
 
 /* Allocate a log (state LOG_OPENING, one reference). text: length bytes, already parsed into args.
@@ -184,6 +188,12 @@ void mirror_log_enqueue(struct mirror_log *log);
 
 void run_queue_wake(struct run_queue *queue);
 
+/* The receiver, which holds the log, leaves it to its worker. */
+void mirror_log_hand_over(struct mirror_log *log);
+
+/* The receiver, which holds the log, is done with it for now. */
+void mirror_log_let_go(struct mirror_log *log, const struct log_options *options);
+
 static inline enum log_state mirror_log_state(const struct mirror_log *log)
 {
 	/* acquire: who sees LOG_CREATED sees the device too (control). */
@@ -200,16 +210,6 @@ static inline bool mirror_log_serves(const struct mirror_log *log)
 	enum log_state state = mirror_log_state(log);
 
 	return state == LOG_CREATED || state == LOG_ACTIVE || state == LOG_SUSPENDED;
-}
-
-/* The executor left work for the worker: lazy clears that nobody counts down, or too many. */
-static inline bool mirror_log_wants_worker(const struct mirror_log *log,
-					   const struct log_options *options)
-{
-	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
-
-	return lazy > 0 && (!log->aging_link.on || (lazy > options->max_lazy &&
-						    !log->leg_flush_runs && !log->overflow_paused));
 }
 
 void slot_list_add(struct slot_list *list, struct slot *slot);

@@ -190,7 +190,7 @@ void logging_write(enum logging_level level, const char *format, ...)
 
 bool logging_limit_pass(struct logging_limit *limit)
 {
-	int64_t now = clock_now();
+	int64_t now = clock_coarse();
 	int64_t start = atomic_load_explicit(&limit->window_start_ns, memory_order_relaxed);
 	unsigned lines;
 

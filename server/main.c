@@ -122,12 +122,12 @@ static int start_workers(struct daemon *daemon)
 		int r;
 
 		worker->index = daemon->nworkers;
-		worker->options = &daemon->options.log;
+		worker->desk.options = &daemon->options.log;
 		worker->mirrors = daemon->mirrors;
 		worker->graveyard = &daemon->registry.graveyard;
 		worker->engine_kind = daemon->options.io_engine;
-		worker->outbox.transport = &daemon->transport;
-		worker->outbox.slots = &daemon->slots;
+		worker->desk.outbox.transport = &daemon->transport;
+		worker->desk.outbox.slots = &daemon->slots;
 		r = worker_start(worker);
 		if (r < 0) {
 			log_error("no I/O engine: %s%s", strerror(-r),
@@ -160,10 +160,11 @@ static void set_up_receiver(struct daemon *daemon)
 		.slots = &daemon->slots,
 		.workers = daemon->workers,
 		.nworkers = daemon->nworkers,
-		.options = &daemon->options.log,
+		.express = strcmp(daemon->workers[0].desk.engine->ops->name, "uring") == 0,
 		.accept_any = daemon->options.accept_any,
 		.busy_poll_ns = daemon->options.busy_poll_ns,
-		.outbox = {.transport = &daemon->transport, .slots = &daemon->slots},
+		.desk = {.options = &daemon->options.log,
+			 .outbox = {.transport = &daemon->transport, .slots = &daemon->slots}},
 	};
 }
 
@@ -192,18 +193,21 @@ static int serve_until_stopped(struct daemon *daemon)
 	int r;
 
 	set_up_receiver(daemon);
+	receiver_open(&daemon->receiver);
 	daemon->main_thread = pthread_self();
 	r = -pthread_create(&daemon->control_thread, NULL, control, daemon);
 	if (r < 0)
-		return r;
+		goto out;
 	log_info("dirtylogd %s serves: %u workers, %s engine, receive buffer of %d bytes%s",
-		 DIRTYLOG_VERSION, daemon->nworkers, daemon->workers[0].engine->ops->name,
+		 DIRTYLOG_VERSION, daemon->nworkers, daemon->workers[0].desk.engine->ops->name,
 		 daemon->transport.rcvbuf / 2,
 		 daemon->options.accept_any ? ", requests of any sender accepted" : "");
 	sd_notify(0, "READY=1");
 	receiver_run(&daemon->receiver);
 	pthread_join(daemon->control_thread, NULL);
-	return 0;
+out:
+	receiver_close(&daemon->receiver);
+	return r;
 }
 
 static int run(struct daemon *daemon)

@@ -3,6 +3,7 @@
 #include "server/receiver.h"
 
 #include "server/clock.h"
+#include "server/express.h"
 #include "server/logging.h"
 #include "server/serve.h"
 #include "server/stats.h"
@@ -14,6 +15,8 @@
 
 #define NO_SLOT_PAUSE_USEC 200
 #define STOP_POKE_USEC 2000
+#define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
+#define EXPRESS_IOS 64u
 
 static void refuse(struct receiver *receiver, struct slot *slot, int error)
 {
@@ -25,7 +28,7 @@ static void refuse(struct receiver *receiver, struct slot *slot, int error)
 	stats_add(STATS_REFUSED, 1);
 	memset(message->payload, 0, size);
 	wire_reply(message, error, size);
-	outbox_add(&receiver->outbox, slot);
+	outbox_add(&receiver->desk.outbox, slot);
 }
 
 static void drop(struct receiver *receiver, struct slot *slot)
@@ -133,26 +136,38 @@ static bool serve_held(struct receiver *receiver, struct mirror_log *log, struct
 	if (!mirror_log_serves(log) || !serve(log, &slot->message))
 		return false;
 	stats_add(STATS_SERVED_INLINE, 1);
-	outbox_add(&receiver->outbox, slot);
+	outbox_add(&receiver->desk.outbox, slot);
 	return true;
+}
+
+static void execute_held(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
+{
+	unsigned type = wire_type(&slot->message); /* the slot may be gone once it is served */
+
+	if (!serve_held(receiver, log, slot)) {
+		if (!express_start(&receiver->desk, log, slot)) {
+			mailbox_push(&log->inbox.mail, &slot->head.mail);
+			mirror_log_hand_over(log);
+		}
+		return;
+	}
+	/* A FLUSH follows a MARK at once: the device works meanwhile. */
+	if (type == DM_ULOG_MARK_REGION && dirty_log_has_changed(&log->dirty) &&
+	    express_start(&receiver->desk, log, NULL))
+		return;
+	mirror_log_let_go(log, receiver->desk.options);
 }
 
 static void serve_or_post(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
 {
-	if (wire_opcode(&slot->message)->lane == WIRE_LANE_WORKER || !inbox_try_hold(&log->inbox)) {
-		mirror_log_post(log, &slot->head);
+	bool ours = wire_opcode(&slot->message)->lane != WIRE_LANE_WORKER;
+
+	if (ours && log->express && express_serve(&receiver->desk, log, slot))
 		return;
-	}
-	if (!serve_held(receiver, log, slot)) {
-		mailbox_push(&log->inbox.mail, &slot->head.mail);
-		inbox_hand_over(&log->inbox);
-		mirror_log_enqueue(log);
-	} else if (mirror_log_wants_worker(log, receiver->options)) {
-		inbox_hand_over(&log->inbox);
-		mirror_log_enqueue(log);
-	} else if (inbox_release(&log->inbox)) {
-		mirror_log_enqueue(log);
-	}
+	if (ours && !log->express && inbox_try_hold(&log->inbox))
+		execute_held(receiver, log, slot);
+	else
+		mirror_log_post(log, &slot->head);
 }
 
 static void answer_unknown(struct receiver *receiver, struct slot *slot)
@@ -165,7 +180,7 @@ static void answer_unknown(struct receiver *receiver, struct slot *slot)
 		stats_add(STATS_UNKNOWN_LOG, 1);
 		wire_reply_unknown_log(message);
 	}
-	outbox_add(&receiver->outbox, slot);
+	outbox_add(&receiver->desk.outbox, slot);
 }
 
 static void dispatch(struct receiver *receiver, struct slot *slot)
@@ -217,38 +232,31 @@ static void handle(struct receiver *receiver, struct slot *slot, size_t length)
 	}
 }
 
-struct batch {
-	struct slot *slots[TRANSPORT_BATCH];
-	size_t lengths[TRANSPORT_BATCH];
-	unsigned count; /* slots in hand */
-};
-
-static void fill(struct receiver *receiver, struct batch *batch)
+static void fill(struct receiver *receiver, struct intake *intake)
 {
-	while (batch->count < TRANSPORT_BATCH) {
+	while (intake->count < TRANSPORT_BATCH) {
 		struct slot *slot = slots_take(receiver->slots);
 
 		if (!slot)
 			return;
-		batch->slots[batch->count++] = slot;
+		intake_add(intake, slot);
 	}
 }
 
 /* Returns how many requests there were. */
-static int turn(struct receiver *receiver, struct batch *batch, bool wait)
+static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 {
 	int n;
 
-	fill(receiver, batch);
-	if (batch->count == 0) {
+	fill(receiver, intake);
+	if (intake->count == 0) {
 		/* All slots wait for storage: what comes now waits in the socket. */
 		log_limited(LOGGING_WARNING, "%u requests wait for log devices: no room for more",
 			    receiver->slots->count);
 		usleep(NO_SLOT_PAUSE_USEC);
 		return 0;
 	}
-	n = transport_receive(receiver->transport, batch->slots, batch->lengths, batch->count,
-			      wait);
+	n = transport_receive(receiver->transport, intake, wait);
 	if (n < 0) {
 		log_limited(LOGGING_ERROR, "cannot receive: %s", strerror(-n));
 		usleep(NO_SLOT_PAUSE_USEC);
@@ -256,30 +264,83 @@ static int turn(struct receiver *receiver, struct batch *batch, bool wait)
 	}
 	registry_sweep(receiver->registry);
 	for (int i = 0; i < n; i++)
-		handle(receiver, batch->slots[i], batch->lengths[i]);
-	outbox_send(&receiver->outbox);
-	batch->count -= (unsigned)n;
-	memmove(batch->slots, batch->slots + n, batch->count * sizeof(batch->slots[0]));
+		handle(receiver, intake->slots[i], intake_length(intake, (unsigned)i));
+	outbox_send(&receiver->desk.outbox);
+	intake_drop(intake, (unsigned)n);
 	return n;
 }
 
-void receiver_run(struct receiver *receiver)
+void receiver_open(struct receiver *receiver)
 {
-	struct batch batch = {.count = 0};
+	int r;
+
+	receiver->desk.ops = &express_ops;
+	if (!receiver->express)
+		return;
+	r = desk_open(&receiver->desk, FLUSH_ENGINE_URING, EXPRESS_IOS);
+	if (r < 0) {
+		log_warning("no I/O engine for the receiver, workers do all writes: %s",
+			    strerror(-r));
+		return;
+	}
+	flush_engine_watch(receiver->desk.engine, receiver->transport->fd);
+}
+
+static bool writes(const struct receiver *receiver)
+{
+	return receiver->desk.engine && receiver->desk.engine->pending > 0;
+}
+
+/* Submit, take what has ended, and, if told to, wait for that or for a request. */
+static void run_engine(struct receiver *receiver, int64_t timeout_ns)
+{
+	if (flush_engine_run(receiver->desk.engine, timeout_ns) < 0)
+		log_limited(LOGGING_ERROR, "the receiver's flush engine is broken");
+	outbox_send(&receiver->desk.outbox);
+}
+
+static void serve_until_stopped(struct receiver *receiver, struct intake *intake)
+{
 	int64_t poll_until = 0;
 
 	while (!atomic_load_explicit(&receiver->stop, memory_order_relaxed)) {
 		bool polling = receiver->busy_poll_ns > 0 && clock_now() < poll_until;
+		int n = turn(receiver, intake, !polling && !writes(receiver));
 
-		if (turn(receiver, &batch, !polling) > 0 && receiver->busy_poll_ns > 0)
+		if (n > 0 && receiver->busy_poll_ns > 0)
 			poll_until = clock_now() + receiver->busy_poll_ns;
+		/* A full batch: there may be more at once. */
+		if (writes(receiver))
+			run_engine(receiver, polling || n == (int)TRANSPORT_BATCH ? 0 : -1);
 	}
+}
+
+/* The group is left: what the socket still holds is the last. */
+static void finish(struct receiver *receiver, struct intake *intake)
+{
+	int64_t deadline = clock_coarse() + STOP_LIMIT_NS;
+
+	while (turn(receiver, intake, false) > 0)
+		;
+	while (writes(receiver) && clock_coarse() < deadline)
+		run_engine(receiver, 10 * NSEC_PER_MSEC);
+	while (intake->count > 0)
+		slots_give(receiver->slots, intake->slots[--intake->count]);
+}
+
+void receiver_run(struct receiver *receiver)
+{
+	struct intake intake = {.count = 0};
+
+	serve_until_stopped(receiver, &intake);
 	atomic_store(&receiver->stopped, true);
 	transport_leave(receiver->transport);
-	while (turn(receiver, &batch, false) > 0)
-		;
-	while (batch.count > 0)
-		slots_give(receiver->slots, batch.slots[--batch.count]);
+	finish(receiver, &intake);
+}
+
+void receiver_close(struct receiver *receiver)
+{
+	desk_close(&receiver->desk);
 }
 
 void receiver_stop(struct receiver *receiver, pthread_t thread)
@@ -287,6 +348,8 @@ void receiver_stop(struct receiver *receiver, pthread_t thread)
 	atomic_store(&receiver->stop, true);
 	/* The signal can come just before the receiver blocks: again, until it has seen it. */
 	while (!atomic_load(&receiver->stopped)) {
+		if (receiver->desk.engine)
+			flush_engine_wake(receiver->desk.engine);
 		pthread_kill(thread, SIGUSR1);
 		usleep(STOP_POKE_USEC);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The receiver: one thread between the socket and the logs. It checks each request once, serves at
  * once what waits for nothing on a log that nobody executes, and leaves the rest in the log's
- * inbox. It alone changes the registry.
+ * inbox. It alone changes the registry. A write that one log waits for it submits itself (express.h).
  */
 #ifndef SERVER_RECEIVER_H
 #define SERVER_RECEIVER_H
@@ -16,14 +16,19 @@ struct receiver {
 	struct slots *slots;
 	struct worker *workers;
 	unsigned nworkers;
-	const struct log_options *options;
 	bool accept_any; /* also from port ids that are not the kernel's */
 	int64_t busy_poll_ns; /* poll for so long after a request before sleeping */
 	_Atomic bool stop;
 	_Atomic bool stopped;
 
-	struct outbox outbox; /* the receiver's own */
+	struct desk desk; /* the receiver's own; to be set: options and outbox */
+	bool express; /* io_uring may be used: the receiver writes too */
 };
+
+/* Get ready, and free what that took. On the thread that receives, before any other can call
+ * receiver_stop, and after. */
+void receiver_open(struct receiver *receiver);
+void receiver_close(struct receiver *receiver);
 
 /* Serve until receiver_stop; then leave the group, answer what the socket still holds, and return.
  * To be called on the thread that receives. */

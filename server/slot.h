@@ -19,6 +19,7 @@
 enum mail_kind {
 	MAIL_REQUEST, /* a struct slot */
 	MAIL_LEGS, /* a struct mirror_job that has been done */
+	MAIL_ATTEND, /* the worker has something to execute the log for */
 	MAIL_RETIRE, /* the log is to go: an orphan */
 };
 

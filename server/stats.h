@@ -13,6 +13,7 @@ enum stats_counter {
 	STATS_REFUSED, /* requests answered with an error for their form */
 	STATS_UNKNOWN_LOG, /* answered -ESRCH */
 	STATS_SERVED_INLINE, /* by the receiver itself */
+	STATS_EXPRESS, /* written by the receiver itself */
 	STATS_LOG_WRITES, /* write operations to log devices */
 	STATS_LOG_BYTES,
 	STATS_LEG_FLUSHES, /* legs flushed before clears were written */

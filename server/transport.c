@@ -105,29 +105,44 @@ void transport_warn_of_listeners(const struct transport *transport)
 		fclose(file);
 }
 
-int transport_receive(struct transport *transport, struct slot **slots, size_t *lengths,
-		      unsigned count, bool wait)
+static void point(struct intake *intake, unsigned i, struct slot *slot)
 {
-	struct mmsghdr headers[TRANSPORT_BATCH];
-	struct iovec iov[TRANSPORT_BATCH];
-	int n;
+	struct msghdr *header = &intake->headers[i].msg_hdr;
 
-	memset(headers, 0, count * sizeof(headers[0]));
-	for (unsigned i = 0; i < count; i++) {
-		iov[i].iov_base = &slots[i]->message.nl;
-		iov[i].iov_len = WIRE_DATAGRAM_MAX;
-		headers[i].msg_hdr.msg_iov = &iov[i];
-		headers[i].msg_hdr.msg_iovlen = 1;
-		headers[i].msg_hdr.msg_name = &slots[i]->from;
-		headers[i].msg_hdr.msg_namelen = sizeof(slots[i]->from);
-	}
+	intake->slots[i] = slot;
+	intake->iov[i].iov_base = &slot->message.nl;
+	intake->iov[i].iov_len = WIRE_DATAGRAM_MAX;
+	*header = (struct msghdr){
+		.msg_name = &slot->from,
+		.msg_namelen = sizeof(slot->from),
+		.msg_iov = &intake->iov[i],
+		.msg_iovlen = 1,
+	};
+}
+
+void intake_add(struct intake *intake, struct slot *slot)
+{
+	point(intake, intake->count++, slot);
+}
+
+void intake_drop(struct intake *intake, unsigned n)
+{
+	unsigned left = intake->count - n;
+
+	/* The last ones fill the gap: only as many headers change as slots went. */
+	for (unsigned i = 0; i < n && i < left; i++)
+		point(intake, i, intake->slots[left < n ? n + i : left + i]);
+	intake->count = left;
+}
+
+int transport_receive(struct transport *transport, struct intake *intake, bool wait)
+{
 	/* MSG_TRUNC: the true length of a datagram that did not fit. */
-	n = recvmmsg(transport->fd, headers, count,
-		     MSG_TRUNC | (wait ? MSG_WAITFORONE : MSG_DONTWAIT), NULL);
+	int n = recvmmsg(transport->fd, intake->headers, intake->count,
+			 MSG_TRUNC | (wait ? MSG_WAITFORONE : MSG_DONTWAIT), NULL);
+
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -errno;
-	for (int i = 0; i < n; i++)
-		lengths[i] = headers[i].msg_len;
 	return n;
 }
 

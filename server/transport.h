@@ -7,6 +7,7 @@
 #define SERVER_TRANSPORT_H
 
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "server/slot.h"
 
@@ -31,11 +32,30 @@ void transport_leave(struct transport *transport);
  * live the kernel does not notice that the server is gone. */
 void transport_warn_of_listeners(const struct transport *transport);
 
-/* Receive up to count datagrams into slots (at most TRANSPORT_BATCH), lengths into lengths.
- * wait: block for the first. Returns how many, 0 when there is none or a signal came, or -errno.
- * The receiver's. */
-int transport_receive(struct transport *transport, struct slot **slots, size_t *lengths,
-		      unsigned count, bool wait);
+/* Slots that wait for datagrams. The headers that point to them are made once for each slot, not
+ * once for each call. The receiver's. */
+struct intake {
+	unsigned count;
+	struct slot *slots[TRANSPORT_BATCH];
+	struct mmsghdr headers[TRANSPORT_BATCH];
+	struct iovec iov[TRANSPORT_BATCH];
+};
+
+/* Add a slot; there must be room. */
+void intake_add(struct intake *intake, struct slot *slot);
+
+/* Receive into the slots from the first on. wait: block for the first datagram. Returns how many
+ * came, 0 when there is none or a signal came, or -errno. */
+int transport_receive(struct transport *transport, struct intake *intake, bool wait);
+
+/* Bytes of the datagram in slot i, also of one that did not fit. */
+static inline size_t intake_length(const struct intake *intake, unsigned i)
+{
+	return intake->headers[i].msg_len;
+}
+
+/* Forget the first n slots. */
+void intake_drop(struct intake *intake, unsigned n);
 
 /* Replies of one thread, sent together. */
 struct outbox {

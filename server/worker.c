@@ -13,7 +13,6 @@
 #include "server/stats.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +26,7 @@
 #define log_of_link(link, member) \
 	((struct mirror_log *)((char *)(link)-offsetof(struct mirror_log, member)))
 
-/* --- lists: one set of operations for the five kinds of links --- */
+/* --- lists: one set of operations for the four kinds of links --- */
 
 #define LIST_OPS(name, member)                                                   \
 	static void name##_append(struct log_list *list, struct mirror_log *log) \
@@ -59,13 +58,21 @@
 LIST_OPS(aging, aging_link)
 LIST_OPS(retrying, retry_link)
 LIST_OPS(starved, starved_link)
-LIST_OPS(attention, attention_link)
 LIST_OPS(all, all_link)
 
+/* A log that the worker keeps is SCHEDULED already, and its mail waits; any other comes through its
+ * inbox, since the receiver can hold it. */
 void worker_attend(struct worker *worker, struct mirror_log *log)
 {
-	if (!log->attention_link.on)
-		attention_append(&worker->attention, log);
+	if (log->kept) {
+		if (!log->on_run_queue)
+			mirror_log_enqueue(log);
+		log->on_run_queue = true;
+	} else if (!log->attend_posted) {
+		log->attend_posted = true;
+		log->attend_mail.kind = MAIL_ATTEND;
+		mirror_log_post(log, &log->attend_mail);
+	}
 }
 
 void worker_arm_aging(struct worker *worker, struct mirror_log *log, int64_t at_ns)
@@ -94,77 +101,59 @@ void worker_disarm_retry(struct worker *worker, struct mirror_log *log)
 
 /* --- operations and their buffers --- */
 
-static void io_done(struct flush_op *op, int error)
+static void io_ended(struct desk *desk, struct log_io *io)
 {
-	struct log_io *io = (struct log_io *)op;
+	struct worker *worker = worker_of(desk);
 	struct log_io **at = &io->log->completed;
 
-	/* Kept until the log may be executed: the receiver can hold it right now. */
-	io->error = error;
+	/* Kept until the log may be executed. */
 	io->next = NULL;
 	while (*at)
 		at = &(*at)->next;
 	*at = io;
-	worker_attend(io->worker, io->log);
+	/* We are: no system call to wake ourselves. */
+	atomic_store_explicit(&worker->queue.asleep, false, memory_order_relaxed);
+	worker_attend(worker, io->log);
+}
+
+static void io_given(struct desk *desk)
+{
+	struct worker *worker = worker_of(desk);
+	struct mirror_log *hungry = worker->starved.first;
+
+	if (!hungry)
+		return;
+	starved_remove(&worker->starved, hungry);
+	worker_attend(worker, hungry);
+}
+
+static void written(struct desk *desk, struct mirror_log *log)
+{
+	commit_written(worker_of(desk), log);
+}
+
+static const struct desk_ops worker_ops = {
+	.io_ended = io_ended,
+	.io_given = io_given,
+	.written = written,
+};
+
+void worker_starves(struct worker *worker, struct mirror_log *log)
+{
+	if (!log->starved_link.on)
+		starved_append(&worker->starved, log);
 }
 
 struct log_io *worker_io_take(struct worker *worker, struct mirror_log *log)
 {
-	struct log_io *io = worker->io_free;
+	struct log_io *io = desk_io_take(&worker->desk, log);
 
-	if (!io) {
-		if (!log->starved_link.on)
-			starved_append(&worker->starved, log);
-		return NULL;
-	}
-	worker->io_free = io->next;
-	io->log = log;
+	if (!io)
+		worker_starves(worker, log);
 	return io;
 }
 
-void worker_io_give(struct worker *worker, struct log_io *io)
-{
-	struct mirror_log *hungry = worker->starved.first;
-
-	io->next = worker->io_free;
-	worker->io_free = io;
-	if (hungry) {
-		starved_remove(&worker->starved, hungry);
-		worker_attend(worker, hungry);
-	}
-}
-
-void worker_io_submit(struct worker *worker, struct log_io *io)
-{
-	io->op.done = io_done;
-	flush_engine_submit(worker->engine, &io->op);
-}
-
-static int create_ios(struct worker *worker)
-{
-	worker->io_all = calloc(WORKER_IOS, sizeof(*worker->io_all));
-	worker->io_arena = aligned_alloc(LOG_IO_BYTES, (size_t)WORKER_IOS * LOG_IO_BYTES);
-	if (!worker->io_all || !worker->io_arena)
-		return -ENOMEM;
-	memset(worker->io_arena, 0, (size_t)WORKER_IOS * LOG_IO_BYTES);
-	for (unsigned i = 0; i < WORKER_IOS; i++) {
-		struct log_io *io = &worker->io_all[i];
-
-		io->worker = worker;
-		io->op.buf = worker->io_arena + (size_t)i * LOG_IO_BYTES;
-		io->next = worker->io_free;
-		worker->io_free = io;
-	}
-	return 0;
-}
-
 /* --- requests that may wait --- */
-
-void worker_reply(struct worker *worker, struct slot *slot, int error)
-{
-	wire_reply(&slot->message, error, 0);
-	outbox_add(&worker->outbox, slot);
-}
 
 /* The device as the kernel shall open it; a reconnect has no room for it (docs/protocol.md). */
 static void reply_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -177,7 +166,7 @@ static void reply_ctr(struct worker *worker, struct mirror_log *log, struct slot
 				 log->device->major, log->device->minor) +
 			1;
 	wire_reply(message, 0, (uint32_t)bytes);
-	outbox_add(&worker->outbox, slot);
+	outbox_add(&worker->desk.outbox, slot);
 }
 
 static bool is_reconnect(const struct slot *slot)
@@ -248,7 +237,7 @@ static void make(struct worker *worker, struct mirror_log *log, struct slot *slo
 
 	if (r < 0) {
 		bury(worker, log);
-		worker_reply(worker, slot, r);
+		desk_reply(&worker->desk, slot, r);
 		return;
 	}
 	log->no_legs = slot->from.nl_pid != 0;
@@ -269,7 +258,7 @@ static void make(struct worker *worker, struct mirror_log *log, struct slot *slo
 	}
 	log->ever_resumed = true;
 	log->dirty.loaded = true; /* nothing is known: all out of sync, nosync or not */
-	worker_reply(worker, slot, 0);
+	desk_reply(&worker->desk, slot, 0);
 }
 
 static void handle_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -281,7 +270,7 @@ static void handle_ctr(struct worker *worker, struct mirror_log *log, struct slo
 	else {
 		/* Another thread of the same mirror has met the restart too. */
 		log->reconnects++;
-		worker_reply(worker, slot, 0);
+		desk_reply(&worker->desk, slot, 0);
 	}
 }
 
@@ -303,14 +292,15 @@ static void reconnected(struct worker *worker, struct mirror_log *log, struct sl
 	atomic_store_explicit(&log->resync_asked, false, memory_order_relaxed);
 	if (!log->no_legs && log->reconnects == 0)
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
-	worker_reply(worker, slot, 0);
+	desk_reply(&worker->desk, slot, 0);
 }
 
 /* The image is not read while writes of an earlier life are on their way. */
 static void load_when_idle(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
 	if (log->resuming && log->resuming != slot)
-		worker_reply(worker, log->resuming, 0); /* sent again: nobody waits for this one */
+		desk_reply(&worker->desk, log->resuming,
+			   0); /* sent again: nobody waits for this one */
 	log->resuming = slot;
 	if (log->in_flight > 0 || log->leg_flush_runs)
 		return;
@@ -370,20 +360,19 @@ static void close_when_idle(struct worker *worker, struct mirror_log *log)
 	slot_list_move(&log->waiters, &log->draining);
 	if (log->resuming)
 		slot_list_add(&log->waiters, log->resuming);
-	while (log->waiters.first)
-		worker_reply(worker, slot_list_pop(&log->waiters), -EIO);
+	desk_reply_all(&worker->desk, &log->waiters, -EIO);
 	bury(worker, log);
 	log_info("log %s (%llx) gone", log->uuid, (unsigned long long)log->luid);
 	log->closing = NULL;
 	if (slot)
-		worker_reply(worker, slot, 0);
+		desk_reply(&worker->desk, slot, 0);
 }
 
 static void begin_close(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
 	if (!mirror_log_serves(log)) {
 		if (slot)
-			worker_reply(worker, slot, 0);
+			desk_reply(&worker->desk, slot, 0);
 		return;
 	}
 	mirror_log_set_state(log, LOG_CLOSING);
@@ -415,9 +404,9 @@ static void handle_request(struct worker *worker, struct mirror_log *log, struct
 	} else if (!mirror_log_serves(log)) {
 		stats_add(STATS_UNKNOWN_LOG, 1);
 		wire_reply_unknown_log(&slot->message);
-		outbox_add(&worker->outbox, slot);
+		outbox_add(&worker->desk.outbox, slot);
 	} else if (serve(log, &slot->message)) {
-		outbox_add(&worker->outbox, slot);
+		outbox_add(&worker->desk.outbox, slot);
 	} else {
 		handle_waiting(worker, log, slot);
 	}
@@ -431,6 +420,9 @@ static unsigned handle_mail(struct worker *worker, struct mirror_log *log, struc
 	switch (mail->kind) {
 	case MAIL_REQUEST:
 		handle_request(worker, log, (struct slot *)mail);
+		return 0;
+	case MAIL_ATTEND:
+		log->attend_posted = false; /* what is due comes behind the mail */
 		return 0;
 	case MAIL_RETIRE:
 		begin_close(worker, log, NULL);
@@ -451,7 +443,7 @@ static void execute_completed(struct worker *worker, struct mirror_log *log)
 
 	while ((io = log->completed)) {
 		log->completed = io->next;
-		io->finish(worker, log, io);
+		io->finish(&worker->desk, log, io);
 	}
 }
 
@@ -475,7 +467,7 @@ static unsigned execute_mail(struct worker *worker, struct mirror_log *log)
 
 static void execute_due(struct worker *worker, struct mirror_log *log)
 {
-	int64_t now = clock_now();
+	int64_t now = clock_coarse();
 
 	if (log->loads) {
 		if (log->load.starved)
@@ -501,9 +493,10 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 /* The log is SCHEDULED and off the run queue. */
 static void execute(struct worker *worker, struct mirror_log *log)
 {
-	unsigned references = 1; /* the run queue's */
+	/* The run queue's, and that which was kept. */
+	unsigned references = 1 + (unsigned)log->kept;
 
-	attention_remove(&worker->attention, log);
+	log->kept = log->on_run_queue = false;
 	execute_completed(worker, log);
 	references += execute_mail(worker, log);
 	execute_due(worker, log);
@@ -528,31 +521,6 @@ static void run_queue(struct worker *worker)
 	}
 }
 
-/* Returns true if some log could not be had. */
-static bool run_attention(struct worker *worker)
-{
-	struct mirror_log *log = worker->attention.first;
-	bool held = false;
-
-	while (log) {
-		struct mirror_log *next = log->attention_link.next;
-
-		if (log->kept) {
-			execute(worker, log);
-			/* execute may have changed the list anywhere */
-			return true;
-		}
-		if (inbox_schedule(&log->inbox)) {
-			attention_remove(&worker->attention, log);
-			mirror_log_enqueue(log);
-		} else {
-			held = true;
-		}
-		log = next;
-	}
-	return held;
-}
-
 /* --- the loop --- */
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -560,7 +528,7 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Logs whose time has come go on the attention list. Returns the next deadline. */
+/* Attend the logs whose time has come. Returns the next deadline. */
 static int64_t run_timers(struct worker *worker, int64_t now)
 {
 	int64_t next = INT64_MAX;
@@ -586,7 +554,7 @@ static bool something_left(const struct worker *worker)
 {
 	const struct mirror_log *log;
 
-	if (worker->engine->pending > 0)
+	if (worker->desk.engine->pending > 0)
 		return true;
 	for (log = worker->all.first; log; log = log->all_link.next)
 		if (log->in_flight || log->waiters.first || log->draining.first || log->loads ||
@@ -608,7 +576,7 @@ static bool stop_step(struct worker *worker, int64_t now)
 			worker_attend(worker, log);
 		return false;
 	}
-	if (worker->attention.first || !mailbox_empty(&worker->queue.logs))
+	if (!mailbox_empty(&worker->queue.logs))
 		return false;
 	if (now > worker->stop_deadline_ns) {
 		log_warning("stopping with work left: a log device or a leg does not answer");
@@ -617,52 +585,48 @@ static bool stop_step(struct worker *worker, int64_t now)
 	return !something_left(worker);
 }
 
-static void sleep_or_reap(struct worker *worker, bool busy, int64_t deadline)
+static void sleep_or_reap(struct worker *worker, int64_t deadline)
 {
-	int64_t now = clock_now();
+	int64_t now = clock_coarse();
 	int64_t timeout = deadline == INT64_MAX ? -1 : deadline > now ? deadline - now : 0;
 
 	if (worker->stop_deadline_ns != 0)
 		timeout = 10 * NSEC_PER_MSEC;
 	/* seq_cst: either the enqueuer sees us asleep, or we see its log. */
 	atomic_store_explicit(&worker->queue.asleep, true, memory_order_seq_cst);
-	if (busy || !mailbox_empty(&worker->queue.logs))
+	if (!mailbox_empty(&worker->queue.logs))
 		timeout = 0;
-	if (flush_engine_run(worker->engine, timeout) < 0)
+	if (flush_engine_run(worker->desk.engine, timeout) < 0)
 		log_limited(LOGGING_ERROR, "the flush engine is broken");
 	atomic_store_explicit(&worker->queue.asleep, false, memory_order_seq_cst);
-	if (busy)
-		sched_yield();
 }
 
 static void loop(struct worker *worker)
 {
 	for (;;) {
 		int64_t now, deadline;
-		bool busy;
 
 		run_queue(worker);
-		now = clock_now();
+		now = clock_coarse();
 		deadline = run_timers(worker, now);
-		busy = run_attention(worker);
-		outbox_send(&worker->outbox);
+		outbox_send(&worker->desk.outbox);
 		if (stop_step(worker, now))
 			return;
-		sleep_or_reap(worker, busy, deadline);
+		sleep_or_reap(worker, deadline);
 	}
 }
 
 static int set_up(struct worker *worker)
 {
-	int r = create_ios(worker);
+	int r;
 
-	if (r == 0)
-		r = flush_engine_create(&worker->engine, worker->engine_kind, WORKER_IOS);
+	worker->desk.ops = &worker_ops;
+	r = desk_open(&worker->desk, worker->engine_kind, WORKER_IOS);
 	if (r < 0)
 		return r;
-	worker->queue.engine = worker->engine;
+	worker->queue.engine = worker->desk.engine;
 	if (worker->index == 0 && worker->engine_kind == FLUSH_ENGINE_AUTO &&
-	    strcmp(worker->engine->ops->name, "sync") == 0)
+	    strcmp(worker->desk.engine->ops->name, "sync") == 0)
 		log_warning("io_uring is not allowed here: writes to log devices go one by one");
 	return 0;
 }
@@ -699,16 +663,11 @@ int worker_start(struct worker *worker)
 void worker_stop(struct worker *worker)
 {
 	atomic_store_explicit(&worker->stop, true, memory_order_release);
-	flush_engine_wake(worker->engine);
+	flush_engine_wake(worker->desk.engine);
 	pthread_join(worker->thread, NULL);
 }
 
 void worker_destroy(struct worker *worker)
 {
-	/* An operation that a device never ended still has its buffer. */
-	if (worker->engine->pending > 0)
-		return;
-	flush_engine_destroy(worker->engine);
-	free(worker->io_arena);
-	free(worker->io_all);
+	desk_close(&worker->desk);
 }

@@ -1,36 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A worker: a thread that owns its logs' waiting work, one flush engine and their timers.
  *
- * A log is executed from its run queue: what has completed, then its mail, then what is due. A
- * completion or a timer puts the log on the attention list, and it stays there until the worker
- * may execute it: the receiver can hold a log for a moment.
+ * A log is executed from its run queue: what has completed, then its mail, then what is due. For a
+ * completion or a timer the worker leaves mail for itself, since the receiver can hold the log.
  */
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H
 
 #include <semaphore.h>
 
-#include "server/log.h"
-#include "server/transport.h"
+#include "server/desk.h"
 
 struct mirrors;
 
 struct worker {
+	struct desk desk; /* first: worker_of */
 	unsigned index;
 	pthread_t thread;
 	struct run_queue queue;
-	struct flush_engine *engine;
-	struct outbox outbox;
-	const struct log_options *options;
 	struct mirrors *mirrors;
 	struct mailbox *graveyard; /* dead logs, for the receiver */
-	struct log_io *io_all;
-	struct log_io *io_free;
-	uint8_t *io_arena;
 	struct log_list aging; /* the oldest deadline first, since all have the same delay */
 	struct log_list retrying; /* failed commits */
 	struct log_list starved; /* wait for a log_io */
-	struct log_list attention; /* have something to be executed for */
 	struct log_list all;
 	_Atomic bool stop;
 	int64_t stop_deadline_ns; /* 0 until stop was seen */
@@ -51,15 +43,16 @@ void worker_destroy(struct worker *worker);
 
 /* For commit, clears and load, on the worker's thread: */
 
-/* A buffer and operation for log, or NULL: the log is put on the starved list. */
+static inline struct worker *worker_of(struct desk *desk)
+{
+	return (struct worker *)desk;
+}
+
+/* As desk_io_take; NULL: the log is executed again when there is one. */
 struct log_io *worker_io_take(struct worker *worker, struct mirror_log *log);
-void worker_io_give(struct worker *worker, struct log_io *io);
 
-/* Submit; finish is called by the executor of the log when it has ended. */
-void worker_io_submit(struct worker *worker, struct log_io *io);
-
-/* Reply with no payload. */
-void worker_reply(struct worker *worker, struct slot *slot, int error);
+/* Execute log when there is an operation for it. */
+void worker_starves(struct worker *worker, struct mirror_log *log);
 
 /* The log must be executed soon. */
 void worker_attend(struct worker *worker, struct mirror_log *log);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A desk: what a thread that executes logs works with. An engine, operations with their buffers,
+ * and an outbox for replies. Each worker has one, and so has the receiver. All calls are the
+ * thread's own.
+ */
+#ifndef SERVER_DESK_H
+#define SERVER_DESK_H
+
+#include "server/log.h"
+#include "server/transport.h"
+
+struct desk;
+
+struct desk_ops {
+	/* An operation has ended, io->error says how; called from flush_engine_run. */
+	void (*io_ended)(struct desk *desk, struct log_io *io);
+	/* An operation is free again. */
+	void (*io_given)(struct desk *desk);
+	/* All writes of log have ended (log_write.h). Called by the one executing it. */
+	void (*written)(struct desk *desk, struct mirror_log *log);
+};
+
+struct desk {
+	const struct desk_ops *ops;
+	const struct log_options *options;
+	struct flush_engine *engine;
+	struct outbox outbox;
+	struct log_io *io_all;
+	struct log_io *io_free;
+	uint8_t *io_arena;
+};
+
+/* Make the engine and ios operations for a desk whose ops, options and outbox are set. 0 or -errno;
+ * to be called on the thread that will work at it. */
+int desk_open(struct desk *desk, enum flush_engine_kind kind, unsigned ios);
+
+/* Free all, but nothing at all if a device has an operation that it never ended. */
+void desk_close(struct desk *desk);
+
+/* An operation with a buffer of LOG_IO_BYTES for log, or NULL. */
+struct log_io *desk_io_take(struct desk *desk, struct mirror_log *log);
+void desk_io_give(struct desk *desk, struct log_io *io);
+
+/* Goes to the kernel at the next flush_engine_run. */
+void desk_io_submit(struct desk *desk, struct log_io *io);
+
+/* Reply with no payload. */
+void desk_reply(struct desk *desk, struct slot *slot, int error);
+void desk_reply_all(struct desk *desk, struct slot_list *list, int error);
+
+#endif

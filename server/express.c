@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Express writes. */
+#include "server/express.h"
+
+#include "server/log_write.h"
+#include "server/serve.h"
+#include "server/stats.h"
+
+static void leave(struct desk *desk, struct mirror_log *log)
+{
+	log->express = false;
+	if (log->waiters.first)
+		mirror_log_hand_over(log);
+	else
+		mirror_log_let_go(log, desk->options);
+}
+
+static bool written_again(struct desk *desk, struct mirror_log *log)
+{
+	/* Mail is the worker's, and has waited long enough. */
+	if (!mailbox_empty(&log->inbox.mail))
+		return false;
+	if (dirty_log_has_changed(&log->dirty))
+		return log_write_start(desk, log);
+	desk_reply_all(desk, &log->waiters, 0);
+	return false;
+}
+
+static void written(struct desk *desk, struct mirror_log *log)
+{
+	if (log->commit_error)
+		/* The worker tries again, and knows when to give up. */
+		slot_list_move(&log->waiters, &log->committing);
+	else
+		log_write_answer(desk, log);
+	if (log->commit_error || !written_again(desk, log))
+		leave(desk, log);
+}
+
+static void io_ended(struct desk *desk, struct log_io *io)
+{
+	io->finish(desk, io->log, io);
+}
+
+static void io_given(struct desk *desk)
+{
+}
+
+const struct desk_ops express_ops = {
+	.io_ended = io_ended,
+	.io_given = io_given,
+	.written = written,
+};
+
+static bool fit(const struct mirror_log *log)
+{
+	return mirror_log_state(log) == LOG_ACTIVE && log->in_flight == 0 && !log->foreign &&
+	       !log->retry_link.on && log->retry_since_ns == 0 && !log->waiters.first &&
+	       !atomic_load_explicit(&log->failed, memory_order_relaxed);
+}
+
+bool express_start(struct desk *desk, struct mirror_log *log, struct slot *slot)
+{
+	if (!desk->engine || !desk->io_free || !fit(log))
+		return false;
+	if (slot)
+		slot_list_add(&log->waiters, slot);
+	log->express = true;
+	stats_add(STATS_EXPRESS, 1);
+	log_write_start(desk, log);
+	return true;
+}
+
+bool express_serve(struct desk *desk, struct mirror_log *log, struct slot *slot)
+{
+	if (!mailbox_empty(&log->inbox.mail))
+		return false;
+	if (serve(log, &slot->message)) {
+		stats_add(STATS_SERVED_INLINE, 1);
+		outbox_add(&desk->outbox, slot);
+	} else {
+		slot_list_add(&log->waiters, slot);
+	}
+	return true;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Writing a log's changed blocks. */
+#include "server/log_write.h"
+
+#include "server/stats.h"
+
+static void write_finished(struct desk *desk, struct mirror_log *log, struct log_io *io)
+{
+	log->in_flight--;
+	if (io->error) {
+		stats_add(STATS_IO_ERRORS, 1);
+		log->commit_error = io->error;
+		dirty_log_restore_changed(&log->dirty, io->first, io->count);
+	}
+	desk_io_give(desk, io);
+	if (log->in_flight == 0)
+		desk->ops->written(desk, log);
+}
+
+static void submit_write(struct desk *desk, struct mirror_log *log, struct log_io *io)
+{
+	uint32_t block = log->device->block_bytes;
+
+	/* A copy: the bits go on changing while the device reads them. */
+	log_image_encode_blocks(&log->dirty.geometry, &log->dirty.image, io->first, io->count,
+				io->op.buf);
+	io->op.kind = FLUSH_OP_WRITE;
+	io->op.fd = log->device->fd;
+	io->op.len = (uint32_t)(io->count * block);
+	io->op.offset = log->dirty.geometry.base + io->first * block;
+	io->finish = write_finished;
+	log->in_flight++;
+	stats_add(STATS_LOG_WRITES, 1);
+	stats_add(STATS_LOG_BYTES, io->op.len);
+	desk_io_submit(desk, io);
+}
+
+bool log_write_start(struct desk *desk, struct mirror_log *log)
+{
+	uint64_t max = LOG_IO_BYTES / log->device->block_bytes;
+
+	log->commit_error = 0;
+	log->commit_partial = false;
+	while (dirty_log_has_changed(&log->dirty)) {
+		struct log_io *io = desk_io_take(desk, log);
+
+		if (!io) {
+			log->commit_partial = true;
+			break;
+		}
+		io->first = dirty_log_take_changed(&log->dirty, max, &io->count);
+		submit_write(desk, log, io);
+	}
+	if (log->in_flight == 0)
+		return false;
+	atomic_store_explicit(&log->device->last_writer, log->id, memory_order_relaxed);
+	slot_list_move(&log->committing, &log->waiters);
+	return true;
+}
+
+void log_write_answer(struct desk *desk, struct mirror_log *log)
+{
+	if (log->commit_partial)
+		slot_list_move(&log->waiters, &log->committing);
+	else
+		desk_reply_all(desk, &log->committing, 0);
+}
