@@ -163,6 +163,7 @@ static void set_up_receiver(struct daemon *daemon)
 		.express = strcmp(daemon->workers[0].desk.engine->ops->name, "uring") == 0,
 		.accept_any = daemon->options.accept_any,
 		.busy_poll_ns = daemon->options.busy_poll_ns,
+		.follows = daemon->options.follow && daemon->options.busy_poll_ns == 0,
 		.desk = {.options = &daemon->options.log,
 			 .outbox = {.transport = &daemon->transport, .slots = &daemon->slots}},
 	};

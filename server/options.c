@@ -50,6 +50,7 @@ static const struct option long_options[] = {
 	{"max-lazy", required_argument, NULL, 'm'},
 	{"io-retry", required_argument, NULL, 'R'},
 	{"rcvbuf", required_argument, NULL, 'r'},
+	{"follow", required_argument, NULL, 'F'},
 	{"busy-poll", required_argument, NULL, 'p'},
 	{"io-engine", required_argument, NULL, 'e'},
 	{"accept-from", required_argument, NULL, 'a'},
@@ -101,6 +102,12 @@ static bool parse_accept(const char *text, bool *any)
 	return *any || strcmp(text, "kernel") == 0;
 }
 
+static bool parse_yes(const char *text, bool *yes)
+{
+	*yes = strcmp(text, "yes") == 0;
+	return *yes || strcmp(text, "no") == 0;
+}
+
 /* Returns what the value should have been, or NULL if it is good. */
 static const char *set_option(struct options *options, int option, const char *value)
 {
@@ -142,6 +149,8 @@ static const char *set_option(struct options *options, int option, const char *v
 			return "microseconds from 0 to 1000000";
 		options->busy_poll_ns = number * NSEC_PER_USEC;
 		return NULL;
+	case 'F':
+		return parse_yes(value, &options->follow) ? NULL : "yes or no";
 	case 'e':
 		return parse_engine(value, &options->io_engine) ? NULL : "auto, uring or sync";
 	case 'a':
@@ -169,6 +178,7 @@ static void set_defaults(struct options *options)
 	options->log.max_lazy = DEFAULT_MAX_LAZY;
 	options->log.retry_limit_ns = DEFAULT_RETRY_NS;
 	options->rcvbuf = DEFAULT_RCVBUF;
+	options->follow = true;
 }
 
 static const char *option_name(int option)
@@ -184,7 +194,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	int option;
 
 	set_defaults(options);
-	while ((option = getopt_long(argc, argv, "fw:l:c:m:R:r:p:e:a:hV", long_options, NULL)) !=
+	while ((option = getopt_long(argc, argv, "fw:l:c:m:R:r:p:F:e:a:hV", long_options, NULL)) !=
 	       -1) {
 		const char *wanted;
 

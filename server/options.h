@@ -17,6 +17,7 @@ struct options {
 	struct log_options log;
 	int rcvbuf;
 	int64_t busy_poll_ns;
+	bool follow;
 	enum flush_engine_kind io_engine;
 	bool accept_any;
 	/* Hidden: what a child process is asked to do, see mirrors.h. */

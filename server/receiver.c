@@ -262,6 +262,7 @@ static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 		usleep(NO_SLOT_PAUSE_USEC);
 		return 0;
 	}
+	follow_turn(&receiver->follow, (unsigned)n);
 	registry_sweep(receiver->registry);
 	for (int i = 0; i < n; i++)
 		handle(receiver, intake->slots[i], intake_length(intake, (unsigned)i));
@@ -270,10 +271,23 @@ static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 	return n;
 }
 
+static void start_following(struct receiver *receiver)
+{
+	int r;
+
+	if (!receiver->follows)
+		return;
+	r = follow_open(&receiver->follow, receiver->transport->fd);
+	if (r < 0)
+		log_info("the receiver does not follow the senders: bpf is not to be had: %s",
+			 strerror(-r));
+}
+
 void receiver_open(struct receiver *receiver)
 {
 	int r;
 
+	start_following(receiver);
 	receiver->desk.ops = &express_ops;
 	if (!receiver->express)
 		return;
@@ -341,6 +355,7 @@ void receiver_run(struct receiver *receiver)
 void receiver_close(struct receiver *receiver)
 {
 	desk_close(&receiver->desk);
+	follow_close(&receiver->follow);
 }
 
 void receiver_stop(struct receiver *receiver, pthread_t thread)

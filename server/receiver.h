@@ -6,6 +6,7 @@
 #ifndef SERVER_RECEIVER_H
 #define SERVER_RECEIVER_H
 
+#include "server/follow.h"
 #include "server/registry.h"
 #include "server/transport.h"
 #include "server/worker.h"
@@ -20,8 +21,10 @@ struct receiver {
 	int64_t busy_poll_ns; /* poll for so long after a request before sleeping */
 	_Atomic bool stop;
 	_Atomic bool stopped;
+	struct follow follow;
 
 	struct desk desk; /* the receiver's own; to be set: options and outbox */
+	bool follows; /* the senders, from processor to processor: follow.h */
 	bool express; /* io_uring may be used: the receiver writes too */
 };
 
