@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define PAGE 4096u
-#define RUN_TO_BIND 32u /* a move costs as much as some wake-ups */
+#define RUN_TO_BIND 4u /* a write to a mirror sends six from one processor */
 #define BATCH_TO_FREE 4u
 
 static int bpf(enum bpf_cmd command, union bpf_attr *attr)

@@ -34,6 +34,8 @@ static const char usage_text[] =
 	"  -r, --rcvbuf BYTES          netlink receive buffer (default 67108864)\n"
 	"  -p, --busy-poll USEC        poll for so long after a request before sleeping (default "
 	"0)\n"
+	"  -F, --follow yes|no         bind the receiver to the processor that single requests come\n"
+	"                              from (default yes; no with --busy-poll)\n"
 	"  -e, --io-engine ENGINE      auto (default), uring or sync\n"
 	"  -a, --accept-from WHO       kernel (default), or any: for load tests only\n"
 	"  -h, --help\n"
