@@ -888,6 +888,44 @@ Test(daemon, a_second_restart_finds_the_same)
 	}
 }
 
+/* kmirrord and an ioctl meet the restart at once: each sends CTR and RESUME. */
+Test(daemon, two_threads_that_reconnect_lose_no_mark)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, N, " nosync");
+	end_daemon(SIGKILL);
+	start();
+	reconnect(&loop, N);
+	reconnect(&loop, N);
+	mark(3); /* of a third, that never met it */
+	resume();
+	resume();
+	cr_assert_eq(is_clean(3), 0);
+	flush();
+	cr_assert_not(clean_on_disk(&loop, 3));
+}
+
+/* The next table's log has the device from then on. */
+Test(daemon, a_suspended_log_writes_no_clears)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+
+	start_with("any", "auto", "0.3");
+	make_log(&loop, N, " nosync");
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	mark(5);
+	flush();
+	clear(5);
+	sleep_msec(1500);
+	cr_assert_not(clean_on_disk(&loop, 5));
+	resume();
+	sleep_msec(1500);
+	cr_assert(clean_on_disk(&loop, 5));
+}
+
 Test(daemon, a_core_log_has_nothing_in_sync_after_a_restart)
 {
 	static const char text[] = "160 core 8 nosync";
