@@ -46,6 +46,7 @@ static struct {
 	pid_t daemon;
 	int output; /* what it says */
 	const char *max_lazy, *io_retry; /* of the next start, NULL: the default */
+	bool frozen; /* the file system in $DIR */
 	struct client client;
 } bench;
 
@@ -199,11 +200,20 @@ static void set_up(void)
 	cr_assert_eq(client_open(&bench.client, 1, "LVM-one"), 0);
 }
 
+static void set_frozen(bool frozen)
+{
+	bench.frozen = frozen;
+	cr_assert_eq(system(frozen ? "fsfreeze -f $DIR" : "fsfreeze -u $DIR"), 0);
+}
+
 /* A daemon that has crashed must not pass as one that we have ended. */
 static void tear_down(void)
 {
-	int status = end_daemon(SIGKILL);
+	int status;
 
+	if (bench.frozen)
+		set_frozen(false); /* or nobody could unmount it again */
+	status = end_daemon(SIGKILL);
 	client_close(&bench.client);
 	cr_expect(status == -1 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
 		  "the daemon had ended by itself (status %#x):\n%s", (unsigned)status, output());
@@ -1204,6 +1214,56 @@ Test(daemon, a_device_that_fails_for_long_is_an_error_until_it_works)
 	snprintf(text, sizeof(text), "3 disk %s A", loop.number);
 	expect_text(DM_ULOG_STATUS_INFO, text);
 	cr_assert(clean_on_disk(&loop, IN_A_HOLE));
+	end_full_loop();
+}
+
+/* A log device on a file system that can be frozen: then its writes wait. */
+static struct loop make_cold_loop(void)
+{
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_not_null(mkdtemp(full.path));
+	setenv("DIR", full.path, 1);
+	cr_assert_eq(system("truncate -s 8M $DIR.fs && mkfs.ext4 -q $DIR.fs && "
+			    "mount -o loop $DIR.fs $DIR && rm $DIR.fs"),
+		     0);
+	return make_loop_in(full.path, DEVICE_BYTES, 512);
+}
+
+/* The receiver writes the log itself, and yet blocks for nothing. */
+Test(daemon, a_slow_log_device_holds_nobody_else_up)
+{
+	struct loop cold = make_cold_loop();
+	struct loop other = make_loop(DEVICE_BYTES, 512);
+	struct wire_message request;
+	struct answer answer;
+
+	start();
+	make_log(&cold, N, " nosync");
+	become(2, "other");
+	make_log(&other, N, " nosync");
+	become(1, "LVM-one");
+	set_frozen(true);
+	mark(3);
+	request = client_request(&bench.client, DM_ULOG_FLUSH, NULL, 0);
+	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
+	cr_assert_eq(client_receive(&bench.client, 300).got, -EAGAIN, "it waits");
+	cr_assert_eq(in_sync(3), 1);
+	cr_assert_eq(is_clean(3), 0);
+	mark(4);
+	become(2, "other");
+	mark(5);
+	flush();
+	cr_assert_not(clean_on_disk(&other, 5));
+	set_frozen(false);
+	answer = client_receive(&bench.client, WAIT_MSEC);
+	cr_assert_not(answer_is_foreign(&answer, &request));
+	cr_assert_eq(answer.message.request.error, 0);
+	cr_assert_not(clean_on_disk(&cold, 3));
+	become(1, "LVM-one");
+	flush();
+	cr_assert_not(clean_on_disk(&cold, 4));
+	close(cold.fd);
 	end_full_loop();
 }
 
