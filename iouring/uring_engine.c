@@ -34,6 +34,7 @@ struct uring_engine {
 	unsigned in_flight; /* operations with a submission entry or in the kernel */
 	bool wake_armed; /* the poll of wake_fd is on the ring */
 	bool watch_armed; /* the poll of watch_fd is */
+	bool watch_stale; /* it was armed by an earlier run: what it tells may be read already */
 	bool woken; /* one of them fired since run was entered */
 };
 
@@ -133,7 +134,9 @@ static int complete(struct uring_engine *self, const struct io_uring_cqe *cqe)
 	}
 	if (data == &watch_tag) {
 		self->watch_armed = false;
-		self->woken = true;
+		/* If it is stale it is armed again, and fires at once if there is something. */
+		self->woken |= !self->watch_stale;
+		self->watch_stale = false;
 		return 0;
 	}
 	if (flush_op_verdict(op, cqe->res, &error) == FLUSH_VERDICT_MORE) {
@@ -205,6 +208,7 @@ static int uring_run(struct flush_engine *engine, int64_t timeout_ns)
 	int error;
 
 	self->woken = false;
+	self->watch_stale = self->watch_armed;
 	for (;;) {
 		arm_wake(self);
 		if (left != 0)

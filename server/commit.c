@@ -16,8 +16,8 @@ static void recovered(struct worker *worker, struct mirror_log *log)
 {
 	if (log->retry_since_ns == 0 && !atomic_load_explicit(&log->failed, memory_order_relaxed))
 		return;
-	/* Blocks may be left that no write has covered since they failed. */
-	if (dirty_log_has_changed(&log->dirty))
+	/* Blocks are left that no write has covered since they failed. */
+	if (log->commit_partial)
 		return;
 	log_warning("log device %u:%u of log %s works again", log->device->major,
 		    log->device->minor, log->uuid);
@@ -58,14 +58,18 @@ static void back_off(struct worker *worker, struct mirror_log *log, int64_t now)
 static void commit_failed(struct worker *worker, struct mirror_log *log)
 {
 	int64_t now = clock_coarse();
-	bool known = atomic_load_explicit(&log->failed, memory_order_relaxed);
-	bool expired = log->retry_since_ns != 0 &&
+	bool waits = log->committing.first || log->waiters.first;
+	bool known = waits && atomic_load_explicit(&log->failed, memory_order_relaxed);
+	bool expired = waits && log->retry_since_ns != 0 &&
 		       now - log->retry_since_ns >= worker->desk.options->retry_limit_ns;
 
-	if (known || expired)
+	if (known || expired) {
 		give_up(worker, log, log->commit_error);
-	else
-		back_off(worker, log, now);
+		return;
+	}
+	back_off(worker, log, now);
+	if (!waits)
+		log->retry_since_ns = now; /* the limit is the patience of those who wait */
 }
 
 void commit_written(struct worker *worker, struct mirror_log *log)

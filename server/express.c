@@ -56,15 +56,14 @@ static bool fit(const struct mirror_log *log)
 {
 	return mirror_log_state(log) == LOG_ACTIVE && log->in_flight == 0 && !log->foreign &&
 	       !log->retry_link.on && log->retry_since_ns == 0 && !log->waiters.first &&
-	       !atomic_load_explicit(&log->failed, memory_order_relaxed);
+	       !log->resuming && !atomic_load_explicit(&log->failed, memory_order_relaxed);
 }
 
 bool express_start(struct desk *desk, struct mirror_log *log, struct slot *slot)
 {
 	if (!desk->engine || !desk->io_free || !fit(log))
 		return false;
-	if (slot)
-		slot_list_add(&log->waiters, slot);
+	slot_list_add(&log->waiters, slot);
 	log->express = true;
 	stats_add(STATS_EXPRESS, 1);
 	log_write_start(desk, log);

@@ -11,8 +11,8 @@
 
 extern const struct desk_ops express_ops;
 
-/* The log is held, and slot, if any, waits for its changes to be durable. Returns false, and nothing
- * has been done, if that is the worker's to do. */
+/* The log is held, and slot waits for its changes to be durable. Returns false, and nothing has
+ * been done, if that is the worker's to do. */
 bool express_start(struct desk *desk, struct mirror_log *log, struct slot *slot);
 
 /* A request for a log that the receiver writes at the moment. Returns false if it must be posted. */

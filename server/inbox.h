@@ -87,7 +87,7 @@ static inline bool inbox_take_over(struct inbox *inbox, int to)
 	/* acquire: pairs with the store in inbox_release, so that the new executor sees all that
 	 * the last one wrote. seq_cst for the order against mailbox_push. */
 	return atomic_compare_exchange_strong_explicit(&inbox->state, &idle, to,
-						       memory_order_seq_cst, memory_order_relaxed);
+						       memory_order_seq_cst, memory_order_seq_cst);
 }
 
 /* Take the log to execute without waiting. False: somebody executes it, post instead. */

@@ -22,6 +22,7 @@ static void finish(struct worker *worker, struct mirror_log *log, bool readable)
 	dirty_log_load(&log->dirty, load.valid, readable, !log->ever_resumed && !load.reconnect);
 	log->load = (struct log_load){0};
 	log->loads = false;
+	atomic_store_explicit(&log->device->last_writer, log->id, memory_order_relaxed);
 	log->ever_resumed = true;
 	log_info("log %s: %" PRIu64 " of %" PRIu64 " regions in sync on %u:%u", log->uuid,
 		 dirty_log_sync_count(&log->dirty), log->dirty.config.region_count,

@@ -25,35 +25,46 @@ static int open_block(const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A node of our own, for the moment of the open: initramfs and containers have no udev. */
-static int open_own_node(dev_t number, int flags)
+static int open_checked(const char *path, dev_t number, int flags)
 {
-	char path[64];
-	int fd;
+	struct stat st;
+	int fd = open_block(path, flags);
 
-	snprintf(path, sizeof(path), "/run/dirtylogd.%d.%lx", gettid(), (unsigned long)number);
-	unlink(path);
-	if (mknod(path, S_IFBLK | 0600, number) != 0)
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == number))
+		return fd;
+	close(fd);
+	return -ENODEV;
+}
+
+/* The kernel's own name of the device, in devtmpfs: there before udev is, and without it. */
+static int open_kernel_name(uint32_t major, uint32_t minor, int flags)
+{
+	char path[64], line[128], name[64];
+	int r = -ENODEV;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/uevent", major, minor);
+	file = fopen(path, "re");
+	if (!file)
 		return -errno;
-	fd = open_block(path, flags);
-	unlink(path);
-	return fd;
+	while (r < 0 && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "DEVNAME=%58s", name) != 1)
+			continue;
+		snprintf(path, sizeof(path), "/dev/%.58s", name);
+		r = open_checked(path, makedev(major, minor), flags);
+	}
+	fclose(file);
+	return r;
 }
 
 int log_device_open_number(uint32_t major, uint32_t minor, int flags)
 {
-	struct stat st;
 	char path[64];
 	int fd;
 
 	snprintf(path, sizeof(path), "/dev/block/%u:%u", major, minor);
-	fd = open_block(path, flags);
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_rdev == makedev(major, minor))
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	fd = open_own_node(makedev(major, minor), flags);
-	return fd;
+	fd = open_checked(path, makedev(major, minor), flags);
+	return fd >= 0 ? fd : open_kernel_name(major, minor, flags);
 }
 
 static int open_named(const char *name, int flags)
@@ -171,13 +182,18 @@ static void unlist(struct log_device *device)
 
 void log_device_leave(struct log_device *device)
 {
+	int fd = -1;
+
 	pthread_mutex_lock(&devices.lock);
 	if (--device->users == 0) {
 		unlist(device);
-		close(device->fd);
+		fd = device->fd;
 		device->fd = -1;
 	}
 	pthread_mutex_unlock(&devices.lock);
+	/* The last close of a dying device can take its time: alone. */
+	if (fd >= 0)
+		close(fd);
 }
 
 void log_device_put(struct log_device *device)

@@ -144,33 +144,45 @@ static const struct found *find_mirror(const struct scan *scan, const char *uuid
 
 /* --- jobs --- */
 
-static struct log_legs *open_legs(const struct found *found)
+static bool add_leg(struct log_legs *legs, uint32_t major, uint32_t minor)
+{
+	int fd = -EMFILE;
+
+	if (legs->count < MIRROR_TABLE_LEGS_MAX)
+		fd = log_device_open_number(major, minor, O_RDONLY);
+	if (fd < 0) {
+		log_warning("leg %u:%u cannot be opened for flushing: %s", major, minor,
+			    strerror(-fd));
+		return false;
+	}
+	legs->fds[legs->count++] = fd;
+	return true;
+}
+
+/* Of all tables that name the log: a flush too many costs time, one too few data. */
+static struct log_legs *open_legs(const struct scan *scan, const char *uuid)
 {
 	struct log_legs *legs = calloc(1, sizeof(*legs));
+	bool good = legs != NULL;
 
-	if (!legs)
-		return NULL;
-	for (unsigned i = 0; i < found->table.nlegs; i++) {
-		const uint32_t *leg = found->table.legs[i];
-		int fd = log_device_open_number(leg[0], leg[1], O_RDONLY);
+	for (unsigned i = 0; good && i < scan->count; i++) {
+		const struct mirror_table *table = &scan->found[i].table;
 
-		if (fd < 0) {
-			log_warning("leg %u:%u cannot be opened for flushing: %s", leg[0], leg[1],
-				    strerror(-fd));
-			log_legs_close(legs);
-			return NULL;
-		}
-		legs->fds[legs->count++] = fd;
+		if (strcmp(table->uuid, uuid) != 0)
+			continue;
+		for (unsigned leg = 0; good && leg < table->nlegs; leg++)
+			good = add_leg(legs, table->legs[leg][0], table->legs[leg][1]);
 	}
-	return legs;
+	if (good)
+		return legs;
+	log_legs_close(legs);
+	return NULL;
 }
 
 static void do_legs(const struct scan *scan, struct mirror_job *job)
 {
-	const struct found *found = find_mirror(scan, job->log->uuid);
-
-	if (found)
-		job->legs = open_legs(found);
+	if (find_mirror(scan, job->log->uuid))
+		job->legs = open_legs(scan, job->log->uuid);
 	else
 		log_debug("the mirror of log %s is in no live table", job->log->uuid);
 	/* The worker drops the reference. */

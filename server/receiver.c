@@ -142,20 +142,12 @@ static bool serve_held(struct receiver *receiver, struct mirror_log *log, struct
 
 static void execute_held(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
 {
-	unsigned type = wire_type(&slot->message); /* the slot may be gone once it is served */
-
-	if (!serve_held(receiver, log, slot)) {
-		if (!express_start(&receiver->desk, log, slot)) {
-			mailbox_push(&log->inbox.mail, &slot->head.mail);
-			mirror_log_hand_over(log);
-		}
-		return;
+	if (serve_held(receiver, log, slot)) {
+		mirror_log_let_go(log, receiver->desk.options);
+	} else if (!express_start(&receiver->desk, log, slot)) {
+		mailbox_push(&log->inbox.mail, &slot->head.mail);
+		mirror_log_hand_over(log);
 	}
-	/* A FLUSH follows a MARK at once: the device works meanwhile. */
-	if (type == DM_ULOG_MARK_REGION && dirty_log_has_changed(&log->dirty) &&
-	    express_start(&receiver->desk, log, NULL))
-		return;
-	mirror_log_let_go(log, receiver->desk.options);
 }
 
 static void serve_or_post(struct receiver *receiver, struct mirror_log *log, struct slot *slot)

@@ -76,17 +76,6 @@ static void serve_query(struct mirror_log *log, struct wire_message *message)
 	reply_u64(message, yes);
 }
 
-static void serve_mark(struct mirror_log *log, struct wire_message *message)
-{
-	unsigned count = wire_region_count(message);
-
-	if (!regions_valid(log, message, count))
-		return;
-	for (unsigned i = 0; i < count; i++)
-		dirty_log_mark(&log->dirty, wire_regions(message)[i]);
-	wire_reply(message, 0, 0);
-}
-
 static void serve_clear(struct mirror_log *log, struct wire_message *message)
 {
 	unsigned count = wire_region_count(message);
@@ -103,7 +92,10 @@ static bool durable(const struct mirror_log *log)
 	return log->in_flight == 0 && !dirty_log_has_changed(&log->dirty);
 }
 
-static bool serve_flush(struct mirror_log *log, struct wire_message *message)
+/* MARK, and FLUSH with or without regions. The kernel asks for the durability of a MARK only in the
+ * FLUSH behind it; but a MARK that we had answered, and forgot when we were killed, it would not send
+ * again. So both wait, and the FLUSH of a MARK has nothing left to wait for. */
+static bool serve_mark_or_flush(struct mirror_log *log, struct wire_message *message)
 {
 	unsigned count = wire_region_count(message);
 
@@ -192,13 +184,11 @@ bool serve(struct mirror_log *log, struct wire_message *message)
 		serve_query(log, message);
 		return true;
 	case DM_ULOG_MARK_REGION:
-		serve_mark(log, message);
-		return true;
+	case DM_ULOG_FLUSH:
+		return serve_mark_or_flush(log, message);
 	case DM_ULOG_CLEAR_REGION:
 		serve_clear(log, message);
 		return true;
-	case DM_ULOG_FLUSH:
-		return serve_flush(log, message);
 	case DM_ULOG_SET_REGION_SYNC:
 		return serve_set_region_sync(log, message);
 	case DM_ULOG_GET_RESYNC_WORK:

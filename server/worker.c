@@ -118,13 +118,7 @@ static void io_ended(struct desk *desk, struct log_io *io)
 
 static void io_given(struct desk *desk)
 {
-	struct worker *worker = worker_of(desk);
-	struct mirror_log *hungry = worker->starved.first;
-
-	if (!hungry)
-		return;
-	starved_remove(&worker->starved, hungry);
-	worker_attend(worker, hungry);
+	/* feed_starved, in the loop */
 }
 
 static void written(struct desk *desk, struct mirror_log *log)
@@ -290,7 +284,7 @@ static void reconnected(struct worker *worker, struct mirror_log *log, struct sl
 {
 	log->reconnects--;
 	atomic_store_explicit(&log->resync_asked, false, memory_order_relaxed);
-	if (!log->no_legs && log->reconnects == 0)
+	if (!log->no_legs)
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
 	desk_reply(&worker->desk, slot, 0);
 }
@@ -601,11 +595,23 @@ static void sleep_or_reap(struct worker *worker, int64_t deadline)
 	atomic_store_explicit(&worker->queue.asleep, false, memory_order_seq_cst);
 }
 
+/* One for each free operation would do, but not all of them need one any more. */
+static void feed_starved(struct worker *worker)
+{
+	while (worker->starved.first && worker->desk.io_free) {
+		struct mirror_log *hungry = worker->starved.first;
+
+		starved_remove(&worker->starved, hungry);
+		worker_attend(worker, hungry);
+	}
+}
+
 static void loop(struct worker *worker)
 {
 	for (;;) {
 		int64_t now, deadline;
 
+		feed_starved(worker);
 		run_queue(worker);
 		now = clock_coarse();
 		deadline = run_timers(worker, now);
