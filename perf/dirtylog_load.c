@@ -7,7 +7,6 @@
 #include "server/clock.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,18 +77,21 @@ static int wait_for_server(struct load_server *server)
 	return -ETIMEDOUT;
 }
 
-static const char *default_command(char *buffer, size_t bytes)
+/* Beside this program, or in PATH. Thousands of logs that come and go are not news here. */
+static void default_command(char *command, size_t bytes)
 {
 	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("dirtylogd"));
+	char *name;
 
-	if (n > 0) {
-		path[n] = '\0';
-		snprintf(buffer, bytes, "%s/dirtylogd", dirname(path));
-		if (access(buffer, X_OK) == 0)
-			return buffer;
-	}
-	return "dirtylogd";
+	snprintf(command, bytes, "dirtylogd --log-level error");
+	if (n <= 0)
+		return;
+	path[n] = '\0';
+	name = strrchr(path, '/') + 1;
+	strcpy(name, "dirtylogd");
+	if (access(path, X_OK) == 0)
+		snprintf(command, bytes, "'%s' --log-level error", path);
 }
 
 /* A namespace of its own: no other daemon, no kernel, no other's requests. */
@@ -103,8 +105,10 @@ static int spawn(struct load_server *server, const struct load_options *options)
 			strerror(errno));
 		return -errno;
 	}
-	if (!command)
-		command = default_command(buffer, sizeof(buffer));
+	if (!command) {
+		default_command(buffer, sizeof(buffer));
+		command = buffer;
+	}
 	server->spawned = true;
 	return server_process_start(&server->process, command, options->server_cpu);
 }

@@ -137,6 +137,16 @@ int echo_start(const struct echo_config *config, struct client *client, pid_t *p
 	return *pid < 0 ? -errno : 0;
 }
 
+void echo_pause(pid_t pid)
+{
+	kill(pid, SIGSTOP);
+}
+
+void echo_resume(pid_t pid)
+{
+	kill(pid, SIGCONT);
+}
+
 void echo_stop(pid_t pid)
 {
 	kill(pid, SIGKILL);

@@ -20,6 +20,10 @@ struct echo_config {
  * port. 0 or -errno. */
 int echo_start(const struct echo_config *config, struct client *client, pid_t *pid, uint32_t *port);
 
+/* While it is not asked anything: one that polls must not take the other server's CPU. */
+void echo_pause(pid_t pid);
+void echo_resume(pid_t pid);
+
 /* End it and wait for its end. */
 void echo_stop(pid_t pid);
 

@@ -151,6 +151,7 @@ static int start_echo(struct run *run)
 		fprintf(stderr, "dirtylog-load: no echo server: %s\n", strerror(-r));
 		return r;
 	}
+	echo_pause(run->echo_pid);
 	if (run->options->unicast)
 		client_unicast(&run->echo_client, port);
 	return 0;
@@ -270,6 +271,16 @@ static void begin_measuring(struct run *run, struct side *side, int64_t run_ns)
 	side->requests_before = side->measure->requests;
 }
 
+static int play_echo(struct run *run, int64_t ns, bool record)
+{
+	int r;
+
+	echo_resume(run->echo_pid);
+	r = play(run, &run->echo, ns, record);
+	echo_pause(run->echo_pid);
+	return r;
+}
+
 /* The two servers in short turns, so that the machine's other work hits both alike. */
 static int play_in_turns(struct run *run, int64_t run_ns)
 {
@@ -279,7 +290,7 @@ static int play_in_turns(struct run *run, int64_t run_ns)
 	for (int64_t left = run_ns; r == 0 && left > 0; left -= 2 * slice_ns) {
 		r = play(run, &run->daemon, slice_ns, true);
 		if (r == 0)
-			r = play(run, &run->echo, slice_ns, true);
+			r = play_echo(run, slice_ns, true);
 		if (count_reached(run, &run->daemon))
 			break;
 	}
@@ -294,7 +305,7 @@ static int warm_up(struct run *run)
 	if (ns == 0)
 		return 0;
 	r = play(run, &run->daemon, ns, false);
-	return r == 0 && run->options->echo ? play(run, &run->echo, ns, false) : r;
+	return r == 0 && run->options->echo ? play_echo(run, ns, false) : r;
 }
 
 static void end_progress(const struct run *run)
