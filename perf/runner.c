@@ -239,6 +239,8 @@ static int step(struct runner *runner, struct progress *progress, int64_t now_ns
 	/* Nothing on its way, none due: the traffic's phase is over. */
 	if (runner->in_flight == 0 && progress->due_ns == INT64_MAX)
 		progress->ended = true;
+	if (runner->in_flight == 0 && progress->ended)
+		return 0;
 	return receive(runner, progress, now_ns);
 }
 
