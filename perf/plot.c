@@ -12,7 +12,7 @@
 #define QUANTILE_STEPS 60u /* ten for each factor of ten in 1 / (1 - quantile) */
 #define FACTOR_OF_STEP 1.2589254117941673 /* 10^(1/10) */
 
-static const char style[] = "set grid lc rgb '#dddddd'\n"
+static const char style[] = "set grid lt 1 lc rgb '#cccccc'\n"
 			    "set key left top\n"
 			    "set border 3\n"
 			    "set tics nomirror\n";
@@ -38,7 +38,8 @@ static void write_throughput(FILE *out, const char *name, const struct measure *
 {
 	fprintf(out, "$%s_rate << EOD\n", name);
 	for (unsigned i = 0; i + 1 < MEASURE_BINS; i++)
-		if (measure->bins[i] > 0 && measure->bins[i + 1] > 0)
+		if ((i == 0 || measure->bins[i - 1] > 0) && measure->bins[i] > 0 &&
+		    measure->bins[i + 1] > 0)
 			fprintf(out, "%.6g %.6g\n", (double)measure->bin_ns * i / NSEC_PER_SEC,
 				measure->bins[i] * (double)NSEC_PER_SEC / (double)measure->bin_ns);
 	fprintf(out, "EOD\n");
@@ -147,7 +148,7 @@ int plot(const char *path, const struct load_options *options, const struct load
 		return -errno;
 	fprintf(out, "set terminal pngcairo size 1200,480\n");
 	write_path(out, path);
-	fprintf(out, "%sset multiplot layout 1,2 title '%s, %s logs'\n", style,
+	fprintf(out, "%sset multiplot layout 1,2 title '%s, %s logs' noenhanced\n", style,
 		options->replay ? "replay" : options->script.workload->name,
 		options->disk ? "disk" : "core");
 	if (options->sweep)
