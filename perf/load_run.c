@@ -28,6 +28,7 @@ struct side {
 
 struct run {
 	const struct load_options *options;
+	const volatile int *interrupted;
 	struct load_options replay_options; /* what a recording decides */
 	struct load_server *server;
 	struct load_result *result;
@@ -120,7 +121,7 @@ static void show_progress(void *context, int64_t now_ns)
 }
 
 static int make_side(struct run *run, struct side *side, const char *name, struct client *client,
-		     struct measure *measure, const volatile int *interrupted)
+		     struct measure *measure)
 {
 	unsigned depth = load_options_depth(run->options);
 
@@ -130,7 +131,6 @@ static int make_side(struct run *run, struct side *side, const char *name, struc
 	side->runner.client = client;
 	side->runner.measure = measure;
 	side->runner.lost_after_ns = (int64_t)(run->options->lost_after * NSEC_PER_SEC);
-	side->runner.interrupted = interrupted;
 	side->runner.progress = show_progress;
 	side->runner.context = run;
 	return runner_create(&side->runner, depth > SETUP_DEPTH ? depth : SETUP_DEPTH);
@@ -157,7 +157,7 @@ static int start_echo(struct run *run)
 	return 0;
 }
 
-static int make_echo(struct run *run, const volatile int *interrupted)
+static int make_echo(struct run *run)
 {
 	int r;
 
@@ -168,8 +168,8 @@ static int make_echo(struct run *run, const volatile int *interrupted)
 	if (r == 0)
 		r = start_echo(run);
 	if (r == 0)
-		r = make_side(run, &run->echo, "echo server", &run->echo_client, &run->result->echo,
-			      interrupted);
+		r = make_side(run, &run->echo, "echo server", &run->echo_client,
+			      &run->result->echo);
 	return r;
 }
 
@@ -195,7 +195,7 @@ static int open_replay(struct run *run)
 	return 0;
 }
 
-static int make_all(struct run *run, const volatile int *interrupted)
+static int make_all(struct run *run)
 {
 	int r = open_replay(run);
 
@@ -205,9 +205,9 @@ static int make_all(struct run *run, const volatile int *interrupted)
 		r = make_mirrors(run, &run->daemon, true);
 	if (r == 0)
 		r = make_side(run, &run->daemon, "dirtylogd", &run->server->client,
-			      &run->result->server, interrupted);
+			      &run->result->server);
 	run->daemon.runner.alive = daemon_alive;
-	return r == 0 ? make_echo(run, interrupted) : r;
+	return r == 0 ? make_echo(run) : r;
 }
 
 static void remove_all(struct run *run)
@@ -251,6 +251,7 @@ static int play(struct run *run, struct side *side, int64_t ns, bool record)
 		.burst = options->burst,
 		.count = UINT64_MAX,
 		.end_ns = now_ns + ns,
+		.interrupted = run->interrupted,
 		.record_ns = record ? now_ns : INT64_MAX,
 	};
 
@@ -291,7 +292,7 @@ static int play_in_turns(struct run *run, int64_t run_ns)
 		r = play(run, &run->daemon, slice_ns, true);
 		if (r == 0)
 			r = play_echo(run, slice_ns, true);
-		if (count_reached(run, &run->daemon))
+		if (count_reached(run, &run->daemon) || *run->interrupted)
 			break;
 	}
 	return r;
@@ -334,7 +335,7 @@ static int measure(struct run *run)
 	return r;
 }
 
-/* Also after a signal: the daemon shall not keep our logs. */
+/* Also after a signal: the daemon shall not keep our logs. After a failure it may not answer. */
 static int verify_and_remove(struct run *run, int r)
 {
 	if (r == 0)
@@ -364,6 +365,7 @@ static int play_recorded(struct run *run)
 	struct runner_limits limits = {.depth = load_options_depth(run->options),
 				       .count = run->options->count,
 				       .end_ns = now_ns + run_ns,
+				       .interrupted = run->interrupted,
 				       .record_ns = now_ns};
 	int r;
 
@@ -405,7 +407,6 @@ static void say_end(const struct run *run, int r)
 {
 	switch (r) {
 	case 0:
-	case -EINTR:
 	case -ETIMEDOUT: /* each lost answer was said */
 		break;
 	case -EPIPE:
@@ -419,7 +420,8 @@ static void say_end(const struct run *run, int r)
 int load_run(struct load_server *server, const struct load_options *options,
 	     const volatile int *interrupted, struct load_result *result)
 {
-	struct run run = {.options = options, .server = server, .result = result};
+	struct run run = {
+		.options = options, .interrupted = interrupted, .server = server, .result = result};
 	int r;
 
 	memset(result, 0, sizeof(*result));
@@ -428,7 +430,7 @@ int load_run(struct load_server *server, const struct load_options *options,
 	result->depth = load_options_depth(options);
 	run.daemon.measure = &result->server;
 	run.echo.measure = &result->echo;
-	r = make_all(&run, interrupted);
+	r = make_all(&run);
 	if (r == 0) {
 		r = play_all(&run);
 		say_end(&run, r);

@@ -40,6 +40,14 @@ static double ratio(double daemon, double echo)
 
 /* --- table --- */
 
+static void print_speed(FILE *out, double speed, const char *sender)
+{
+	if (speed > 0)
+		fprintf(out, "speed %g, %s\n", speed, sender);
+	else
+		fprintf(out, "full speed, %s\n", sender);
+}
+
 static void print_title(FILE *out, const struct load_options *options,
 			const struct load_result *result)
 {
@@ -48,7 +56,9 @@ static void print_title(FILE *out, const struct load_options *options,
 	fprintf(out, "%s, %u %s log%s of %" PRIu64 " regions, ",
 		options->replay ? options->replay : options->script.workload->name, result->logs,
 		options->disk ? "disk" : "core", result->logs == 1 ? "" : "s", result->regions);
-	if (options->rate > 0)
+	if (options->replay)
+		print_speed(out, options->replay_speed, sender);
+	else if (options->rate > 0)
 		fprintf(out, "open loop at %.0f/s, %s\n", options->rate, sender);
 	else if (options->burst)
 		fprintf(out, "bursts of %u, %s\n", options->burst, sender);
@@ -107,6 +117,8 @@ void report_table(FILE *out, const struct load_options *options, const struct lo
 {
 	static struct histogram daemon, echo;
 
+	if (result->server.requests == 0) /* why was said */
+		return;
 	measure_total(&result->server, &daemon);
 	print_title(out, options, result);
 	print_server(out, "dirtylogd", &result->server, &daemon);

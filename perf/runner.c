@@ -213,8 +213,6 @@ static int look_around(struct runner *runner, const struct progress *progress, i
 	if (now_ns - runner->checked_ns < 100 * NSEC_PER_MSEC)
 		return 0;
 	runner->checked_ns = now_ns;
-	if (*runner->interrupted)
-		return -EINTR;
 	if (runner->alive && !runner->alive(runner->context))
 		return -EPIPE;
 	if (runner->progress && now_ns >= runner->progress_ns) {
@@ -224,13 +222,21 @@ static int look_around(struct runner *runner, const struct progress *progress, i
 	return check_lost(runner, progress->traffic, now_ns);
 }
 
+static bool is_over(const struct progress *progress, int64_t now_ns)
+{
+	const struct runner_limits *limits = progress->limits;
+
+	return now_ns >= limits->end_ns || progress->issued >= limits->count ||
+	       (limits->interrupted && *limits->interrupted);
+}
+
 static int step(struct runner *runner, struct progress *progress, int64_t now_ns)
 {
 	int r = look_around(runner, progress, now_ns);
 
 	if (r < 0)
 		return r;
-	if (now_ns >= progress->limits->end_ns || progress->issued >= progress->limits->count)
+	if (is_over(progress, now_ns))
 		progress->ended = true;
 	if (!progress->limits->burst || runner->in_flight == 0)
 		r = fill(runner, progress, now_ns);

@@ -29,7 +29,6 @@ struct runner {
 	/* Called about every second. May be NULL. */
 	void (*progress)(void *context, int64_t now_ns);
 	void *context;
-	const volatile int *interrupted; /* a signal ends the run */
 
 	struct runner_slot *slots;
 	uint32_t *free_slots;
@@ -50,11 +49,12 @@ struct runner_limits {
 	unsigned burst; /* not 0: so many at once, and then all the answers */
 	uint64_t count; /* requests; UINT64_MAX: no limit */
 	int64_t end_ns; /* CLOCK_MONOTONIC: none is sent from then on */
+	const volatile int *interrupted; /* not 0: as at end_ns; may be NULL */
 	int64_t record_ns; /* answers to requests from then on are measured; INT64_MAX: none */
 };
 
 /* Until a limit is reached, the traffic ends or something fails; then until all is answered.
- * 0, -EINTR, -ETIMEDOUT (lost answers), -EPIPE (the server is gone) or another -errno. */
+ * 0, -ETIMEDOUT (lost answers), -EPIPE (the server is gone) or another -errno. */
 int runner_run(struct runner *runner, struct traffic *traffic, const struct runner_limits *limits);
 
 /* Answers that come when none is due are doubled ones: look for them for so long. */
