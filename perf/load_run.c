@@ -83,6 +83,11 @@ static int make_mirrors(struct run *run, struct side *side, bool check)
 	const struct load_options *options = run->options;
 	int r = mirror_set_create(&side->set, options->logs, options->regions, check);
 
+	if (r < 0)
+		fprintf(stderr,
+			"dirtylog-load: no memory for the model of %u logs of %" PRIu64
+			" regions\n",
+			options->logs, options->regions);
 	for (unsigned i = 0; r == 0 && i < options->logs; i++) {
 		struct mirror_description description;
 		char uuid[DM_UUID_LEN];
@@ -254,11 +259,15 @@ static int play(struct run *run, struct side *side, int64_t ns, bool record)
 		.interrupted = run->interrupted,
 		.record_ns = record ? now_ns : INT64_MAX,
 	};
+	int r;
 
 	if (record && options->count != UINT64_MAX)
 		limits.count = options->count - (side->measure->requests - side->requests_before);
 	mirror_set_continue(&side->set, now_ns);
-	return runner_run(&side->runner, &side->set.traffic, &limits);
+	r = runner_run(&side->runner, &side->set.traffic, &limits);
+	if (side == &run->daemon && limits.count == UINT64_MAX && !*run->interrupted && record)
+		run->result->unsent += mirror_set_unsent(&side->set, limits.end_ns);
+	return r;
 }
 
 static bool count_reached(const struct run *run, const struct side *side)

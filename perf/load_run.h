@@ -14,6 +14,7 @@ struct load_result {
 	uint64_t regions; /* of each log; of the largest one of a recording */
 	struct measure server, echo;
 	bool has_echo, has_devices;
+	uint64_t unsent; /* open loop: requests that were due and had to wait until the end */
 	uint64_t marks;
 	struct log_devices_counts written; /* until the logs were gone */
 	int error; /* 0, or the -errno that ended the run early */

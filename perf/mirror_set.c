@@ -156,6 +156,16 @@ void mirror_set_continue(struct mirror_set *set, int64_t now_ns)
 	set->paced = 0;
 }
 
+uint64_t mirror_set_unsent(const struct mirror_set *set, int64_t end_ns)
+{
+	double due;
+
+	if (set->interval_ns <= 0)
+		return 0;
+	due = (double)(end_ns - set->pace_start_ns) / set->interval_ns;
+	return due > (double)set->paced ? (uint64_t)(due - (double)set->paced) : 0;
+}
+
 uint64_t mirror_set_marks(const struct mirror_set *set)
 {
 	uint64_t marks = 0;

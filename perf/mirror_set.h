@@ -35,6 +35,9 @@ void mirror_set_begin(struct mirror_set *set, enum mirror_script_phase phase, do
 /* The run goes on after a pause: the pace starts anew. */
 void mirror_set_continue(struct mirror_set *set, int64_t now_ns);
 
+/* Requests that were due at end_ns and were not sent; 0 in a closed loop. */
+uint64_t mirror_set_unsent(const struct mirror_set *set, int64_t end_ns);
+
 /* Regions marked so far. */
 uint64_t mirror_set_marks(const struct mirror_set *set);
 

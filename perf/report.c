@@ -10,9 +10,13 @@
 #include <jansson.h>
 
 static const struct {
-	const char *name;
+	const char *name, *key; /* of the table, of JSON */
 	double quantile;
-} columns[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}, {"max", 1}};
+} columns[] = {{"p50", "p50_us", 0.5},
+	       {"p90", "p90_us", 0.9},
+	       {"p99", "p99_us", 0.99},
+	       {"p99.9", "p999_us", 0.999},
+	       {"max", "max_us", 1}};
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
@@ -132,6 +136,12 @@ void report_table(FILE *out, const struct load_options *options, const struct lo
 		", lost %" PRIu64 "\n",
 		result->server.requests, result->server.wrong, result->server.doubled,
 		result->server.lost);
+	if (result->unsent)
+		fprintf(out,
+			"%" PRIu64
+			" requests were due and could not be sent before the end: the daemon "
+			"does not keep up with this rate\n",
+			result->unsent);
 	if (result->has_devices && result->marks)
 		fprintf(out,
 			"%" PRIu64
@@ -160,12 +170,8 @@ static json_t *json_of_histogram(const struct measure *measure, const struct his
 	set_u64(object, "count", histogram->count);
 	set_real(object, "rate", rate_of(measure, histogram));
 	set_real(object, "mean_us", histogram_mean(histogram) / 1000);
-	for (size_t i = 0; i < COLUMNS; i++) {
-		char key[16];
-
-		snprintf(key, sizeof(key), "%s_us", columns[i].name);
-		set_real(object, key, microseconds(histogram, columns[i].quantile));
-	}
+	for (size_t i = 0; i < COLUMNS; i++)
+		set_real(object, columns[i].key, microseconds(histogram, columns[i].quantile));
 	return object;
 }
 
@@ -216,6 +222,7 @@ static json_t *json_of_result(const struct load_result *result)
 		json_object_set_new(object, "echo", json_of_measure(&result->echo));
 		json_object_set_new(object, "ratio", json_of_ratio(result));
 	}
+	set_u64(object, "unsent", result->unsent);
 	set_u64(object, "marks", result->marks);
 	if (result->has_devices) {
 		set_u64(object, "log_sectors", result->written.sectors);
@@ -231,7 +238,9 @@ static json_t *json_of_options(const struct load_options *options)
 {
 	json_t *object = json_object();
 
-	json_object_set_new(object, "workload", json_string(options->script.workload->name));
+	json_object_set_new(
+		object, "workload",
+		json_string(options->replay ? "replay" : options->script.workload->name));
 	json_object_set_new(object, "type", json_string(options->disk ? "disk" : "core"));
 	json_object_set_new(object, "sender",
 			    json_string(options->unicast ? "unicast" : "multicast"));
