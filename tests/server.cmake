@@ -2,6 +2,7 @@ unit_test(wire dirtylog_core)
 unit_test(ctr_args dirtylog_core)
 unit_test(mirror_table dirtylog_core)
 unit_test(dirty_log dirtylog_core)
+unit_test(recording dirtylog_core)
 
 # Without Criterion, so that it runs under ThreadSanitizer too.
 add_executable(stress_inbox stress_inbox.c)
@@ -18,3 +19,4 @@ endif()
 fuzzer(wire dirtylog_core)
 fuzzer(ctr_args dirtylog_core)
 fuzzer(mirror_table dirtylog_core)
+fuzzer(recording dirtylog_core)

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The daemon under load. */
+#include "perf/server_process.h"
+
+#include "server/clock.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STOP_LIMIT_NS (30 * NSEC_PER_SEC)
+#define COMMAND_MAX 4096
+
+int server_process_pin(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return 0;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) == 0 ? 0 : -errno;
+}
+
+/* In the child. A terminal's Ctrl-C is for the generator, which ends the daemon in order. */
+static void run(const char *line, int cpu)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
+	server_process_pin(cpu);
+	execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+	_exit(127);
+}
+
+int server_process_start(struct server_process *process, const char *command, int cpu)
+{
+	char line[COMMAND_MAX];
+	int n = snprintf(line, sizeof(line), "exec %s --foreground --accept-from any", command);
+
+	if (n >= (int)sizeof(line))
+		return -E2BIG;
+	process->pid = fork();
+	if (process->pid == 0)
+		run(line, cpu);
+	return process->pid < 0 ? -errno : 0;
+}
+
+bool server_process_alive(struct server_process *process)
+{
+	if (process->pid > 0 && waitpid(process->pid, &process->status, WNOHANG) == process->pid)
+		process->pid = 0;
+	return process->pid > 0;
+}
+
+static int say_status(int status)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "dirtylog-load: the daemon was ended by signal %d (%s)\n",
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		fprintf(stderr, "dirtylog-load: the daemon ended with status %d%s\n",
+			WEXITSTATUS(status),
+			WEXITSTATUS(status) == 127 ? " (no such program: see --spawn)" : "");
+	return -EPIPE;
+}
+
+int server_process_stop(struct server_process *process)
+{
+	int64_t end_ns = clock_now() + STOP_LIMIT_NS;
+
+	if (process->pid > 0)
+		kill(process->pid, SIGTERM);
+	while (server_process_alive(process)) {
+		if (clock_now() > end_ns) {
+			fprintf(stderr, "dirtylog-load: the daemon does not end: killed\n");
+			kill(process->pid, SIGKILL);
+			waitpid(process->pid, &process->status, 0);
+			process->pid = 0;
+		}
+		usleep(5000);
+	}
+	return say_status(process->status);
+}

@@ -1,0 +1,18 @@
+unit_test(histogram load m)
+unit_test(mirror_script load)
+unit_test(runner load)
+
+# The daemon under load: every answer is checked, and with ThreadSanitizer every access too.
+function(load_test name)
+	add_test(NAME load_${name} COMMAND dirtylog-load
+		"--spawn=$<TARGET_FILE:dirtylogd> --log-level error" --quiet --warmup 0
+		--lost-after 20 ${ARGN})
+	set_tests_properties(load_${name} PROPERTIES TIMEOUT 60)
+endfunction()
+
+load_test(core --logs 64 --seconds 1 --reads 30)
+load_test(disk --type disk --logs 4 --seconds 1 --writers 8)
+load_test(integrated_flush --type disk --logs 4 --seconds 1 --integrated-flush --resync)
+load_test(burst --workload in_sync --logs 16 --burst 20000 --count 40000)
+load_test(open_loop --workload mark_flush --logs 8 --rate 5000 --seconds 1)
+load_test(ctr --workload ctr --type disk --logs 4 --seconds 1)
