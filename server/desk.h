@@ -27,6 +27,7 @@ struct desk {
 	struct outbox outbox;
 	struct log_io *io_all;
 	struct log_io *io_free;
+	struct mirror_log *to_write; /* the receiver's: linked by express_next (express.h) */
 	uint8_t *io_arena;
 };
 

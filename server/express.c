@@ -65,9 +65,21 @@ bool express_start(struct desk *desk, struct mirror_log *log, struct slot *slot)
 		return false;
 	slot_list_add(&log->waiters, slot);
 	log->express = true;
+	log->express_next = desk->to_write;
+	desk->to_write = log;
 	stats_add(STATS_EXPRESS, 1);
-	log_write_start(desk, log);
 	return true;
+}
+
+void express_write(struct desk *desk)
+{
+	struct mirror_log *log;
+
+	while ((log = desk->to_write)) {
+		desk->to_write = log->express_next;
+		if (!log_write_start(desk, log))
+			leave(desk, log); /* no buffer: its worker has some */
+	}
 }
 
 bool express_serve(struct desk *desk, struct mirror_log *log, struct slot *slot)

@@ -15,6 +15,10 @@ extern const struct desk_ops express_ops;
  * been done, if that is the worker's to do. */
 bool express_start(struct desk *desk, struct mirror_log *log, struct slot *slot);
 
+/* Write all logs that were started. Called behind each batch of requests, so that the marks of a batch
+ * go to a log in one write. */
+void express_write(struct desk *desk);
+
 /* A request for a log that the receiver writes at the moment. Returns false if it must be posted. */
 bool express_serve(struct desk *desk, struct mirror_log *log, struct slot *slot);
 

@@ -112,6 +112,7 @@ struct mirror_log {
 	bool overflow_paused; /* too many lazy regions, but the legs can't be flushed now */
 	_Atomic bool failed; /* the kernel was told, or the image could not be read */
 	bool foreign; /* the image is of another version: never written */
+	struct mirror_log *express_next;
 	bool express; /* the receiver keeps it HELD while it writes it */
 	bool no_legs; /* made by a load generator, not by a kernel */
 	unsigned in_flight; /* writes of the commit that runs */

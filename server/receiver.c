@@ -258,6 +258,7 @@ static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 	registry_sweep(receiver->registry);
 	for (int i = 0; i < n; i++)
 		handle(receiver, intake->slots[i], intake_length(intake, (unsigned)i));
+	express_write(&receiver->desk);
 	outbox_send(&receiver->desk.outbox);
 	intake_drop(intake, (unsigned)n);
 	return n;
