@@ -34,6 +34,7 @@ struct daemon {
 	struct mirrors *mirrors;
 	struct worker *workers;
 	unsigned nworkers;
+	struct recorder *recorder;
 	struct receiver receiver;
 };
 
@@ -162,6 +163,7 @@ static void set_up_receiver(struct daemon *daemon)
 		.nworkers = daemon->nworkers,
 		.express = strcmp(daemon->workers[0].desk.engine->ops->name, "uring") == 0,
 		.accept_any = daemon->options.accept_any,
+		.recorder = daemon->recorder,
 		.busy_poll_ns = daemon->options.busy_poll_ns,
 		.follows = daemon->options.follow && daemon->options.busy_poll_ns == 0,
 		.desk = {.options = &daemon->options.log,
@@ -189,10 +191,22 @@ static void *control(void *argument)
 	return NULL;
 }
 
+static int start_recorder(struct daemon *daemon)
+{
+	const char *path = daemon->options.record;
+	int r = path ? recorder_start(&daemon->recorder, path) : 0;
+
+	if (r < 0)
+		log_error("cannot record to %s: %s", path, strerror(-r));
+	return r;
+}
+
 static int serve_until_stopped(struct daemon *daemon)
 {
-	int r;
+	int r = start_recorder(daemon);
 
+	if (r < 0)
+		return r;
 	set_up_receiver(daemon);
 	receiver_open(&daemon->receiver);
 	daemon->main_thread = pthread_self();
@@ -208,6 +222,7 @@ static int serve_until_stopped(struct daemon *daemon)
 	pthread_join(daemon->control_thread, NULL);
 out:
 	receiver_close(&daemon->receiver);
+	recorder_stop(daemon->recorder);
 	return r;
 }
 

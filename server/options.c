@@ -39,6 +39,8 @@ static const char usage_text[] =
 	"                              from (default yes; no with --busy-poll)\n"
 	"  -e, --io-engine ENGINE      auto (default), uring or sync\n"
 	"  -a, --accept-from WHO       kernel (default), or any: for load tests only\n"
+	"  -o, --record FILE           record the requests for dirtylog-load --replay; FILE is "
+	"made\n"
 	"  -h, --help\n"
 	"  -V, --version\n"
 	"\n"
@@ -57,6 +59,7 @@ static const struct option long_options[] = {
 	{"busy-poll", required_argument, NULL, 'p'},
 	{"io-engine", required_argument, NULL, 'e'},
 	{"accept-from", required_argument, NULL, 'a'},
+	{"record", required_argument, NULL, 'o'},
 	{"query-device", required_argument, NULL, 'Q'},
 	{"cycle-device", required_argument, NULL, 'C'},
 	{"help", no_argument, NULL, 'h'},
@@ -158,6 +161,9 @@ static const char *set_option(struct options *options, int option, const char *v
 		return parse_engine(value, &options->io_engine) ? NULL : "auto, uring or sync";
 	case 'a':
 		return parse_accept(value, &options->accept_any) ? NULL : "kernel or any";
+	case 'o':
+		options->record = value;
+		return NULL;
 	case 'Q':
 		options->query_device = value;
 		return NULL;
@@ -197,8 +203,8 @@ int options_parse(struct options *options, int argc, char **argv)
 	int option;
 
 	set_defaults(options);
-	while ((option = getopt_long(argc, argv, "fw:l:c:m:R:r:p:F:e:a:hV", long_options, NULL)) !=
-	       -1) {
+	while ((option = getopt_long(argc, argv, "fw:l:c:m:R:r:p:F:e:a:o:hV", long_options,
+				     NULL)) != -1) {
 		const char *wanted;
 
 		if (option == '?') {

@@ -181,6 +181,8 @@ static void dispatch(struct receiver *receiver, struct slot *slot)
 	struct mirror_log *log;
 
 	stats_count_request(wire_type(message));
+	if (receiver->recorder)
+		recorder_put(receiver->recorder, message);
 	slot->head.kind = MAIL_REQUEST;
 	if (wire_type(message) == DM_ULOG_CTR) {
 		handle_ctr(receiver, slot);

@@ -7,6 +7,7 @@
 #define SERVER_RECEIVER_H
 
 #include "server/follow.h"
+#include "server/recorder.h"
 #include "server/registry.h"
 #include "server/transport.h"
 #include "server/worker.h"
@@ -24,6 +25,7 @@ struct receiver {
 	struct follow follow;
 
 	struct desk desk; /* the receiver's own; to be set: options and outbox */
+	struct recorder *recorder; /* NULL: none */
 	bool follows; /* the senders, from processor to processor: follow.h */
 	bool express; /* io_uring may be used: the receiver writes too */
 };

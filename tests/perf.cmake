@@ -16,3 +16,12 @@ load_test(integrated_flush --type disk --logs 4 --seconds 1 --integrated-flush -
 load_test(burst --workload in_sync --logs 16 --burst 20000 --count 40000)
 load_test(open_loop --workload mark_flush --logs 8 --rate 5000 --seconds 1)
 load_test(ctr --workload ctr --type disk --logs 4 --seconds 1)
+
+# What the daemon records, the generator plays again.
+set(recording ${CMAKE_CURRENT_BINARY_DIR}/recording.bin)
+add_test(NAME load_record COMMAND sh -c "rm -f '${recording}' && '$<TARGET_FILE:dirtylog-load>' \
+--spawn='$<TARGET_FILE:dirtylogd> --log-level error --record ${recording}' --quiet --warmup 0 \
+--lost-after 20 --logs 4 --count 5000 && '$<TARGET_FILE:dirtylog-load>' \
+--spawn='$<TARGET_FILE:dirtylogd> --log-level error' --quiet --lost-after 20 --speed max \
+--replay '${recording}'")
+set_tests_properties(load_record PROPERTIES TIMEOUT 60)
