@@ -14,7 +14,7 @@
 
 enum flush_op_kind {
 	FLUSH_OP_READ, /* read len bytes at offset */
-	FLUSH_OP_WRITE, /* write them, durable when done (RWF_DSYNC) */
+	FLUSH_OP_WRITE, /* write them, durable when done */
 	FLUSH_OP_SYNC, /* flush the device's volatile cache (fsync); buf, len, offset unused */
 };
 

@@ -29,7 +29,7 @@ static ssize_t transfer(const struct flush_op *op)
 
 	if (op->kind == FLUSH_OP_READ)
 		return preadv2(op->fd, &rest, 1, offset, 0);
-	return pwritev2(op->fd, &rest, 1, offset, RWF_DSYNC);
+	return pwritev2(op->fd, &rest, 1, offset, 0);
 }
 
 static long try_once(const struct flush_op *op)
@@ -47,6 +47,10 @@ static int carry_out(struct flush_op *op)
 	do
 		verdict = flush_op_verdict(op, try_once(op), &error);
 	while (verdict == FLUSH_VERDICT_MORE);
+	/* RWF_DSYNC would flush a device without FUA twice when it is not done asynchronously:
+	 * behind the write, and in generic_write_sync(). */
+	if (error == 0 && op->kind == FLUSH_OP_WRITE && fdatasync(op->fd) != 0)
+		error = -errno;
 	return error;
 }
 
