@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Micro-benchmarks: nanoseconds of one operation, the best of some rounds, so that what else the
+ * machine does stays out. Compare builds on one machine, not machines.
+ */
+#ifndef PERF_MICRO_H
+#define PERF_MICRO_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/clock.h"
+
+#define MICRO_ROUNDS 7
+
+/* A cheap sequence that no predictor knows (xorshift). */
+static inline uint64_t micro_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* Time count calls of step, and print. */
+static inline void micro(const char *name, uint64_t count, void (*step)(void *), void *context)
+{
+	int64_t best = INT64_MAX;
+
+	for (int round = 0; round < MICRO_ROUNDS; round++) {
+		int64_t start = clock_now();
+
+		for (uint64_t i = 0; i < count; i++)
+			step(context);
+		start = clock_now() - start;
+		best = start < best ? start : best;
+	}
+	printf("%-44s %10.1f ns\n", name, (double)best / (double)count);
+}
+
+/* Zeroed and aligned for the modules; ends the program when there is none. */
+static inline void *micro_memory(size_t bytes)
+{
+	void *memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+
+	if (!memory) {
+		fprintf(stderr, "no memory for %zu bytes\n", bytes);
+		exit(1);
+	}
+	return memset(memory, 0, bytes);
+}
+
+#endif
