@@ -68,7 +68,6 @@ void desk_io_give(struct desk *desk, struct log_io *io)
 {
 	io->next = desk->io_free;
 	desk->io_free = io;
-	desk->ops->io_given(desk);
 }
 
 void desk_io_submit(struct desk *desk, struct log_io *io)

@@ -14,8 +14,6 @@ struct desk;
 struct desk_ops {
 	/* An operation has ended, io->error says how; called from flush_engine_run. */
 	void (*io_ended)(struct desk *desk, struct log_io *io);
-	/* An operation is free again. */
-	void (*io_given)(struct desk *desk);
 	/* All writes of log have ended (log_write.h). Called by the one executing it. */
 	void (*written)(struct desk *desk, struct mirror_log *log);
 };

@@ -42,13 +42,8 @@ static void io_ended(struct desk *desk, struct log_io *io)
 	io->finish(desk, io->log, io);
 }
 
-static void io_given(struct desk *desk)
-{
-}
-
 const struct desk_ops express_ops = {
 	.io_ended = io_ended,
-	.io_given = io_given,
 	.written = written,
 };
 

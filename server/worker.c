@@ -116,11 +116,6 @@ static void io_ended(struct desk *desk, struct log_io *io)
 	worker_attend(worker, io->log);
 }
 
-static void io_given(struct desk *desk)
-{
-	/* feed_starved, in the loop */
-}
-
 static void written(struct desk *desk, struct mirror_log *log)
 {
 	commit_written(worker_of(desk), log);
@@ -128,7 +123,6 @@ static void written(struct desk *desk, struct mirror_log *log)
 
 static const struct desk_ops worker_ops = {
 	.io_ended = io_ended,
-	.io_given = io_given,
 	.written = written,
 };
 

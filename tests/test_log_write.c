@@ -47,16 +47,12 @@ static void io_done(struct flush_op *op, int error)
 	io->finish(io->desk, io->log, io);
 }
 
-static void io_given(struct desk *desk)
-{
-}
-
 static void written(struct desk *desk, struct mirror_log *log)
 {
 	bench.written++;
 }
 
-static const struct desk_ops desk_ops = {.io_given = io_given, .written = written};
+static const struct desk_ops desk_ops = {.written = written};
 
 static void make_ios(unsigned count)
 {
