@@ -120,6 +120,23 @@ void bit_tree_set_all(struct bit_tree *tree)
 	}
 }
 
+void bit_tree_rebuild(struct bit_tree *tree)
+{
+	uint64_t words = words_for(tree->nbits);
+
+	for (unsigned level = 1; level < tree->levels; level++) {
+		uint64_t above = words_for(words);
+
+		for (uint64_t word = 0; word < above; word++)
+			store(tree, level, word, 0);
+		for (uint64_t word = 0; word < words; word++)
+			if (load(tree, level - 1, word))
+				store(tree, level, word / WORD_BITS,
+				      load(tree, level, word / WORD_BITS) | mask_of(word));
+		words = above;
+	}
+}
+
 /* The lowest member below the set bit of this level. */
 static uint64_t descend(const struct bit_tree *tree, unsigned level, uint64_t bit)
 {

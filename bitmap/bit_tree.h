@@ -41,6 +41,9 @@ bool bit_tree_empty(const struct bit_tree *tree);
 /* Make every bit of [0, nbits) set. O(nbits / 64). */
 void bit_tree_set_all(struct bit_tree *tree);
 
+/* Believe level 0 alone and make the others anew: the owner died amid a change. O(nbits / 64). */
+void bit_tree_rebuild(struct bit_tree *tree);
+
 /* The lowest member >= from, or BIT_TREE_NONE. from may be >= nbits. */
 uint64_t bit_tree_next(const struct bit_tree *tree, uint64_t from);
 

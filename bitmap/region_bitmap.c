@@ -93,7 +93,7 @@ size_t region_bitmap_bytes(uint64_t nregions)
 	return nshards * SHARD_BYTES + counts_bytes(nshards) + bit_tree_bytes(nshards);
 }
 
-void region_bitmap_init(struct region_bitmap *map, void *mem, uint64_t nregions)
+static void lay_over(struct region_bitmap *map, void *mem, uint64_t nregions)
 {
 	uint64_t nshards = shards_for(nregions);
 	uint8_t *counts = (uint8_t *)mem + nshards * SHARD_BYTES;
@@ -105,7 +105,53 @@ void region_bitmap_init(struct region_bitmap *map, void *mem, uint64_t nregions)
 		.shard_ones = (_Atomic uint16_t *)counts,
 	};
 	bit_tree_init(&map->not_full, counts + counts_bytes(nshards), nshards);
+}
+
+void region_bitmap_init(struct region_bitmap *map, void *mem, uint64_t nregions)
+{
+	lay_over(map, mem, nregions);
 	bit_tree_set_all(&map->not_full);
+}
+
+static void sum_up(struct region_bitmap *map)
+{
+	uint64_t ones = 0;
+
+	for (uint64_t shard = 0; shard < map->nshards; shard++)
+		ones += region_bitmap_shard_count(map, shard);
+	atomic_store_explicit(&map->ones, ones, memory_order_relaxed);
+}
+
+void region_bitmap_attach(struct region_bitmap *map, void *mem, uint64_t nregions)
+{
+	lay_over(map, mem, nregions);
+	sum_up(map);
+}
+
+static unsigned count_shard(const struct region_bitmap *map, uint64_t shard)
+{
+	uint64_t first = shard * SHARD_WORDS;
+	unsigned ones = 0;
+
+	for (uint64_t word = first; word * WORD_BITS < shard_end(map, shard); word++)
+		ones += (unsigned)__builtin_popcountll(load_word(map, word));
+	return ones;
+}
+
+void region_bitmap_rebuild(struct region_bitmap *map)
+{
+	for (uint64_t shard = 0; shard < map->nshards; shard++) {
+		unsigned ones = count_shard(map, shard);
+
+		atomic_store_explicit(&map->shard_ones[shard], (uint16_t)ones,
+				      memory_order_relaxed);
+		if (ones == shard_size(map, shard))
+			bit_tree_clear(&map->not_full, shard);
+		else
+			bit_tree_set(&map->not_full, shard);
+	}
+	bit_tree_rebuild(&map->not_full);
+	sum_up(map);
 }
 
 bool region_bitmap_test(const struct region_bitmap *map, uint64_t region)

@@ -34,6 +34,13 @@ size_t region_bitmap_bytes(uint64_t nregions);
  * the caller's, outliving the map. Touches only the summary. */
 void region_bitmap_init(struct region_bitmap *map, void *mem, uint64_t nregions);
 
+/* Lay a map over memory in which one lives, at whatever address it was. O(shards). */
+void region_bitmap_attach(struct region_bitmap *map, void *mem, uint64_t nregions);
+
+/* Believe the bits alone and make counts and summary anew: the owner died amid a change.
+ * O(nregions / 64). */
+void region_bitmap_rebuild(struct region_bitmap *map);
+
 /* Single bits; region < nregions is the caller's duty (validated at the edge). _set and _clear
  * return true when the bit changed. */
 bool region_bitmap_test(const struct region_bitmap *map, uint64_t region);

@@ -29,8 +29,10 @@ static void mark_take_clear(void *context)
 	uint64_t region = any_region(bench), count;
 
 	dirty_log_mark(&bench->log, region);
-	if (dirty_log_has_changed(&bench->log))
-		bench->sink = dirty_log_take_changed(&bench->log, 16, &count);
+	if (dirty_log_has_changed(&bench->log)) {
+		bench->sink = dirty_log_next_changed(&bench->log, 16, &count);
+		dirty_log_take_changed(&bench->log, bench->sink, count);
+	}
 	dirty_log_clear(&bench->log, region);
 }
 

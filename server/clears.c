@@ -15,7 +15,7 @@
 
 static bool stopping(const struct worker *worker)
 {
-	return worker->stop_deadline_ns != 0;
+	return worker->stop_deadline_ns != 0 && !worker->hand_over;
 }
 
 static bool all_shall_go(const struct worker *worker, const struct mirror_log *log)

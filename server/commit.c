@@ -3,6 +3,7 @@
 #include "server/commit.h"
 
 #include "server/clock.h"
+#include "server/log_device.h"
 #include "server/log_write.h"
 #include "server/logging.h"
 
@@ -11,6 +12,16 @@
 
 #define RETRY_FIRST_NS (50 * NSEC_PER_MSEC)
 #define RETRY_MAX_NS (500 * NSEC_PER_MSEC)
+#define CLAIM_PAUSE_NS (1 * NSEC_PER_MSEC)
+
+bool commit_claim(struct worker *worker, struct mirror_log *log)
+{
+	bool ours = log_device_claim(log->device);
+
+	if (!ours)
+		worker_arm_retry(worker, log, clock_coarse() + CLAIM_PAUSE_NS);
+	return ours;
+}
 
 static void recovered(struct worker *worker, struct mirror_log *log)
 {
@@ -23,6 +34,7 @@ static void recovered(struct worker *worker, struct mirror_log *log)
 		    log->device->minor, log->uuid);
 	atomic_store_explicit(&log->failed, false, memory_order_relaxed);
 	log->retry_since_ns = 0;
+	mirror_log_keep(log);
 }
 
 static void give_up(struct worker *worker, struct mirror_log *log, int error)
@@ -32,6 +44,7 @@ static void give_up(struct worker *worker, struct mirror_log *log, int error)
 			  "until it gets another log",
 			  log->device->major, log->device->minor, log->uuid, strerror(-error));
 	log->retry_since_ns = 0;
+	mirror_log_keep(log);
 	slot_list_move(&log->committing, &log->waiters);
 	desk_reply_all(&worker->desk, &log->committing, error);
 }
@@ -96,6 +109,8 @@ void commit_start(struct worker *worker, struct mirror_log *log)
 		desk_reply_all(&worker->desk, &log->waiters, -EIO);
 		return;
 	}
+	if (!commit_claim(worker, log))
+		return;
 	if (!log_write_start(&worker->desk, log))
 		worker_starves(worker, log);
 }

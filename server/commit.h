@@ -14,6 +14,10 @@ void commit_wait(struct worker *worker, struct mirror_log *log, struct slot *slo
 /* Write what has changed, if no commit runs and none is backing off. */
 void commit_start(struct worker *worker, struct mirror_log *log);
 
+/* True if the log's device may be read and written (log_device_claim); else the log is executed again
+ * in a moment. */
+bool commit_claim(struct worker *worker, struct mirror_log *log);
+
 /* All writes of a commit have ended. */
 void commit_written(struct worker *worker, struct mirror_log *log);
 

@@ -58,7 +58,7 @@ int control_listen(int *holder)
 	return r;
 }
 
-static void print_stats(FILE *out, struct registry *registry)
+static void print_stats(FILE *out, struct registry *registry, unsigned generation)
 {
 	for (unsigned i = 1; i < WIRE_TYPES; i++)
 		fprintf(out, "%s %" PRIu64 "\n", wire_opcodes[i].name,
@@ -67,6 +67,7 @@ static void print_stats(FILE *out, struct registry *registry)
 		fprintf(out, "%s %" PRIu64 "\n", stats_names[i],
 			atomic_load_explicit(&stats.counters[i], memory_order_relaxed));
 	fprintf(out, "logs %u\n", registry_count(registry));
+	fprintf(out, "server %u\nserver_pid %d\n", generation, getpid());
 }
 
 static void print_log(const struct mirror_log *log, void *context)
@@ -88,10 +89,10 @@ static void print_log(const struct mirror_log *log, void *context)
 		state_names[state], failed ? ",failed" : "");
 }
 
-static void answer(const char *line, FILE *out, struct registry *registry)
+static void answer(const char *line, FILE *out, struct registry *registry, unsigned generation)
 {
 	if (strcmp(line, "stats\n") == 0)
-		print_stats(out, registry);
+		print_stats(out, registry, generation);
 	else if (strcmp(line, "logs\n") == 0)
 		registry_visit(registry, print_log, out);
 	else
@@ -120,7 +121,7 @@ static bool may_ask(int fd)
 	       (peer.uid == 0 || peer.uid == geteuid());
 }
 
-void control_serve(int listen_fd, struct registry *registry)
+void control_serve(int listen_fd, struct registry *registry, unsigned generation)
 {
 	struct timeval patience = {.tv_sec = 1};
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -138,7 +139,7 @@ void control_serve(int listen_fd, struct registry *registry)
 	if (out) {
 		line[n] = '\0';
 		if (may_ask(fd))
-			answer(line, out, registry);
+			answer(line, out, registry, generation);
 		else
 			fputs("error: only root may ask\n", out);
 		fclose(out);

@@ -17,7 +17,8 @@ unsigned control_address(struct sockaddr_un *address);
  * it can't be told). */
 int control_listen(int *holder);
 
-/* Serve one client of the listening fd, bounded in time. The control thread's. */
-void control_serve(int listen_fd, struct registry *registry);
+/* Serve one client of the listening fd, bounded in time. generation: which server we are, the first is
+ * 1. The control thread's. */
+void control_serve(int listen_fd, struct registry *registry, unsigned generation);
 
 #endif

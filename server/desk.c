@@ -25,12 +25,21 @@ static int create_ios(struct desk *desk, unsigned ios)
 		struct log_io *io = &desk->io_all[i];
 
 		io->desk = desk;
+		io->flight = &desk->kept->flights[i];
 		io->op.buf = desk->io_arena + (size_t)i * LOG_IO_BYTES;
 		io->op.done = io_done;
 		io->next = desk->io_free;
 		desk->io_free = io;
 	}
 	return 0;
+}
+
+void desk_set_up(struct desk *desk, struct estate *estate, unsigned number,
+		 struct transport *transport, struct slots *slots)
+{
+	desk->kept = &estate->fixed->desks[number];
+	desk->outbox = (struct outbox){
+		.transport = transport, .slots = slots, .dispatch = &desk->kept->dispatch};
 }
 
 int desk_open(struct desk *desk, enum flush_engine_kind kind, unsigned ios)
@@ -66,6 +75,9 @@ struct log_io *desk_io_take(struct desk *desk, struct mirror_log *log)
 
 void desk_io_give(struct desk *desk, struct log_io *io)
 {
+	/* A write that failed has put its blocks back before. */
+	atomic_signal_fence(memory_order_seq_cst);
+	io->flight->log = 0;
 	io->next = desk->io_free;
 	desk->io_free = io;
 }

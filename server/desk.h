@@ -23,14 +23,19 @@ struct desk {
 	const struct log_options *options;
 	struct flush_engine *engine;
 	struct outbox outbox;
+	struct estate_desk *kept; /* what outlives us */
 	struct log_io *io_all;
 	struct log_io *io_free;
 	struct mirror_log *to_write; /* the receiver's: linked by express_next (express.h) */
 	uint8_t *io_arena;
 };
 
-/* Make the engine and ios operations for a desk whose ops, options and outbox are set. 0 or -errno;
- * to be called on the thread that will work at it. */
+/* Set what replies go through and what outlives the desk, number `number` of the estate. */
+void desk_set_up(struct desk *desk, struct estate *estate, unsigned number,
+		 struct transport *transport, struct slots *slots);
+
+/* Make the engine and ios operations (ESTATE_FLIGHTS at most) for a desk that was set up, with ops
+ * and options. 0 or -errno; to be called on the thread that will work at it. */
 int desk_open(struct desk *desk, enum flush_engine_kind kind, unsigned ios);
 
 /* Free all, but nothing at all if a device has an operation that it never ended. */
@@ -42,6 +47,14 @@ void desk_io_give(struct desk *desk, struct log_io *io);
 
 /* Goes to the kernel at the next flush_engine_run. */
 void desk_io_submit(struct desk *desk, struct log_io *io);
+
+/* A request is being executed from here on, until the next; who is killed meanwhile may have been so
+ * by it. */
+static inline void desk_executes(struct desk *desk, const struct slot *slot)
+{
+	atomic_store_explicit(&desk->kept->executing, slot ? slot->arrival : 0,
+			      memory_order_relaxed);
+}
 
 /* Reply with no payload. */
 void desk_reply(struct desk *desk, struct slot *slot, int error);

@@ -2,6 +2,8 @@
 /* The state machine of one log. */
 #include "server/dirty_log.h"
 
+#include "server/kill_point.h"
+
 #include <string.h>
 
 #define SHARD_WORDS (SHARD_REGIONS / 64)
@@ -17,6 +19,31 @@ static uint64_t shards_of(uint64_t regions)
 	return (regions + SHARD_REGIONS - 1) / SHARD_REGIONS;
 }
 
+/* The change that comes is whole or, to who looks after our death, marked. Program order is all that
+ * it takes, since what a thread has stored before it is killed is in memory: the fences keep the
+ * compiler from another order, and cost nothing. */
+static void begin_change(struct dirty_log *log)
+{
+	atomic_store_explicit(&log->kept->changing, 1, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void end_change(struct dirty_log *log)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&log->kept->changing, 0, memory_order_relaxed);
+}
+
+static void set_loaded(struct dirty_log *log, bool loaded)
+{
+	atomic_store_explicit(&log->kept->loaded, loaded, memory_order_relaxed);
+}
+
+static size_t kept_bytes(void)
+{
+	return (sizeof(struct dirty_log_kept) + 63) & ~(size_t)63;
+}
+
 size_t dirty_log_bytes(const struct dirty_log_config *config)
 {
 	size_t map = region_bitmap_bytes(config->region_count);
@@ -25,8 +52,8 @@ size_t dirty_log_bytes(const struct dirty_log_config *config)
 	if (config->region_count > SIZE_MAX / 8)
 		return 0;
 	if (!config->persistent)
-		return 2 * map;
-	return 4 * map + bit_tree_bytes(log_image_blocks(&geometry)) +
+		return kept_bytes() + 2 * map;
+	return kept_bytes() + 4 * map + bit_tree_bytes(log_image_blocks(&geometry)) +
 	       bit_tree_bytes(shards_of(config->region_count));
 }
 
@@ -38,7 +65,10 @@ static void *carve(uint8_t **mem, size_t bytes)
 	return part;
 }
 
-void dirty_log_init(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
+typedef void lay_map(struct region_bitmap *map, void *mem, uint64_t nregions);
+
+static void lay_over(struct dirty_log *log, void *mem, const struct dirty_log_config *config,
+		     lay_map *lay)
 {
 	uint64_t n = config->region_count;
 	size_t map = region_bitmap_bytes(n);
@@ -47,17 +77,29 @@ void dirty_log_init(struct dirty_log *log, void *mem, const struct dirty_log_con
 
 	memset(log, 0, sizeof(*log));
 	log->config = *config;
-	dirty_log_resume(log);
-	region_bitmap_init(&log->sync, carve(&at, map), n);
-	region_bitmap_init(&log->clean, carve(&at, map), n);
+	log->kept = carve(&at, kept_bytes());
+	lay(&log->sync, carve(&at, map), n);
+	lay(&log->clean, carve(&at, map), n);
 	if (!config->persistent)
 		return;
 	log->geometry = geometry_of(config);
 	blocks = log_image_blocks(&log->geometry);
-	region_bitmap_init(&log->image, carve(&at, map), n);
-	region_bitmap_init(&log->touched, carve(&at, map), n);
+	lay(&log->image, carve(&at, map), n);
+	lay(&log->touched, carve(&at, map), n);
 	bit_tree_init(&log->changed, carve(&at, bit_tree_bytes(blocks)), blocks);
 	bit_tree_init(&log->lazy_shards, at, shards_of(n));
+}
+
+static void reset_resync(struct dirty_log *log)
+{
+	log->kept->resync = (struct dirty_log_resync){.handed = DIRTY_LOG_NO_REGION,
+						      .failed_early = DIRTY_LOG_NO_REGION};
+}
+
+void dirty_log_init(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
+{
+	lay_over(log, mem, config, region_bitmap_init);
+	reset_resync(log);
 }
 
 /* Full and empty shards are the rule: they are not walked bit by bit. */
@@ -92,6 +134,7 @@ void dirty_log_load(struct dirty_log *log, uint64_t valid, bool readable, bool f
 {
 	uint64_t n = log->config.region_count;
 
+	begin_change(log);
 	if (valid > n)
 		valid = n;
 	if (log->config.sync == CTR_ARGS_SYNC && first) {
@@ -108,40 +151,55 @@ void dirty_log_load(struct dirty_log *log, uint64_t valid, bool readable, bool f
 	 * the last one, for the tail that a shrunk mirror leaves. */
 	change_from(log, valid < n ? log_image_block_of(&log->geometry, valid)
 				   : log_image_block_of(&log->geometry, n - 1));
-	log->loaded = true;
+	end_change(log);
+	set_loaded(log, true);
 }
 
 void dirty_log_load_core(struct dirty_log *log)
 {
 	bool in_sync = log->config.sync == CTR_ARGS_NOSYNC;
 
+	begin_change(log);
 	region_bitmap_fill_from(&log->sync, 0, in_sync);
 	region_bitmap_fill_from(&log->clean, 0, in_sync);
-	log->loaded = true;
+	end_change(log);
+	set_loaded(log, true);
+}
+
+void dirty_log_load_unknown(struct dirty_log *log)
+{
+	set_loaded(log, true);
+}
+
+static void empty(struct bit_tree *tree)
+{
+	uint64_t member;
+
+	while ((member = bit_tree_next(tree, 0)) != BIT_TREE_NONE)
+		bit_tree_clear(tree, member);
 }
 
 void dirty_log_unload(struct dirty_log *log)
 {
-	uint64_t block;
-
+	set_loaded(log, false);
+	begin_change(log);
 	region_bitmap_fill_from(&log->sync, 0, false);
 	region_bitmap_fill_from(&log->clean, 0, false);
-	log->loaded = false;
-	if (!log->config.persistent)
-		return;
-	region_bitmap_fill_from(&log->image, 0, false);
-	region_bitmap_fill_from(&log->touched, 0, false);
-	while ((block = bit_tree_next(&log->changed, 0)) != BIT_TREE_NONE)
-		bit_tree_clear(&log->changed, block);
-	while ((block = bit_tree_next(&log->lazy_shards, 0)) != BIT_TREE_NONE)
-		bit_tree_clear(&log->lazy_shards, block);
-	atomic_store_explicit(&log->lazy, 0, memory_order_relaxed);
+	if (log->config.persistent) {
+		region_bitmap_fill_from(&log->image, 0, false);
+		region_bitmap_fill_from(&log->touched, 0, false);
+		empty(&log->changed);
+		empty(&log->lazy_shards);
+		atomic_store_explicit(&log->lazy, 0, memory_order_relaxed);
+	}
+	end_change(log);
 }
 
 void dirty_log_resume(struct dirty_log *log)
 {
-	log->resync = (struct dirty_log_resync){.handed = DIRTY_LOG_NO_REGION,
-						.failed_early = DIRTY_LOG_NO_REGION};
+	begin_change(log);
+	reset_resync(log);
+	end_change(log);
 }
 
 static void remember_wanted(struct dirty_log_resync *resync, uint64_t region)
@@ -163,8 +221,8 @@ bool dirty_log_in_sync(struct dirty_log *log, uint64_t region)
 {
 	if (region_bitmap_test(&log->sync, region))
 		return true;
-	if (log->loaded)
-		remember_wanted(&log->resync, region);
+	if (dirty_log_loaded(log))
+		remember_wanted(&log->kept->resync, region);
 	return false;
 }
 
@@ -183,31 +241,47 @@ static void add_lazy(struct dirty_log *log, int64_t change)
 
 static void make_dirty(struct dirty_log *log, uint64_t region)
 {
-	if (!region_bitmap_clear(&log->clean, region) || !log->config.persistent)
+	if (!region_bitmap_clear(&log->clean, region))
 		return;
-	if (region_bitmap_clear(&log->image, region))
-		change_block_of(log, region);
-	else
+	kill_point("mark");
+	if (!log->config.persistent)
+		return;
+	if (!region_bitmap_test(&log->image, region)) {
 		add_lazy(log, -1);
+		return;
+	}
+	/* In this order, also for who comes after us: a block too many is written, none too few. */
+	change_block_of(log, region);
+	atomic_signal_fence(memory_order_seq_cst);
+	region_bitmap_clear(&log->image, region);
 }
 
 void dirty_log_mark(struct dirty_log *log, uint64_t region)
 {
+	begin_change(log);
 	make_dirty(log, region);
 	if (log->config.persistent)
 		region_bitmap_set(&log->touched, region);
+	end_change(log);
 }
 
-void dirty_log_clear(struct dirty_log *log, uint64_t region)
+static void make_clean(struct dirty_log *log, uint64_t region)
 {
-	if (!region_bitmap_test(&log->sync, region) || !region_bitmap_set(&log->clean, region))
-		return;
-	if (!log->config.persistent)
+	if (!region_bitmap_set(&log->clean, region) || !log->config.persistent)
 		return;
 	/* Its writes may be younger than a leg flush that is on its way. */
 	region_bitmap_set(&log->touched, region);
 	bit_tree_set(&log->lazy_shards, region / SHARD_REGIONS);
 	add_lazy(log, 1);
+}
+
+void dirty_log_clear(struct dirty_log *log, uint64_t region)
+{
+	if (!region_bitmap_test(&log->sync, region))
+		return;
+	begin_change(log);
+	make_clean(log, region);
+	end_change(log);
 }
 
 static void settle(struct dirty_log_resync *resync, uint64_t region, bool in_sync)
@@ -225,13 +299,15 @@ static void settle(struct dirty_log_resync *resync, uint64_t region, bool in_syn
 
 void dirty_log_set_region_sync(struct dirty_log *log, uint64_t region, bool in_sync)
 {
-	settle(&log->resync, region, in_sync);
+	begin_change(log);
+	settle(&log->kept->resync, region, in_sync);
 	if (in_sync) {
 		region_bitmap_set(&log->sync, region);
-		return;
+	} else {
+		make_dirty(log, region);
+		region_bitmap_clear(&log->sync, region);
 	}
-	make_dirty(log, region);
-	region_bitmap_clear(&log->sync, region);
+	end_change(log);
 }
 
 static bool out_of_sync(const struct dirty_log *log, uint64_t region)
@@ -241,7 +317,7 @@ static bool out_of_sync(const struct dirty_log *log, uint64_t region)
 
 static uint64_t next_wanted(struct dirty_log *log)
 {
-	struct dirty_log_resync *resync = &log->resync;
+	struct dirty_log_resync *resync = &log->kept->resync;
 
 	while (!resync->failed && resync->nwanted > 0) {
 		uint64_t region = resync->wanted[--resync->nwanted];
@@ -254,7 +330,7 @@ static uint64_t next_wanted(struct dirty_log *log)
 
 static uint64_t next_in_order(struct dirty_log *log)
 {
-	struct dirty_log_resync *resync = &log->resync;
+	struct dirty_log_resync *resync = &log->kept->resync;
 	uint64_t region = region_bitmap_next_zero(&log->sync, resync->cursor);
 
 	if (region == resync->failed_early)
@@ -273,8 +349,8 @@ static uint64_t choose_resync_work(struct dirty_log *log)
 	uint64_t last = log->config.region_count - 1;
 	uint64_t region;
 
-	if (!log->resync.last_tried) {
-		log->resync.last_tried = true;
+	if (!log->kept->resync.last_tried) {
+		log->kept->resync.last_tried = true;
 		if (out_of_sync(log, last))
 			return last;
 	}
@@ -284,9 +360,9 @@ static uint64_t choose_resync_work(struct dirty_log *log)
 
 uint64_t dirty_log_get_resync_work(struct dirty_log *log)
 {
-	struct dirty_log_resync *resync = &log->resync;
+	struct dirty_log_resync *resync = &log->kept->resync;
 
-	if (!log->loaded)
+	if (!dirty_log_loaded(log))
 		return DIRTY_LOG_NO_REGION;
 	if (resync->handed == DIRTY_LOG_NO_REGION || !out_of_sync(log, resync->handed))
 		resync->handed = choose_resync_work(log);
@@ -297,7 +373,7 @@ uint64_t dirty_log_sync_hint(const struct dirty_log *log)
 {
 	uint64_t n = log->config.region_count;
 
-	return log->loaded && dirty_log_sync_count(log) == n ? n : n - 1;
+	return dirty_log_loaded(log) && dirty_log_sync_count(log) == n ? n : n - 1;
 }
 
 uint64_t dirty_log_sync_count(const struct dirty_log *log)
@@ -358,11 +434,13 @@ void dirty_log_age(struct dirty_log *log)
 
 	if (!log->config.persistent)
 		return;
+	begin_change(log);
 	while ((shard = bit_tree_next(&log->lazy_shards, shard)) != BIT_TREE_NONE) {
 		for (uint64_t w = shard * SHARD_WORDS; w < shard_end(log, shard); w++)
 			clear_touched_word(log, w);
 		shard++;
 	}
+	end_change(log);
 }
 
 /* Returns how many were released; *left: lazy regions stay in this word. */
@@ -373,10 +451,11 @@ static unsigned release_word(struct dirty_log *log, uint64_t word, bool *left)
 
 	if (lazy != ripe)
 		*left = true;
-	for (uint64_t bits = ripe; bits; bits &= bits - 1)
-		region_bitmap_set(&log->image, word * 64 + (uint64_t)__builtin_ctzll(bits));
 	if (ripe)
 		change_block_of(log, word * 64);
+	atomic_signal_fence(memory_order_seq_cst);
+	for (uint64_t bits = ripe; bits; bits &= bits - 1)
+		region_bitmap_set(&log->image, word * 64 + (uint64_t)__builtin_ctzll(bits));
 	return (unsigned)__builtin_popcountll(ripe);
 }
 
@@ -387,6 +466,7 @@ uint64_t dirty_log_release(struct dirty_log *log)
 
 	if (!log->config.persistent)
 		return 0;
+	begin_change(log);
 	while ((shard = bit_tree_next(&log->lazy_shards, shard)) != BIT_TREE_NONE) {
 		bool left = false;
 
@@ -397,10 +477,11 @@ uint64_t dirty_log_release(struct dirty_log *log)
 		shard++;
 	}
 	add_lazy(log, -(int64_t)released);
+	end_change(log);
 	return released;
 }
 
-uint64_t dirty_log_take_changed(struct dirty_log *log, uint64_t max, uint64_t *count)
+uint64_t dirty_log_next_changed(const struct dirty_log *log, uint64_t max, uint64_t *count)
 {
 	uint64_t first = bit_tree_next(&log->changed, 0);
 
@@ -408,17 +489,94 @@ uint64_t dirty_log_take_changed(struct dirty_log *log, uint64_t max, uint64_t *c
 	if (first == BIT_TREE_NONE)
 		return first;
 	while (*count < max && first + *count < log->changed.nbits &&
-	       bit_tree_test(&log->changed, first + *count)) {
-		bit_tree_clear(&log->changed, first + *count);
+	       bit_tree_test(&log->changed, first + *count))
 		(*count)++;
-	}
 	return first;
+}
+
+void dirty_log_take_changed(struct dirty_log *log, uint64_t first, uint64_t count)
+{
+	begin_change(log);
+	for (uint64_t i = 0; i < count; i++)
+		bit_tree_clear(&log->changed, first + i);
+	end_change(log);
 }
 
 void dirty_log_restore_changed(struct dirty_log *log, uint64_t first, uint64_t count)
 {
+	begin_change(log);
 	for (uint64_t i = 0; i < count; i++)
 		bit_tree_set(&log->changed, first + i);
+	end_change(log);
+}
+
+/* --- after the owner's death --- */
+
+static bool resync_valid(const struct dirty_log *log)
+{
+	const struct dirty_log_resync *resync = &log->kept->resync;
+	uint64_t n = log->config.region_count;
+
+	if (resync->cursor > n || resync->nwanted > DIRTY_LOG_WANTED ||
+	    (resync->handed >= n && resync->handed != DIRTY_LOG_NO_REGION) ||
+	    (resync->failed_early >= n && resync->failed_early != DIRTY_LOG_NO_REGION))
+		return false;
+	for (unsigned i = 0; i < resync->nwanted; i++)
+		if (resync->wanted[i] >= n)
+			return false;
+	return true;
+}
+
+/* The subset rule again, towards dirty: a region more costs a resync, one too few costs data. */
+static void repair_word(struct dirty_log *log, uint64_t word)
+{
+	uint64_t wrong =
+		region_bitmap_word(&log->clean, word) & ~region_bitmap_word(&log->sync, word);
+
+	for (uint64_t bits = wrong; bits; bits &= bits - 1)
+		region_bitmap_clear(&log->clean, word * 64 + (uint64_t)__builtin_ctzll(bits));
+	if (!log->config.persistent)
+		return;
+	wrong = region_bitmap_word(&log->image, word) & ~region_bitmap_word(&log->clean, word);
+	if (wrong)
+		change_block_of(log, word * 64);
+	for (uint64_t bits = wrong; bits; bits &= bits - 1)
+		region_bitmap_clear(&log->image, word * 64 + (uint64_t)__builtin_ctzll(bits));
+	if (lazy_word(log, word))
+		bit_tree_set(&log->lazy_shards, word / SHARD_WORDS);
+}
+
+static void rebuild(struct dirty_log *log)
+{
+	region_bitmap_rebuild(&log->sync);
+	region_bitmap_rebuild(&log->clean);
+	if (log->config.persistent) {
+		region_bitmap_rebuild(&log->image);
+		region_bitmap_rebuild(&log->touched);
+		bit_tree_rebuild(&log->changed);
+		bit_tree_rebuild(&log->lazy_shards);
+	}
+	for (uint64_t shard = 0; shard < log->sync.nshards; shard++)
+		for (uint64_t w = shard * SHARD_WORDS; w < shard_end(log, shard); w++)
+			repair_word(log, w);
+	reset_resync(log);
+}
+
+bool dirty_log_attach(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
+{
+	lay_over(log, mem, config, region_bitmap_attach);
+	if (atomic_load_explicit(&log->kept->changing, memory_order_relaxed)) {
+		rebuild(log);
+		end_change(log);
+	}
+	if (region_bitmap_count(&log->image) > region_bitmap_count(&log->clean) ||
+	    region_bitmap_count(&log->clean) > region_bitmap_count(&log->sync) ||
+	    !resync_valid(log))
+		return false;
+	if (config->persistent)
+		add_lazy(log, (int64_t)(region_bitmap_count(&log->clean) -
+					region_bitmap_count(&log->image)));
+	return true;
 }
 
 bool dirty_log_invariant(const struct dirty_log *log)

@@ -52,9 +52,18 @@ struct dirty_log_resync {
 	bool failed; /* a recovery failed since RESUME: from then on each region once, in order */
 };
 
+/* What the memory holds before the maps: the owner can die between any two instructions, and who
+ * comes after it goes on from here (dirty_log_attach). */
+struct dirty_log_kept {
+	_Atomic uint32_t
+		changing; /* not 0: died amid a change; counts and trees are not to be believed */
+	_Atomic uint32_t loaded; /* bits are known: a RESUME or a reconnect has brought them */
+	struct dirty_log_resync resync;
+};
+
 struct dirty_log {
 	struct dirty_log_config config;
-	bool loaded; /* bits are known: a RESUME or a reconnect has brought them */
+	struct dirty_log_kept *kept;
 	struct region_bitmap sync;
 	struct region_bitmap clean;
 	struct region_bitmap image; /* disk logs only, as are the next four */
@@ -63,7 +72,6 @@ struct dirty_log {
 	struct bit_tree lazy_shards; /* shards that may hold lazy regions */
 	_Atomic uint64_t lazy;
 	struct log_image geometry;
-	struct dirty_log_resync resync;
 };
 
 /* Bytes of memory that a log needs (a multiple of 64), or 0 if that does not fit size_t. */
@@ -72,6 +80,17 @@ size_t dirty_log_bytes(const struct dirty_log_config *config);
 /* Lay a log over mem: 64-byte aligned, dirty_log_bytes() long, zeroed, the caller's, outliving the
  * log. All regions are out of sync; not loaded. */
 void dirty_log_init(struct dirty_log *log, void *mem, const struct dirty_log_config *config);
+
+/* Lay a log over memory in which one lives, of the same config, and repair what its owner left half
+ * done: the request that it was at can then be executed again. False: this was no log, nothing may
+ * be done with it. O(shards); O(regions) when it died amid a change. */
+bool dirty_log_attach(struct dirty_log *log, void *mem, const struct dirty_log_config *config);
+
+/* The bits are known. */
+static inline bool dirty_log_loaded(const struct dirty_log *log)
+{
+	return atomic_load_explicit(&log->kept->loaded, memory_order_relaxed);
+}
 
 static inline bool dirty_log_region_valid(const struct dirty_log *log, uint64_t region)
 {
@@ -86,6 +105,9 @@ void dirty_log_load(struct dirty_log *log, uint64_t valid, bool readable, bool f
 
 /* Loading, core log: the sync option alone. */
 void dirty_log_load_core(struct dirty_log *log);
+
+/* Loading, core log of a mirror that runs: nothing is known, so all is out of sync. */
+void dirty_log_load_unknown(struct dirty_log *log);
 
 /* Forget the loaded bits: the image is to be read again (another log wrote the device). */
 void dirty_log_unload(struct dirty_log *log);
@@ -124,9 +146,12 @@ bool dirty_log_has_ripe(const struct dirty_log *log);
 void dirty_log_age(struct dirty_log *log);
 uint64_t dirty_log_release(struct dirty_log *log);
 
-/* Take the next run of changed blocks, at most max: *count > 0 blocks from the returned one; they
- * are unchanged from now on. BIT_TREE_NONE when nothing is changed. */
-uint64_t dirty_log_take_changed(struct dirty_log *log, uint64_t max, uint64_t *count);
+/* The next run of changed blocks, at most max: *count > 0 blocks from the returned one on.
+ * BIT_TREE_NONE when nothing is changed. */
+uint64_t dirty_log_next_changed(const struct dirty_log *log, uint64_t max, uint64_t *count);
+
+/* They are about to be written: unchanged from now on. */
+void dirty_log_take_changed(struct dirty_log *log, uint64_t first, uint64_t count);
 
 /* A write of these blocks failed: they are changed again. */
 void dirty_log_restore_changed(struct dirty_log *log, uint64_t first, uint64_t count);

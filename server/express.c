@@ -2,6 +2,7 @@
 /* Express writes. */
 #include "server/express.h"
 
+#include "server/log_device.h"
 #include "server/log_write.h"
 #include "server/serve.h"
 #include "server/stats.h"
@@ -51,7 +52,8 @@ static bool fit(const struct mirror_log *log)
 {
 	return mirror_log_state(log) == LOG_ACTIVE && log->in_flight == 0 && !log->foreign &&
 	       !log->retry_link.on && log->retry_since_ns == 0 && !log->waiters.first &&
-	       !log->resuming && !atomic_load_explicit(&log->failed, memory_order_relaxed);
+	       !log->resuming && log_device_claim(log->device) &&
+	       !atomic_load_explicit(&log->failed, memory_order_relaxed);
 }
 
 bool express_start(struct desk *desk, struct mirror_log *log, struct slot *slot)

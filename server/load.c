@@ -3,6 +3,8 @@
 #include "server/load.h"
 
 #include "server/commit.h"
+#include "server/kill_point.h"
+#include "server/log_device.h"
 #include "server/logging.h"
 #include "server/stats.h"
 
@@ -22,13 +24,15 @@ static void finish(struct worker *worker, struct mirror_log *log, bool readable)
 	dirty_log_load(&log->dirty, load.valid, readable, !log->ever_resumed && !load.reconnect);
 	log->load = (struct log_load){0};
 	log->loads = false;
-	atomic_store_explicit(&log->device->last_writer, log->id, memory_order_relaxed);
+	mirror_log_writes(log);
 	log->ever_resumed = true;
 	log_info("log %s: %" PRIu64 " of %" PRIu64 " regions in sync on %u:%u", log->uuid,
 		 dirty_log_sync_count(&log->dirty), log->dirty.config.region_count,
 		 log->device->major, log->device->minor);
 	if (!readable)
 		set_failed(log);
+	mirror_log_keep(log);
+	kill_point("loaded");
 	if (log->foreign)
 		desk_reply(&worker->desk, load.slot, load.reconnect ? 0 : -EINVAL);
 	else if (load.reconnect)
@@ -99,8 +103,13 @@ void load_continue(struct worker *worker, struct mirror_log *log)
 	uint32_t block = log->device->block_bytes;
 	uint64_t left = log_image_blocks(&log->dirty.geometry) - log->load.next;
 	uint64_t max = LOG_IO_BYTES / block;
-	struct log_io *io = worker_io_take(worker, log);
+	struct log_io *io;
 
+	log->load.starved = true;
+	if (!commit_claim(worker, log))
+		return;
+	worker_disarm_retry(worker, log);
+	io = worker_io_take(worker, log);
 	log->load.starved = io == NULL;
 	if (!io)
 		return;

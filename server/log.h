@@ -13,6 +13,7 @@
 #include "iouring/flush_engine.h"
 #include "server/ctr_args.h"
 #include "server/dirty_log.h"
+#include "server/estate.h"
 #include "server/inbox.h"
 #include "server/mirror_table.h"
 #include "server/slot.h"
@@ -44,6 +45,8 @@ struct log_device {
 	int fd; /* O_DIRECT */
 	uint32_t block_bytes;
 	uint64_t bytes;
+	_Atomic bool claimed; /* see log_device_claim */
+	uint64_t wrote; /* under the table's lock: see log_device_inherit */
 	_Atomic uint64_t last_writer; /* log->id of the log that wrote or loaded last */
 };
 
@@ -63,6 +66,7 @@ struct log_io {
 	struct desk *desk;
 	struct mirror_log *log;
 	uint64_t first, count; /* blocks of the image */
+	struct flight *flight; /* tells a successor of them */
 	int error;
 	/* Called by the one executing the log, once the operation has ended. */
 	void (*finish)(struct desk *desk, struct mirror_log *log, struct log_io *io);
@@ -154,20 +158,35 @@ struct mirror_log {
 	uint64_t id; /* unique in this process */
 	struct log_device *device;
 	bool device_left;
-	void *memory;
-	size_t memory_bytes;
+	struct estate *estate;
+	struct log_record *record; /* what outlives us; NULL until CTR is carried out */
 
 	/* The receiver's registry. */
 	struct mirror_log *luid_next, *uuid_next;
 	struct mail grave_link;
-	struct log_mail retire_mail;
+	struct log_mail retire_mail, adopt_mail;
 	struct log_mail attend_mail; /* the worker's, to itself */
 };
 
 /* Allocate a log (state LOG_OPENING, one reference). text: length bytes, already parsed into args.
  * NULL: no memory. */
-struct mirror_log *mirror_log_create(const char *uuid, uint64_t luid, const char *text,
-				     size_t length, const struct ctr_args *args);
+struct mirror_log *mirror_log_create(struct estate *estate, const char *uuid, uint64_t luid,
+				     const char *text, size_t length, const struct ctr_args *args);
+
+/* Give it bits, in the estate; not loaded. The device is open already. 0 or -errno. */
+int mirror_log_make_bits(struct mirror_log *log);
+
+/* A log that a predecessor has left, but for its device. NULL, with the reason in *why (a static
+ * string): its record is of no use. The record is the log's, and given back with it. */
+struct mirror_log *mirror_log_adopt(struct estate *estate, struct log_record *record,
+				    const char **why);
+
+/* Tell a successor what has changed in state, ever_resumed, reconnects, failed, foreign and the two
+ * asked; before the kernel hears of it. The one executing it. */
+void mirror_log_keep(struct mirror_log *log);
+
+/* This log begins to write its device. Its desk's thread. */
+void mirror_log_writes(struct mirror_log *log);
 
 /* Drop a reference. The last one closes the legs and the device and frees all. Any thread; not
  * while it is on a run queue. */

@@ -2,6 +2,8 @@
 /* Log devices: open, check, share. */
 #include "server/log_device.h"
 
+#include "server/logging.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -194,6 +196,32 @@ void log_device_leave(struct log_device *device)
 	/* The last close of a dying device can take its time: alone. */
 	if (fd >= 0)
 		close(fd);
+}
+
+bool log_device_claim(struct log_device *device)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (atomic_load_explicit(&device->claimed, memory_order_relaxed))
+		return true;
+	if (fcntl(device->fd, F_OFD_SETLK, &whole) != 0 && errno == EAGAIN) {
+		log_limited(LOGGING_INFO,
+			    "log device %u:%u is still written by a dirtylogd that has ended",
+			    device->major, device->minor);
+		return false;
+	}
+	atomic_store_explicit(&device->claimed, true, memory_order_relaxed);
+	return true;
+}
+
+void log_device_inherit(struct log_device *device, uint64_t log_id, uint64_t wrote)
+{
+	pthread_mutex_lock(&devices.lock);
+	if (wrote > device->wrote) {
+		device->wrote = wrote;
+		atomic_store_explicit(&device->last_writer, log_id, memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&devices.lock);
 }
 
 void log_device_put(struct log_device *device)

@@ -16,6 +16,13 @@ int log_device_get(const char *name, uint64_t region_count, struct log_device **
  * reference stays, and with it the numbers. */
 void log_device_leave(struct log_device *device);
 
+/* Whether the device may be read and written: a predecessor that was killed can have writes on their
+ * way, which must not land behind ours. Its open file lives as long as they do, and holds a lock. */
+bool log_device_claim(struct log_device *device);
+
+/* Who of a predecessor's logs wrote the device last: the one with the highest `wrote`. */
+void log_device_inherit(struct log_device *device, uint64_t log_id, uint64_t wrote);
+
 /* Drop the reference, after log_device_leave. */
 void log_device_put(struct log_device *device);
 

@@ -2,6 +2,7 @@
 /* Writing a log's changed blocks. */
 #include "server/log_write.h"
 
+#include "server/kill_point.h"
 #include "server/stats.h"
 
 static void write_finished(struct desk *desk, struct mirror_log *log, struct log_io *io)
@@ -12,6 +13,7 @@ static void write_finished(struct desk *desk, struct mirror_log *log, struct log
 		log->commit_error = io->error;
 		dirty_log_restore_changed(&log->dirty, io->first, io->count);
 	}
+	kill_point("written");
 	desk_io_give(desk, io);
 	if (log->in_flight == 0)
 		desk->ops->written(desk, log);
@@ -35,6 +37,19 @@ static void submit_write(struct desk *desk, struct mirror_log *log, struct log_i
 	desk_io_submit(desk, io);
 }
 
+/* For a successor the blocks are always in one place or the other. */
+static void take_blocks(struct mirror_log *log, struct log_io *io, uint64_t max)
+{
+	io->first = dirty_log_next_changed(&log->dirty, max, &io->count);
+	io->flight->first = io->first;
+	io->flight->count = io->count;
+	atomic_signal_fence(memory_order_seq_cst);
+	io->flight->log = log->record->number + 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	dirty_log_take_changed(&log->dirty, io->first, io->count);
+	kill_point("taken");
+}
+
 bool log_write_start(struct desk *desk, struct mirror_log *log)
 {
 	uint64_t max = LOG_IO_BYTES / log->device->block_bytes;
@@ -48,12 +63,12 @@ bool log_write_start(struct desk *desk, struct mirror_log *log)
 			log->commit_partial = true;
 			break;
 		}
-		io->first = dirty_log_take_changed(&log->dirty, max, &io->count);
+		take_blocks(log, io, max);
 		submit_write(desk, log, io);
 	}
 	if (log->in_flight == 0)
 		return false;
-	atomic_store_explicit(&log->device->last_writer, log->id, memory_order_relaxed);
+	mirror_log_writes(log);
 	slot_list_move(&log->committing, &log->waiters);
 	return true;
 }

@@ -121,17 +121,21 @@ static void *writer(void *unused)
 	}
 }
 
-int logging_start(enum logging_level level, bool to_syslog)
+void logging_open(enum logging_level level, bool to_syslog)
 {
-	int r;
-
 	atomic_store(&logging.level, (int)level);
 	logging.to_syslog = to_syslog;
 	logging.journal = getenv("JOURNAL_STREAM") != NULL;
-	for (uint64_t i = 0; i < RING_LINES; i++)
-		atomic_store(&logging.ring[i].sequence, i);
 	if (to_syslog)
 		openlog("dirtylogd", LOG_PID, LOG_DAEMON);
+}
+
+int logging_start(void)
+{
+	int r;
+
+	for (uint64_t i = 0; i < RING_LINES; i++)
+		atomic_store(&logging.ring[i].sequence, i);
 	r = pthread_create(&logging.thread, NULL, writer, NULL);
 	logging.running = r == 0;
 	return -r;
@@ -167,25 +171,41 @@ static struct line *claim(uint64_t *ticket)
 	}
 }
 
-void logging_write(enum logging_level level, const char *format, ...)
+static void put_in_ring(enum logging_level level, const char *format, va_list args)
 {
-	struct line *line;
 	uint64_t ticket;
-	va_list args;
+	struct line *line = claim(&ticket);
 
-	if (!logging_on(level))
-		return;
-	line = claim(&ticket);
 	if (!line) {
 		atomic_fetch_add_explicit(&logging.lost, 1, memory_order_relaxed);
 		return;
 	}
 	line->level = level;
-	va_start(args, format);
 	vsnprintf(line->text, sizeof(line->text), format, args);
-	va_end(args);
 	/* release: the text is there before the writer sees the sequence. */
 	atomic_store_explicit(&line->sequence, ticket + 1, memory_order_release);
+}
+
+static void put_at_once(enum logging_level level, const char *format, va_list args)
+{
+	char text[LINE_BYTES];
+
+	vsnprintf(text, sizeof(text), format, args);
+	put(level, text);
+}
+
+void logging_write(enum logging_level level, const char *format, ...)
+{
+	va_list args;
+
+	if (!logging_on(level))
+		return;
+	va_start(args, format);
+	if (logging.running)
+		put_in_ring(level, format, args);
+	else
+		put_at_once(level, format, args);
+	va_end(args);
 }
 
 bool logging_limit_pass(struct logging_limit *limit)

@@ -10,9 +10,12 @@
 
 enum logging_level { LOGGING_ERROR, LOGGING_WARNING, LOGGING_INFO, LOGGING_DEBUG };
 
-/* Start the writer. to_syslog: syslog(3), else stderr (with <priority> prefixes when the journal
- * listens, sd-daemon(3)). 0 or -errno. */
-int logging_start(enum logging_level level, bool to_syslog);
+/* Where lines go. to_syslog: syslog(3), else stderr (with <priority> prefixes when the journal
+ * listens, sd-daemon(3)). Until logging_start the caller itself writes them, and waits. */
+void logging_open(enum logging_level level, bool to_syslog);
+
+/* Start the writer. 0 or -errno. */
+int logging_start(void);
 
 /* Write what is left and stop. */
 void logging_stop(void);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dirtylogd: wires the parts together, and takes them apart in order. */
+#include "server/clock.h"
 #include "server/control.h"
+#include "server/kill_point.h"
 #include "server/logging.h"
 #include "server/mirrors.h"
 #include "server/options.h"
-#include "server/receiver.h"
+#include "server/supervisor.h"
+#include "server/takeover.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,12 +24,14 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define SLOTS 16384u
-
+/* What the serving process works with, and what it has from the supervisor. */
 struct daemon {
 	struct options options;
+	struct supervisor supervisor;
+	struct estate estate;
 	int control_fd;
 	int signal_fd;
+	bool hand_over; /* what the control thread was asked to end for */
 	pthread_t main_thread;
 	pthread_t control_thread;
 	struct transport transport;
@@ -54,6 +60,7 @@ static int set_up_signals(struct daemon *daemon)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	daemon->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return daemon->signal_fd < 0 ? -errno : 0;
@@ -127,8 +134,8 @@ static int start_workers(struct daemon *daemon)
 		worker->mirrors = daemon->mirrors;
 		worker->graveyard = &daemon->registry.graveyard;
 		worker->engine_kind = daemon->options.io_engine;
-		worker->desk.outbox.transport = &daemon->transport;
-		worker->desk.outbox.slots = &daemon->slots;
+		desk_set_up(&worker->desk, &daemon->estate, daemon->nworkers, &daemon->transport,
+			    &daemon->slots);
 		r = worker_start(worker);
 		if (r < 0) {
 			log_error("no I/O engine: %s%s", strerror(-r),
@@ -146,7 +153,7 @@ static int start_workers(struct daemon *daemon)
 static void stop_threads(struct daemon *daemon)
 {
 	for (unsigned i = 0; i < daemon->nworkers; i++)
-		worker_stop(&daemon->workers[i]);
+		worker_stop(&daemon->workers[i], daemon->hand_over);
 	mirrors_stop(daemon->mirrors);
 	for (unsigned i = 0; i < daemon->nworkers; i++)
 		worker_destroy(&daemon->workers[i]);
@@ -156,6 +163,7 @@ static void stop_threads(struct daemon *daemon)
 static void set_up_receiver(struct daemon *daemon)
 {
 	daemon->receiver = (struct receiver){
+		.estate = &daemon->estate,
 		.transport = &daemon->transport,
 		.registry = &daemon->registry,
 		.slots = &daemon->slots,
@@ -166,12 +174,21 @@ static void set_up_receiver(struct daemon *daemon)
 		.recorder = daemon->recorder,
 		.busy_poll_ns = daemon->options.busy_poll_ns,
 		.follows = daemon->options.follow && daemon->options.busy_poll_ns == 0,
-		.desk = {.options = &daemon->options.log,
-			 .outbox = {.transport = &daemon->transport, .slots = &daemon->slots}},
+		.desk = {.options = &daemon->options.log},
 	};
+	desk_set_up(&daemon->receiver.desk, &daemon->estate, ESTATE_RECEIVER, &daemon->transport,
+		    &daemon->slots);
 }
 
-/* Clients until SIGTERM. */
+static void read_signal(struct daemon *daemon)
+{
+	struct signalfd_siginfo info = {0};
+
+	if (read(daemon->signal_fd, &info, sizeof(info)) == sizeof(info))
+		daemon->hand_over = info.ssi_signo == SIGUSR2;
+}
+
+/* Clients until SIGTERM, or until a successor shall take over. */
 static void *control(void *argument)
 {
 	struct daemon *daemon = argument;
@@ -183,41 +200,75 @@ static void *control(void *argument)
 	pthread_setname_np(pthread_self(), "control");
 	while (poll(fds, 2, -1) < 0 || !(fds[0].revents & POLLIN)) {
 		if (fds[1].revents & POLLIN)
-			control_serve(daemon->control_fd, &daemon->registry);
+			control_serve(daemon->control_fd, &daemon->registry,
+				      atomic_load(&daemon->estate.fixed->generation));
 	}
-	sd_notify(0, "STOPPING=1");
-	log_info("stopping");
-	receiver_stop(&daemon->receiver, daemon->main_thread);
+	read_signal(daemon);
+	if (!daemon->hand_over)
+		sd_notify(0, "STOPPING=1");
+	log_info(daemon->hand_over ? "handing over" : "stopping");
+	receiver_stop(&daemon->receiver, daemon->main_thread, daemon->hand_over);
 	return NULL;
 }
 
+/* A successor's recording is a file of its own. */
 static int start_recorder(struct daemon *daemon)
 {
-	const char *path = daemon->options.record;
-	int r = path ? recorder_start(&daemon->recorder, path) : 0;
+	unsigned generation = atomic_load(&daemon->estate.fixed->generation);
+	char path[PATH_MAX];
+	int r = 0;
 
+	if (!daemon->options.record)
+		return 0;
+	if (generation > 1)
+		snprintf(path, sizeof(path), "%s.%u", daemon->options.record, generation);
+	else
+		snprintf(path, sizeof(path), "%s", daemon->options.record);
+	r = recorder_start(&daemon->recorder, path);
 	if (r < 0)
 		log_error("cannot record to %s: %s", path, strerror(-r));
 	return r;
 }
 
+/* Before anything new is received. */
+static void take_over(struct daemon *daemon, unsigned logs)
+{
+	int64_t start_ns = clock_now();
+	unsigned requests = takeover_requests(&daemon->receiver);
+
+	log_info("took over %u logs and %u requests from the server before (server %u; %lld us for "
+		 "the requests)",
+		 logs, requests, atomic_load(&daemon->estate.fixed->generation),
+		 (long long)(clock_now() - start_ns) / NSEC_PER_USEC);
+}
+
+static void say_ready(struct daemon *daemon)
+{
+	log_info("dirtylogd %s serves: %u workers, %s engine, receive buffer of %d bytes%s",
+		 DIRTYLOG_VERSION, daemon->nworkers, daemon->workers[0].desk.engine->ops->name,
+		 daemon->transport.rcvbuf / 2,
+		 daemon->options.accept_any ? ", requests of any sender accepted" : "");
+	if (!atomic_exchange(&daemon->estate.fixed->served, 1))
+		sd_notify(0, "READY=1");
+}
+
 static int serve_until_stopped(struct daemon *daemon)
 {
 	int r = start_recorder(daemon);
+	unsigned logs;
 
 	if (r < 0)
 		return r;
 	set_up_receiver(daemon);
 	receiver_open(&daemon->receiver);
+	logs = takeover_logs(&daemon->estate, &daemon->registry, daemon->workers, daemon->nworkers);
+	if (atomic_fetch_add(&daemon->estate.fixed->generation, 1) > 0)
+		take_over(daemon, logs);
 	daemon->main_thread = pthread_self();
 	r = -pthread_create(&daemon->control_thread, NULL, control, daemon);
 	if (r < 0)
 		goto out;
-	log_info("dirtylogd %s serves: %u workers, %s engine, receive buffer of %d bytes%s",
-		 DIRTYLOG_VERSION, daemon->nworkers, daemon->workers[0].desk.engine->ops->name,
-		 daemon->transport.rcvbuf / 2,
-		 daemon->options.accept_any ? ", requests of any sender accepted" : "");
-	sd_notify(0, "READY=1");
+	say_ready(daemon);
 	receiver_run(&daemon->receiver);
 	pthread_join(daemon->control_thread, NULL);
 out:
@@ -228,62 +279,134 @@ out:
 
 static int run(struct daemon *daemon)
 {
-	int r = slots_create(&daemon->slots, SLOTS);
+	int r = registry_create(&daemon->registry);
 
 	if (r < 0)
 		return r;
-	r = registry_create(&daemon->registry);
-	if (r < 0)
-		goto err_slots;
-	r = transport_open(&daemon->transport, daemon->options.rcvbuf);
-	if (r < 0)
-		goto err_registry;
-	transport_warn_of_listeners(&daemon->transport);
+	takeover_slots(&daemon->estate);
+	slots_open(&daemon->slots, daemon->estate.fixed->slots, ESTATE_SLOTS,
+		   &daemon->estate.fixed->arrivals);
 	r = mirrors_start(&daemon->mirrors);
 	if (r < 0)
-		goto err_transport;
+		goto out;
 	r = start_workers(daemon);
 	if (r == 0)
 		r = serve_until_stopped(daemon);
 	stop_threads(daemon);
-err_transport:
-	transport_close(&daemon->transport);
-err_registry:
+out:
 	registry_destroy(&daemon->registry);
-err_slots:
-	slots_destroy(&daemon->slots);
 	return r;
+}
+
+/* The serving process; returns its exit status. */
+static int serve(void *context)
+{
+	struct daemon *daemon = context;
+	int r;
+
+	set_stack_size();
+	r = set_up_signals(daemon);
+	if (r == 0)
+		r = logging_start();
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		return 1;
+	}
+	protect_memory();
+	r = run(daemon);
+	if (!daemon->hand_over)
+		log_info(r < 0 ? "ended with an error" : "ended");
+	logging_stop();
+	return r < 0 ? 1 : daemon->hand_over ? SUPERVISOR_HANDED_OVER : 0;
+}
+
+/* --- before the first server --- */
+
+static int open_all(struct daemon *daemon)
+{
+	int r = transport_open(&daemon->transport, daemon->options.rcvbuf);
+
+	if (r < 0)
+		return r;
+	transport_warn_of_listeners(&daemon->transport);
+	r = estate_create(&daemon->estate);
+	if (r < 0)
+		log_error("no memory for the state of logs: %s", strerror(-r));
+	return r;
+}
+
+static int go_to_background(void)
+{
+	return daemon(0, 0);
+}
+
+static int start_anew(struct daemon *daemon)
+{
+	if (take_place(daemon) < 0)
+		return -1;
+	if (!daemon->options.foreground && go_to_background() < 0) {
+		perror("dirtylogd: cannot go to the background");
+		return -1;
+	}
+	listen(daemon->control_fd, 16); /* the holder is this process, no longer its parent */
+	return open_all(daemon);
+}
+
+/* A supervisor that was another program has left us its server, which still serves. */
+static int inherit(struct daemon *daemon)
+{
+	struct supervisor *supervisor = &daemon->supervisor;
+	const char *why;
+
+	daemon->control_fd = supervisor->control_fd;
+	if (estate_adopt(&daemon->estate, supervisor->estate_fd, &why) == 0) {
+		supervisor_relieve(supervisor, true);
+		return transport_adopt(&daemon->transport, supervisor->netlink_fd);
+	}
+	log_warning(
+		"the state of the server before cannot be taken over: %s. It is told to end, and "
+		"the kernel makes its logs again",
+		why);
+	supervisor_relieve(supervisor, false);
+	close(supervisor->estate_fd);
+	close(supervisor->netlink_fd);
+	return open_all(daemon);
+}
+
+static int supervise(struct daemon *daemon)
+{
+	struct supervisor *supervisor = &daemon->supervisor;
+
+	supervisor->netlink_fd = daemon->transport.fd;
+	supervisor->estate_fd = daemon->estate.fd;
+	supervisor->control_fd = daemon->control_fd;
+	supervisor->served = &daemon->estate.fixed->served;
+	supervisor->serve = serve;
+	supervisor->context = daemon;
+	if (!daemon->options.supervise)
+		return serve(daemon);
+	/* The server's memory is its own affair; ours must be there when it has died. */
+	protect_memory();
+	return supervisor_run(supervisor);
 }
 
 int main(int argc, char **argv)
 {
-	static struct daemon server;
-	int r = options_parse(&server.options, argc, argv);
+	static struct daemon self;
+	bool inherits;
+	int r = options_parse(&self.options, argc, argv);
 
 	if (r >= 0)
 		return r;
-	if (server.options.query_device)
-		return mirrors_query_device(server.options.query_device);
-	if (server.options.cycle_device)
-		return mirrors_cycle_device(server.options.cycle_device);
-	if (take_place(&server) < 0)
-		return 1;
-	if (!server.options.foreground && daemon(0, 0) < 0) {
-		perror("dirtylogd: cannot go to the background");
-		return 1;
-	}
-	listen(server.control_fd, 16); /* the holder is this process, no longer its parent */
-	set_stack_size();
-	r = set_up_signals(&server);
+	if (self.options.query_device)
+		return mirrors_query_device(self.options.query_device);
+	if (self.options.cycle_device)
+		return mirrors_cycle_device(self.options.cycle_device);
+	logging_open(self.options.log_level, !self.options.foreground);
+	kill_point_arm();
+	inherits = supervisor_inherits(&self.supervisor);
+	r = supervisor_prepare(&self.supervisor, argv);
 	if (r == 0)
-		r = logging_start(server.options.log_level, !server.options.foreground);
-	if (r < 0)
-		fprintf(stderr, "dirtylogd: cannot start: %s\n", strerror(-r));
-	if (r == 0) {
-		protect_memory();
-		r = run(&server);
-		log_info(r < 0 ? "ended with an error" : "ended");
-		logging_stop();
-	}
-	return r < 0 ? 1 : 0;
+		r = inherits ? inherit(&self) : start_anew(&self);
+	return r < 0 ? 1 : supervise(&self);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WORKERS_MAX 64
+#define WORKERS_MAX ((long long)ESTATE_WORKERS_MAX)
 #define DEFAULT_WORKERS_MAX 4
 #define DEFAULT_RCVBUF (64 << 20)
 #define DEFAULT_CLEAR_DELAY_NS (5 * NSEC_PER_SEC)
@@ -41,10 +41,14 @@ static const char usage_text[] =
 	"  -a, --accept-from WHO       kernel (default), or any: for load tests only\n"
 	"  -o, --record FILE           record the requests for dirtylog-load --replay; FILE is "
 	"made\n"
+	"  -s, --supervise yes|no      start the server again when it dies (default yes); no: one\n"
+	"                              process, for a debugger\n"
 	"  -h, --help\n"
 	"  -V, --version\n"
 	"\n"
-	"SIGTERM: answers everything in hand, writes pending clears, ends.\n"
+	"SIGTERM: answers everything in hand, writes pending clears, ends. SIGHUP: goes on with "
+	"the\n"
+	"program that is installed now; the kernel does not notice.\n"
 	"See dirtylogctl for what it does, and the README for how to give it a mirror.\n";
 
 static const struct option long_options[] = {
@@ -60,6 +64,7 @@ static const struct option long_options[] = {
 	{"io-engine", required_argument, NULL, 'e'},
 	{"accept-from", required_argument, NULL, 'a'},
 	{"record", required_argument, NULL, 'o'},
+	{"supervise", required_argument, NULL, 's'},
 	{"query-device", required_argument, NULL, 'Q'},
 	{"cycle-device", required_argument, NULL, 'C'},
 	{"help", no_argument, NULL, 'h'},
@@ -161,6 +166,8 @@ static const char *set_option(struct options *options, int option, const char *v
 		return parse_engine(value, &options->io_engine) ? NULL : "auto, uring or sync";
 	case 'a':
 		return parse_accept(value, &options->accept_any) ? NULL : "kernel or any";
+	case 's':
+		return parse_yes(value, &options->supervise) ? NULL : "yes or no";
 	case 'o':
 		options->record = value;
 		return NULL;
@@ -188,6 +195,7 @@ static void set_defaults(struct options *options)
 	options->log.retry_limit_ns = DEFAULT_RETRY_NS;
 	options->rcvbuf = DEFAULT_RCVBUF;
 	options->follow = true;
+	options->supervise = true;
 }
 
 static const char *option_name(int option)
@@ -203,7 +211,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	int option;
 
 	set_defaults(options);
-	while ((option = getopt_long(argc, argv, "fw:l:c:m:R:r:p:F:e:a:o:hV", long_options,
+	while ((option = getopt_long(argc, argv, "fw:l:c:m:R:r:p:F:e:a:o:s:hV", long_options,
 				     NULL)) != -1) {
 		const char *wanted;
 

@@ -20,6 +20,7 @@ struct options {
 	bool follow;
 	enum flush_engine_kind io_engine;
 	bool accept_any;
+	bool supervise;
 	const char *record; /* file, NULL: none */
 	/* Hidden: what a child process is asked to do, see mirrors.h. */
 	const char *query_device, *cycle_device;

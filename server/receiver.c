@@ -4,12 +4,14 @@
 
 #include "server/clock.h"
 #include "server/express.h"
+#include "server/kill_point.h"
 #include "server/logging.h"
 #include "server/serve.h"
 #include "server/stats.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +19,8 @@
 #define STOP_POKE_USEC 2000
 #define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
 #define EXPRESS_IOS 64u
+#define DEATHS_MAX 3u
+#define HEX_MAX 64u
 
 static void refuse(struct receiver *receiver, struct slot *slot, int error)
 {
@@ -37,17 +41,6 @@ static void drop(struct receiver *receiver, struct slot *slot)
 	slots_give(receiver->slots, slot);
 }
 
-static struct worker *worker_for(struct receiver *receiver, const char *uuid)
-{
-	unsigned hash = 5381;
-
-	/* By uuid: the live and the inactive table of a mirror share a worker, as they do a
-	 * device. */
-	for (; *uuid; uuid++)
-		hash = hash * 33 + (uint8_t)*uuid;
-	return &receiver->workers[hash % receiver->nworkers];
-}
-
 /* The log goes at once for the registry; its worker ends it. */
 static void retire(struct receiver *receiver, struct mirror_log *log)
 {
@@ -57,6 +50,8 @@ static void retire(struct receiver *receiver, struct mirror_log *log)
 		 (unsigned long long)log->luid);
 	/* The registry's reference goes with the grave. */
 	registry_remove(receiver->registry, log);
+	if (mirror_log_serves(log))
+		estate_drop(log->record);
 	log->retire_mail.kind = MAIL_RETIRE;
 	mirror_log_post(log, &log->retire_mail);
 }
@@ -80,10 +75,10 @@ static struct mirror_log *create(struct receiver *receiver, const struct wire_me
 	const char *uuid = message->request.uuid;
 	struct mirror_log *log;
 
-	log = mirror_log_create(uuid, message->request.luid, text, length, args);
+	log = mirror_log_create(receiver->estate, uuid, message->request.luid, text, length, args);
 	if (!log)
 		return NULL;
-	log->run_queue = &worker_for(receiver, uuid)->queue;
+	log->run_queue = &worker_for(receiver->workers, receiver->nworkers, uuid)->queue;
 	registry_add(receiver->registry, log);
 	return log;
 }
@@ -181,6 +176,7 @@ static void dispatch(struct receiver *receiver, struct slot *slot)
 	struct mirror_log *log;
 
 	stats_count_request(wire_type(message));
+	desk_executes(&receiver->desk, slot);
 	if (receiver->recorder)
 		recorder_put(receiver->recorder, message);
 	slot->head.kind = MAIL_REQUEST;
@@ -210,6 +206,7 @@ static void handle(struct receiver *receiver, struct slot *slot, size_t length)
 	}
 	switch (wire_check(&slot->message, length, &error, &why)) {
 	case WIRE_GOOD:
+		slot_checked(slot);
 		dispatch(receiver, slot);
 		break;
 	case WIRE_REFUSE:
@@ -233,8 +230,20 @@ static void fill(struct receiver *receiver, struct intake *intake)
 
 		if (!slot)
 			return;
-		intake_add(intake, slot);
+		intake_add(intake, receiver->slots, slot);
 	}
+}
+
+static void take_in(struct receiver *receiver, struct intake *intake, unsigned i)
+{
+	struct slot *slot = intake->slots[i];
+	size_t length = intake_length(intake, i);
+
+	kill_point("received");
+	slot_arrived(receiver->slots, slot, length);
+	intake_taken(intake, i);
+	kill_point("arrived");
+	handle(receiver, slot, length);
 }
 
 /* Returns how many requests there were. */
@@ -259,7 +268,7 @@ static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 	follow_turn(&receiver->follow, (unsigned)n);
 	registry_sweep(receiver->registry);
 	for (int i = 0; i < n; i++)
-		handle(receiver, intake->slots[i], intake_length(intake, (unsigned)i));
+		take_in(receiver, intake, (unsigned)i);
 	express_write(&receiver->desk);
 	outbox_send(&receiver->desk.outbox);
 	intake_drop(intake, (unsigned)n);
@@ -324,12 +333,12 @@ static void serve_until_stopped(struct receiver *receiver, struct intake *intake
 	}
 }
 
-/* The group is left: what the socket still holds is the last. */
+/* The group is left, and what the socket still holds is the last; or all of that is a successor's. */
 static void finish(struct receiver *receiver, struct intake *intake)
 {
 	int64_t deadline = clock_coarse() + STOP_LIMIT_NS;
 
-	while (turn(receiver, intake, false) > 0)
+	while (!receiver->hand_over && turn(receiver, intake, false) > 0)
 		;
 	while (writes(receiver) && clock_coarse() < deadline)
 		run_engine(receiver, 10 * NSEC_PER_MSEC);
@@ -337,14 +346,83 @@ static void finish(struct receiver *receiver, struct intake *intake)
 		slots_give(receiver->slots, intake->slots[--intake->count]);
 }
 
+/* --- requests that a predecessor had in hand --- */
+
+static void hex(char *text, const uint8_t *bytes, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		sprintf(text + (size_t)2 * i, "%02x", bytes[i]);
+	text[2 * count] = '\0';
+}
+
+static void report(const struct slot *slot)
+{
+	const struct wire_message *message = &slot->message;
+	char payload[2 * HEX_MAX + 1];
+
+	hex(payload, message->payload, slot->data_size < HEX_MAX ? slot->data_size : HEX_MAX);
+	log_error(
+		"request %s of log %s has ended the server %u times: it is refused. Please report "
+		"this line as a bug (luid %llx, payload %s)",
+		wire_opcode(message)->name, message->request.uuid, slot->deaths,
+		(unsigned long long)message->request.luid, payload);
+}
+
+/* What does least harm. An unknown log is made anew by the kernel, from its log device, and the request
+ * asked again of that. What the kernel does not ask again when it hears so is refused, which it
+ * survives: a table load that fails, a warning for the others. A log that shall go is gone. */
+static void condemn(struct receiver *receiver, struct slot *slot)
+{
+	const struct wire_message *message = &slot->message;
+	unsigned type = wire_type(message);
+
+	report(slot);
+	retire(receiver,
+	       registry_find(receiver->registry, message->request.luid, message->request.uuid));
+	if (type == DM_ULOG_CTR || type == DM_ULOG_RESUME || type == DM_ULOG_PRESUSPEND ||
+	    type == DM_ULOG_POSTSUSPEND)
+		refuse(receiver, slot, -EIO);
+	else
+		answer_unknown(receiver, slot);
+}
+
+static void ask_again(struct receiver *receiver, struct slot *slot)
+{
+	const struct wire_message *message = &slot->message;
+	const struct mirror_log *log;
+
+	if (!slot->checked) {
+		handle(receiver, slot, slot->length);
+		return;
+	}
+	log = registry_find(receiver->registry, message->request.luid, message->request.uuid);
+	slot_restore(slot, log ? log->ctr_text : NULL);
+	if (slot->deaths < DEATHS_MAX)
+		dispatch(receiver, slot);
+	else
+		condemn(receiver, slot);
+}
+
+void receiver_take_over(struct receiver *receiver, struct slot *slot)
+{
+	if (slot_phase(slot) == SLOT_ANSWERED)
+		outbox_add(&receiver->desk.outbox, slot);
+	else
+		ask_again(receiver, slot);
+	express_write(&receiver->desk);
+	outbox_send(&receiver->desk.outbox);
+}
+
 void receiver_run(struct receiver *receiver)
 {
-	struct intake intake = {.count = 0};
+	struct intake *intake = &receiver->estate->fixed->intake;
 
-	serve_until_stopped(receiver, &intake);
+	intake->count = 0;
+	serve_until_stopped(receiver, intake);
 	atomic_store(&receiver->stopped, true);
-	transport_leave(receiver->transport);
-	finish(receiver, &intake);
+	if (!receiver->hand_over)
+		transport_leave(receiver->transport);
+	finish(receiver, intake);
 }
 
 void receiver_close(struct receiver *receiver)
@@ -353,8 +431,9 @@ void receiver_close(struct receiver *receiver)
 	follow_close(&receiver->follow);
 }
 
-void receiver_stop(struct receiver *receiver, pthread_t thread)
+void receiver_stop(struct receiver *receiver, pthread_t thread, bool hand_over)
 {
+	receiver->hand_over = hand_over;
 	atomic_store(&receiver->stop, true);
 	/* The signal can come just before the receiver blocks: again, until it has seen it. */
 	while (!atomic_load(&receiver->stopped)) {

@@ -13,6 +13,7 @@
 #include "server/worker.h"
 
 struct receiver {
+	struct estate *estate;
 	struct transport *transport;
 	struct registry *registry;
 	struct slots *slots;
@@ -22,6 +23,7 @@ struct receiver {
 	int64_t busy_poll_ns; /* poll for so long after a request before sleeping */
 	_Atomic bool stop;
 	_Atomic bool stopped;
+	bool hand_over; /* a successor goes on: set before stop */
 	struct follow follow;
 
 	struct desk desk; /* the receiver's own; to be set: options and outbox */
@@ -35,12 +37,18 @@ struct receiver {
 void receiver_open(struct receiver *receiver);
 void receiver_close(struct receiver *receiver);
 
-/* Serve until receiver_stop; then leave the group, answer what the socket still holds, and return.
+/* Answer a request that a predecessor has received, if it has not: slot is SLOT_ASKED or
+ * SLOT_ANSWERED. One that has ended DEATHS_MAX servers is not executed again. Before receiver_run,
+ * on its thread. */
+void receiver_take_over(struct receiver *receiver, struct slot *slot);
+
+/* Serve until receiver_stop; then leave the group, answer what the socket still holds, and return. If
+ * a successor takes over: return when what is in hand is answered.
  * To be called on the thread that receives. */
 void receiver_run(struct receiver *receiver);
 
 /* Any thread, with the receiver's: SIGUSR1 must have a handler that does nothing. Blocks until the
  * receiver has seen it. */
-void receiver_stop(struct receiver *receiver, pthread_t thread);
+void receiver_stop(struct receiver *receiver, pthread_t thread, bool hand_over);
 
 #endif

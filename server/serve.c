@@ -2,6 +2,7 @@
 /* The requests that wait for nothing. */
 #include "server/serve.h"
 
+#include "server/kill_point.h"
 #include "server/logging.h"
 #include "server/stats.h"
 
@@ -67,6 +68,7 @@ static void serve_query(struct mirror_log *log, struct wire_message *message)
 	uint64_t region = wire_regions(message)[0];
 	bool yes = false;
 
+	kill_point("query");
 	if (!dirty_log_region_valid(&log->dirty, region))
 		complain(log, message, region);
 	else if (wire_type(message) == DM_ULOG_IN_SYNC)
@@ -99,6 +101,7 @@ static bool serve_mark_or_flush(struct mirror_log *log, struct wire_message *mes
 {
 	unsigned count = wire_region_count(message);
 
+	kill_point("mark-or-flush");
 	if (!regions_valid(log, message, count))
 		return true;
 	for (unsigned i = 0; i < count; i++)
@@ -122,11 +125,19 @@ static bool serve_set_region_sync(struct mirror_log *log, struct wire_message *m
 	return true;
 }
 
+static void remember_asked(struct mirror_log *log, _Atomic bool *asked)
+{
+	if (atomic_load_explicit(asked, memory_order_relaxed))
+		return;
+	atomic_store_explicit(asked, true, memory_order_relaxed);
+	mirror_log_keep(log);
+}
+
 static void serve_get_resync_work(struct mirror_log *log, struct wire_message *message)
 {
 	uint64_t region = dirty_log_get_resync_work(&log->dirty);
 
-	atomic_store_explicit(&log->resync_asked, true, memory_order_relaxed);
+	remember_asked(log, &log->resync_asked);
 	if (region == DIRTY_LOG_NO_REGION)
 		reply_pair(message, 0, 0);
 	else
@@ -143,7 +154,7 @@ static void serve_get_sync_count(struct mirror_log *log, struct wire_message *me
 	if (!log->ever_resumed && count == n)
 		count = n - 1;
 	if (count == n)
-		atomic_store_explicit(&log->sync_count_asked, true, memory_order_relaxed);
+		remember_asked(log, &log->sync_count_asked);
 	reply_u64(message, count);
 }
 

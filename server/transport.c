@@ -2,10 +2,12 @@
 /* The netlink socket: set up by libnl, driven by recvmmsg and sendmmsg. */
 #include "server/transport.h"
 
+#include "server/kill_point.h"
 #include "server/logging.h"
 #include "server/stats.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,56 +37,91 @@ static int set_options(struct transport *transport, int rcvbuf)
 	return 0;
 }
 
-int transport_open(struct transport *transport, int rcvbuf)
+/* libnl's socket object goes, its socket stays. */
+static int keep_fd(struct nl_sock *sock)
 {
-	int r = -ENOMEM;
+	int fd = fcntl(nl_socket_get_fd(sock), F_DUPFD_CLOEXEC, 0);
 
-	transport->sock = nl_socket_alloc();
-	if (!transport->sock)
-		goto err;
-	r = nl_connect(transport->sock, NETLINK_CONNECTOR);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_socket(struct transport *transport, struct nl_sock *sock, int rcvbuf)
+{
+	int r = nl_connect(sock, NETLINK_CONNECTOR);
+
 	if (r < 0) {
 		log_error("no netlink connector socket: %s", nl_geterror(r));
-		r = -EPROTONOSUPPORT;
-		goto err_free;
+		return -EPROTONOSUPPORT;
 	}
-	transport->fd = nl_socket_get_fd(transport->sock);
+	transport->fd = nl_socket_get_fd(sock);
 	r = set_options(transport, rcvbuf);
 	if (r < 0) {
 		log_error("cannot set up the netlink socket: %s", strerror(-r));
-		goto err_free;
+		return r;
 	}
-	r = nl_socket_add_membership(transport->sock, CN_IDX_DM);
+	r = nl_socket_add_membership(sock, CN_IDX_DM);
 	if (r < 0) {
 		log_error("cannot join connector group %d: %s (root in the initial user "
 			  "namespace is needed)",
 			  CN_IDX_DM, nl_geterror(r));
-		r = -EPERM;
-		goto err_free;
+		return -EPERM;
 	}
-	return 0;
+	return keep_fd(sock);
+}
 
-err_free:
-	nl_socket_free(transport->sock);
-	transport->sock = NULL;
-err:
-	return r;
+int transport_open(struct transport *transport, int rcvbuf)
+{
+	struct nl_sock *sock = nl_socket_alloc();
+	int r;
+
+	if (!sock)
+		return -ENOMEM;
+	r = open_socket(transport, sock, rcvbuf);
+	nl_socket_free(sock);
+	transport->fd = r;
+	return r < 0 ? r : 0;
+}
+
+int transport_adopt(struct transport *transport, int fd)
+{
+	socklen_t length = sizeof(transport->rcvbuf);
+	int protocol = -1;
+	socklen_t size = sizeof(protocol);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) != 0)
+		return -errno;
+	if (protocol != NETLINK_CONNECTOR)
+		return -EPROTOTYPE;
+	transport->fd = fd;
+	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &transport->rcvbuf, &length);
+	return 0;
 }
 
 void transport_close(struct transport *transport)
 {
-	nl_socket_free(transport->sock);
-	transport->sock = NULL;
+	close(transport->fd);
+	transport->fd = -1;
 }
 
 void transport_leave(struct transport *transport)
 {
-	nl_socket_drop_membership(transport->sock, CN_IDX_DM);
+	int group = CN_IDX_DM;
+
+	setsockopt(transport->fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group));
+}
+
+static uint32_t own_port(const struct transport *transport)
+{
+	struct sockaddr_nl address = {.nl_pid = 0};
+	socklen_t length = sizeof(address);
+
+	getsockname(transport->fd, (struct sockaddr *)&address, &length);
+	return address.nl_pid;
 }
 
 void transport_warn_of_listeners(const struct transport *transport)
 {
-	uint32_t own = nl_socket_get_local_port(transport->sock);
+	uint32_t own = own_port(transport);
 	FILE *file = fopen("/proc/net/netlink", "re");
 	char line[256];
 
@@ -120,8 +157,9 @@ static void point(struct intake *intake, unsigned i, struct slot *slot)
 	};
 }
 
-void intake_add(struct intake *intake, struct slot *slot)
+void intake_add(struct intake *intake, const struct slots *slots, struct slot *slot)
 {
+	intake->numbers[intake->count] = slot_number(slots, slot);
 	point(intake, intake->count++, slot);
 }
 
@@ -130,8 +168,12 @@ void intake_drop(struct intake *intake, unsigned n)
 	unsigned left = intake->count - n;
 
 	/* The last ones fill the gap: only as many headers change as slots went. */
-	for (unsigned i = 0; i < n && i < left; i++)
-		point(intake, i, intake->slots[left < n ? n + i : left + i]);
+	for (unsigned i = 0; i < n && i < left; i++) {
+		unsigned from = left < n ? n + i : left + i;
+
+		intake->numbers[i] = intake->numbers[from];
+		point(intake, i, intake->slots[from]);
+	}
 	intake->count = left;
 }
 
@@ -148,6 +190,7 @@ int transport_receive(struct transport *transport, struct intake *intake, bool w
 
 void outbox_add(struct outbox *outbox, struct slot *slot)
 {
+	slot_set_phase(slot, SLOT_ANSWERED);
 	outbox->waiting[outbox->count++] = slot;
 	if (outbox->count == TRANSPORT_BATCH)
 		outbox_send(outbox);
@@ -189,27 +232,51 @@ static void send_from(struct outbox *outbox, struct mmsghdr *headers)
 	}
 }
 
+/* The entry is nobody's while it changes: msg_len goes first, the arrival comes last. */
+static void address_entry(struct outbox *outbox, unsigned i)
+{
+	struct dispatch *dispatch = outbox->dispatch;
+	struct slot *slot = outbox->waiting[i];
+
+	dispatch->headers[i].msg_len = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	slot->from.nl_groups = 0;
+	dispatch->iov[i] = (struct iovec){.iov_base = &slot->message.nl,
+					  .iov_len = wire_length(&slot->message)};
+	dispatch->headers[i].msg_hdr = (struct msghdr){
+		.msg_name = &slot->from,
+		.msg_namelen = sizeof(slot->from),
+		.msg_iov = &dispatch->iov[i],
+		.msg_iovlen = 1,
+	};
+	dispatch->numbers[i] = slot_number(outbox->slots, slot);
+	dispatch->arrivals[i] = slot->arrival;
+}
+
 void outbox_send(struct outbox *outbox)
 {
-	struct mmsghdr headers[TRANSPORT_BATCH];
-	struct iovec iov[TRANSPORT_BATCH];
-
 	if (outbox->count == 0)
 		return;
-	memset(headers, 0, outbox->count * sizeof(headers[0]));
-	for (unsigned i = 0; i < outbox->count; i++) {
-		struct slot *slot = outbox->waiting[i];
-
-		slot->from.nl_groups = 0;
-		iov[i].iov_base = &slot->message.nl;
-		iov[i].iov_len = wire_length(&slot->message);
-		headers[i].msg_hdr.msg_iov = &iov[i];
-		headers[i].msg_hdr.msg_iovlen = 1;
-		headers[i].msg_hdr.msg_name = &slot->from;
-		headers[i].msg_hdr.msg_namelen = sizeof(slot->from);
-	}
-	send_from(outbox, headers);
+	for (unsigned i = 0; i < outbox->count; i++)
+		address_entry(outbox, i);
+	atomic_signal_fence(memory_order_seq_cst);
+	kill_point("answered");
+	send_from(outbox, outbox->dispatch->headers);
+	kill_point("sent");
 	for (unsigned i = 0; i < outbox->count; i++)
 		slots_give(outbox->slots, outbox->waiting[i]);
 	outbox->count = 0;
+}
+
+void dispatch_settle(const struct dispatch *dispatch, struct slots *slots)
+{
+	for (unsigned i = 0; i < TRANSPORT_BATCH; i++) {
+		struct slot *slot;
+
+		if (dispatch->headers[i].msg_len == 0 || dispatch->numbers[i] >= slots->count)
+			continue;
+		slot = &slots->all[dispatch->numbers[i]];
+		if (slot->arrival == dispatch->arrivals[i] && slot_phase(slot) == SLOT_ANSWERED)
+			slot_set_phase(slot, SLOT_FREE);
+	}
 }

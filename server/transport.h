@@ -13,16 +13,16 @@
 
 #define TRANSPORT_BATCH 64u
 
-struct nl_sock;
-
 struct transport {
-	struct nl_sock *sock;
 	int fd;
 	int rcvbuf; /* bytes that the kernel granted */
 };
 
 /* Open, size the buffer and join. 0 or -errno, said in the log. */
 int transport_open(struct transport *transport, int rcvbuf);
+
+/* Take over a socket that another process has opened. 0 or -errno: fd is no such socket. */
+int transport_adopt(struct transport *transport, int fd);
 void transport_close(struct transport *transport);
 
 /* Leave the group: the kernel sees at once that nobody serves. The receiver's, at the end. */
@@ -33,16 +33,33 @@ void transport_leave(struct transport *transport);
 void transport_warn_of_listeners(const struct transport *transport);
 
 /* Slots that wait for datagrams. The headers that point to them are made once for each slot, not
- * once for each call. The receiver's. */
+ * once for each call. The receiver's. It lies in memory that outlives the process (estate.h): the
+ * kernel itself writes msg_len behind each datagram (__sys_sendmmsg(), do_recvmmsg() in net/socket.c),
+ * and no signal can end a thread between the two, so that a successor sees what had come. */
 struct intake {
 	unsigned count;
 	struct slot *slots[TRANSPORT_BATCH];
 	struct mmsghdr headers[TRANSPORT_BATCH];
 	struct iovec iov[TRANSPORT_BATCH];
+	uint32_t numbers[TRANSPORT_BATCH]; /* of the slots, for a successor */
+};
+
+/* The same of sendmmsg: what a successor must know to send nothing twice. */
+struct dispatch {
+	struct mmsghdr headers[TRANSPORT_BATCH];
+	struct iovec iov[TRANSPORT_BATCH];
+	uint32_t numbers[TRANSPORT_BATCH];
+	uint64_t arrivals[TRANSPORT_BATCH]; /* the slot may be in use again */
 };
 
 /* Add a slot; there must be room. */
-void intake_add(struct intake *intake, struct slot *slot);
+void intake_add(struct intake *intake, const struct slots *slots, struct slot *slot);
+
+/* The datagram in slot i belongs to nobody but its slot from now on. */
+static inline void intake_taken(struct intake *intake, unsigned i)
+{
+	intake->headers[i].msg_len = 0;
+}
 
 /* Receive into the slots from the first on. wait: block for the first datagram. Returns how many
  * came, 0 when there is none or a signal came, or -errno. */
@@ -57,10 +74,14 @@ static inline size_t intake_length(const struct intake *intake, unsigned i)
 /* Forget the first n slots. */
 void intake_drop(struct intake *intake, unsigned n);
 
+/* Of a predecessor: free the slots whose replies were sent. */
+void dispatch_settle(const struct dispatch *dispatch, struct slots *slots);
+
 /* Replies of one thread, sent together. */
 struct outbox {
 	struct transport *transport;
 	struct slots *slots;
+	struct dispatch *dispatch;
 	unsigned count;
 	struct slot *waiting[TRANSPORT_BATCH];
 };

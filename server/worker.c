@@ -5,6 +5,7 @@
 #include "server/clears.h"
 #include "server/clock.h"
 #include "server/commit.h"
+#include "server/kill_point.h"
 #include "server/load.h"
 #include "server/log_device.h"
 #include "server/logging.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define WORKER_IOS 128u
 #define SETTLE_DELAY_NS (200 * NSEC_PER_MSEC)
@@ -164,41 +164,24 @@ static bool is_reconnect(const struct slot *slot)
 	return message->payload[message->request.data_size - 1] == '\0';
 }
 
-static int allocate_bits(struct mirror_log *log)
+static int open_device(struct mirror_log *log)
 {
-	struct dirty_log_config config = {
-		.region_count = log->args.region_count,
-		.block_bytes = log->device ? log->device->block_bytes : 0,
-		.persistent = log->args.disk,
-		.sync = log->args.sync,
-	};
+	char why[160] = "";
+	int r = log_device_get(log->args.device, log->args.region_count, &log->device, why,
+			       sizeof(why));
 
-	log->memory_bytes = dirty_log_bytes(&config);
-	if (log->memory_bytes == 0)
-		return -EFBIG;
-	log->memory = mmap(NULL, log->memory_bytes, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (log->memory == MAP_FAILED) {
-		log->memory = NULL;
-		return -ENOMEM;
-	}
-	dirty_log_init(&log->dirty, log->memory, &config);
-	return 0;
+	if (r < 0)
+		log_error("log %s: cannot use log device %s: %s", log->uuid, log->args.device, why);
+	return r;
 }
 
 static int open_log(struct mirror_log *log)
 {
-	char why[160] = "";
-	int r = 0;
+	int r = log->args.disk ? open_device(log) : 0;
 
-	if (log->args.disk)
-		r = log_device_get(log->args.device, log->args.region_count, &log->device, why,
-				   sizeof(why));
-	if (r < 0) {
-		log_error("log %s: cannot use log device %s: %s", log->uuid, log->args.device, why);
+	if (r < 0)
 		return r;
-	}
-	r = allocate_bits(log);
+	r = mirror_log_make_bits(log);
 	if (r < 0)
 		log_error("log %s: no memory for %llu regions", log->uuid,
 			  (unsigned long long)log->args.region_count);
@@ -216,37 +199,75 @@ static void bury(struct worker *worker, struct mirror_log *log)
 	all_remove(&worker->all, log);
 	/* Before the reply: then the administrator removes the log device. */
 	mirror_log_leave_devices(log);
+	if (log->record)
+		estate_drop(log->record);
 	mailbox_push(worker->graveyard, &log->grave_link);
 }
 
 static void make(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
-	int r = open_log(log);
+	int r;
 
+	log->no_legs = slot->from.nl_pid != 0;
+	r = open_log(log);
 	if (r < 0) {
 		bury(worker, log);
 		desk_reply(&worker->desk, slot, r);
 		return;
 	}
-	log->no_legs = slot->from.nl_pid != 0;
 	all_append(&worker->all, log);
 	mirror_log_set_state(log, LOG_CREATED);
+	/* The mirror of a reconnect runs: what is asked next must find the bits. The RESUME that the
+	 * kernel sends behind the CTR finds nothing to do. */
+	log->reconnects = is_reconnect(slot);
+	mirror_log_keep(log);
+	kill_point("ctr");
 	log_info("log %s (%llx) %s: %s", log->uuid, (unsigned long long)log->luid,
 		 is_reconnect(slot) ? "reconnected" : "made", log->ctr_text);
 	if (!is_reconnect(slot)) {
 		reply_ctr(worker, log, slot);
 		return;
 	}
-	/* The mirror runs: what is asked next must find the bits. The RESUME that the kernel sends
-	 * behind the CTR finds nothing to do. */
-	log->reconnects = 1;
 	if (log->args.disk) {
 		load_start(worker, log, slot, true);
 		return;
 	}
 	log->ever_resumed = true;
-	log->dirty.loaded = true; /* nothing is known: all out of sync, nosync or not */
+	dirty_log_load_unknown(&log->dirty); /* nosync or not */
+	mirror_log_keep(log);
 	desk_reply(&worker->desk, slot, 0);
+}
+
+/* What a predecessor had in mind for the mirror, and took with it. */
+static void ask_mirrors_again(struct worker *worker, struct mirror_log *log)
+{
+	if (log->no_legs || mirror_log_state(log) != LOG_ACTIVE)
+		return;
+	if (!atomic_load_explicit(&log->sync_count_asked, memory_order_relaxed))
+		mirrors_ask(worker->mirrors, log, MIRROR_JOB_SETTLE, SETTLE_DELAY_NS);
+	if (!atomic_load_explicit(&log->resync_asked, memory_order_relaxed))
+		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
+}
+
+/* A predecessor's log: all there but for its device. */
+static void adopt(struct worker *worker, struct mirror_log *log)
+{
+	int r = log->args.disk ? open_device(log) : 0;
+
+	if (r == 0 && log->device && log->device->block_bytes != log->record->block_bytes)
+		r = -EINVAL;
+	if (r < 0) {
+		log_error("log %s cannot be taken over: the kernel has to make it again",
+			  log->uuid);
+		bury(worker, log);
+		return;
+	}
+	if (log->device)
+		log_device_inherit(log->device, log->id, log->record->wrote);
+	all_append(&worker->all, log);
+	ask_mirrors_again(worker, log);
+	if (mirror_log_state(log) == LOG_ACTIVE)
+		commit_start(worker, log);
 }
 
 static void handle_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -258,6 +279,7 @@ static void handle_ctr(struct worker *worker, struct mirror_log *log, struct slo
 	else {
 		/* Another thread of the same mirror has met the restart too. */
 		log->reconnects++;
+		mirror_log_keep(log);
 		desk_reply(&worker->desk, slot, 0);
 	}
 }
@@ -278,6 +300,7 @@ static void reconnected(struct worker *worker, struct mirror_log *log, struct sl
 {
 	log->reconnects--;
 	atomic_store_explicit(&log->resync_asked, false, memory_order_relaxed);
+	mirror_log_keep(log);
 	if (!log->no_legs)
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
 	desk_reply(&worker->desk, slot, 0);
@@ -301,8 +324,8 @@ static bool memory_is_good(const struct mirror_log *log)
 {
 	uint64_t writer;
 
-	if (!log->dirty.loaded || !log->device)
-		return log->dirty.loaded;
+	if (!dirty_log_loaded(&log->dirty) || !log->device)
+		return dirty_log_loaded(&log->dirty);
 	writer = atomic_load_explicit(&log->device->last_writer, memory_order_relaxed);
 	/* 0: nobody since we started. The RESUME of a reconnect must not lose the marks that came
 	 * between it and its CTR. */
@@ -321,10 +344,13 @@ static void handle_resume(struct worker *worker, struct mirror_log *log, struct 
 	}
 	log->reconnects = 0;
 	dirty_log_resume(&log->dirty);
-	if (!log->dirty.loaded && !log->device) {
+	if (!log->device && !good) {
 		dirty_log_load_core(&log->dirty);
-		log->ever_resumed = good = true;
+		good = true;
 	}
+	log->ever_resumed |= good;
+	mirror_log_keep(log);
+	kill_point("resume");
 	if (good)
 		commit_wait(worker, log, slot);
 	else
@@ -336,6 +362,7 @@ static void handle_postsuspend(struct worker *worker, struct mirror_log *log, st
 	if (mirror_log_state(log) == LOG_ACTIVE)
 		mirror_log_set_state(log, LOG_SUSPENDED);
 	log->reconnects = 0;
+	mirror_log_keep(log);
 	clears_drain(worker, log, slot);
 }
 
@@ -350,6 +377,7 @@ static void close_when_idle(struct worker *worker, struct mirror_log *log)
 		slot_list_add(&log->waiters, log->resuming);
 	desk_reply_all(&worker->desk, &log->waiters, -EIO);
 	bury(worker, log);
+	kill_point("dtr");
 	log_info("log %s (%llx) gone", log->uuid, (unsigned long long)log->luid);
 	log->closing = NULL;
 	if (slot)
@@ -385,6 +413,8 @@ static void handle_request(struct worker *worker, struct mirror_log *log, struct
 {
 	unsigned type = wire_type(&slot->message);
 
+	desk_executes(&worker->desk, slot);
+	kill_point("asked");
 	if (type == DM_ULOG_DTR) {
 		begin_close(worker, log, slot);
 	} else if (type == DM_ULOG_CTR && mirror_log_state(log) < LOG_CLOSING) {
@@ -414,6 +444,9 @@ static unsigned handle_mail(struct worker *worker, struct mirror_log *log, struc
 		return 0;
 	case MAIL_RETIRE:
 		begin_close(worker, log, NULL);
+		return 0;
+	case MAIL_ADOPT:
+		adopt(worker, log);
 		return 0;
 	case MAIL_LEGS:
 		clears_take_legs(worker, log, job->legs);
@@ -546,7 +579,8 @@ static bool something_left(const struct worker *worker)
 		return true;
 	for (log = worker->all.first; log; log = log->all_link.next)
 		if (log->in_flight || log->waiters.first || log->draining.first || log->loads ||
-		    (mirror_log_state(log) == LOG_ACTIVE && dirty_log_lazy_count(&log->dirty) > 0))
+		    (!worker->hand_over && mirror_log_state(log) == LOG_ACTIVE &&
+		     dirty_log_lazy_count(&log->dirty) > 0))
 			return true;
 	return false;
 }
@@ -660,11 +694,21 @@ int worker_start(struct worker *worker)
 	return worker->start_error;
 }
 
-void worker_stop(struct worker *worker)
+void worker_stop(struct worker *worker, bool hand_over)
 {
+	worker->hand_over = hand_over;
 	atomic_store_explicit(&worker->stop, true, memory_order_release);
 	flush_engine_wake(worker->desk.engine);
 	pthread_join(worker->thread, NULL);
+}
+
+struct worker *worker_for(struct worker *workers, unsigned count, const char *uuid)
+{
+	unsigned hash = 5381;
+
+	for (; *uuid; uuid++)
+		hash = hash * 33 + (uint8_t)*uuid;
+	return &workers[hash % count];
 }
 
 void worker_destroy(struct worker *worker)

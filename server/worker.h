@@ -25,6 +25,7 @@ struct worker {
 	struct log_list starved; /* wait for a log_io */
 	struct log_list all;
 	_Atomic bool stop;
+	bool hand_over; /* a successor keeps the clears; set before stop */
 	int64_t stop_deadline_ns; /* 0 until stop was seen */
 	enum flush_engine_kind engine_kind;
 	int start_error;
@@ -35,11 +36,16 @@ struct worker {
  * 0 or -errno. */
 int worker_start(struct worker *worker);
 
-/* Finish: answer what is in hand, write pending clears, end the thread. Blocks, bounded in time. */
-void worker_stop(struct worker *worker);
+/* Finish: answer what is in hand, write pending clears unless a successor takes over, end the thread.
+ * Blocks, bounded in time. */
+void worker_stop(struct worker *worker, bool hand_over);
 
 /* Free what is left, once nobody can post to the worker's logs any more. */
 void worker_destroy(struct worker *worker);
+
+/* The worker of a mirror. By uuid: its live and its inactive table share a worker, as they do a
+ * device. */
+struct worker *worker_for(struct worker *workers, unsigned count, const char *uuid);
 
 /* For commit, clears and load, on the worker's thread: */
 

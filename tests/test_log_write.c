@@ -31,6 +31,7 @@ static const struct flush_engine_ops mock_ops = {.name = "mock", .submit = mock_
 
 static struct {
 	struct mock mock;
+	struct estate estate;
 	struct desk desk;
 	struct log_io ios[OPS_MAX];
 	struct log_device device;
@@ -60,6 +61,7 @@ static void make_ios(unsigned count)
 		struct log_io *io = &bench.ios[i];
 
 		io->desk = &bench.desk;
+		io->flight = &bench.estate.fixed->desks[0].flights[i];
 		io->op.buf = aligned_alloc(4096, LOG_IO_BYTES);
 		io->op.done = io_done;
 		io->next = bench.desk.io_free;
@@ -81,25 +83,19 @@ static void end_all(int error)
 
 static void make_log(void)
 {
-	struct dirty_log_config config = {.region_count = REGIONS,
-					  .block_bytes = BLOCK,
-					  .persistent = true,
-					  .sync = CTR_ARGS_NOSYNC};
-	struct ctr_args args = {.disk = true, .region_count = REGIONS};
-	struct mirror_log *log = mirror_log_create("test", 1, "", 0, &args);
+	struct ctr_args args = {.disk = true, .region_count = REGIONS, .sync = CTR_ARGS_NOSYNC};
+	struct mirror_log *log = mirror_log_create(&bench.estate, "test", 1, "", 0, &args);
 
-	log->memory_bytes = dirty_log_bytes(&config);
-	log->memory = aligned_alloc(64, (log->memory_bytes + 63) & ~(size_t)63);
-	memset(log->memory, 0, log->memory_bytes);
-	dirty_log_init(&log->dirty, log->memory, &config);
-	dirty_log_load(&log->dirty, 0, true, true);
 	bench.device = (struct log_device){.fd = -1, .block_bytes = BLOCK};
 	log->device = &bench.device;
+	cr_assert_eq(mirror_log_make_bits(log), 0);
+	dirty_log_load(&log->dirty, 0, true, true);
 	bench.log = log;
 }
 
 static void set_up_ios(unsigned ios)
 {
+	cr_assert_eq(estate_create(&bench.estate), 0);
 	bench.mock.base.ops = &mock_ops;
 	bench.desk.ops = &desk_ops;
 	bench.desk.engine = &bench.mock.base;
@@ -117,8 +113,9 @@ static void tear_down(void)
 {
 	for (unsigned i = 0; i < OPS_MAX; i++)
 		free(bench.ios[i].op.buf);
-	free(bench.log->memory);
+	estate_free(&bench.estate, bench.log->record);
 	free(bench.log);
+	estate_close(&bench.estate);
 }
 
 static void mark(uint64_t region)

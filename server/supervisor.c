@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The supervisor. */
+#include "server/supervisor.h"
+
+#include "server/clock.h"
+#include "server/logging.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define INHERITED "DIRTYLOGD_INHERITED"
+#define DELETED " (deleted)"
+#define RELIEF_LIMIT_NS (30 * NSEC_PER_SEC)
+#define CHECK_LIMIT_SEC 10
+#define QUICK_NS (1 * NSEC_PER_SEC) /* a server that has lived less has died of its start */
+#define QUICK_FREE 3u /* such deaths in a row that cost no pause */
+#define PAUSE_FIRST_NS (10 * NSEC_PER_MSEC)
+#define PAUSE_MAX_NS (5 * NSEC_PER_SEC)
+
+extern char **environ;
+
+static const int our_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+
+static sigset_t signal_set(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned i = 0; i < sizeof(our_signals) / sizeof(our_signals[0]); i++)
+		sigaddset(&set, our_signals[i]);
+	return set;
+}
+
+static void set_close_on_exec(const struct supervisor *supervisor, bool on)
+{
+	fcntl(supervisor->netlink_fd, F_SETFD, on ? FD_CLOEXEC : 0);
+	fcntl(supervisor->estate_fd, F_SETFD, on ? FD_CLOEXEC : 0);
+	fcntl(supervisor->control_fd, F_SETFD, on ? FD_CLOEXEC : 0);
+}
+
+bool supervisor_inherits(struct supervisor *supervisor)
+{
+	const char *text = getenv(INHERITED);
+
+	if (!text || sscanf(text, "%d,%d,%d,%d", &supervisor->netlink_fd, &supervisor->estate_fd,
+			    &supervisor->control_fd, &supervisor->server) != 4)
+		return false;
+	unsetenv(INHERITED);
+	set_close_on_exec(supervisor, true);
+	return true;
+}
+
+/* The file may have been replaced since, and the kernel then tells so behind its name. */
+static int find_program(struct supervisor *supervisor)
+{
+	ssize_t n =
+		readlink("/proc/self/exe", supervisor->program, sizeof(supervisor->program) - 1);
+	size_t end = strlen(DELETED);
+
+	if (n < 0)
+		return -errno;
+	supervisor->program[n] = '\0';
+	if ((size_t)n > end && strcmp(supervisor->program + n - end, DELETED) == 0)
+		supervisor->program[(size_t)n - end] = '\0';
+	return 0;
+}
+
+int supervisor_prepare(struct supervisor *supervisor, char **argv)
+{
+	unsigned max = sizeof(supervisor->environment) / sizeof(supervisor->environment[0]) - 2;
+	sigset_t set = signal_set();
+	unsigned n = 0;
+
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	supervisor->argv = argv;
+	for (; environ[n] && n < max; n++)
+		supervisor->environment[n] = environ[n];
+	supervisor->environment[n] = supervisor->inherited;
+	return find_program(supervisor);
+}
+
+/* --- the server's process --- */
+
+/* In the fork. Who loses its supervisor ends in order, since nobody would start it again. */
+static int become_server(struct supervisor *supervisor, pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		return 1;
+	return supervisor->serve(supervisor->context);
+}
+
+/* Reap it if it has ended. */
+static bool ended(struct supervisor *supervisor, int *status)
+{
+	pid_t pid = waitpid(supervisor->server, status, WNOHANG);
+
+	if (pid == 0)
+		return false;
+	if (pid < 0)
+		*status = 0; /* not ours */
+	supervisor->server = 0;
+	return true;
+}
+
+void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
+{
+	int64_t end_ns = clock_now() + RELIEF_LIMIT_NS;
+	int status;
+
+	if (supervisor->server <= 0)
+		return;
+	kill(supervisor->server, hand_over ? SIGUSR2 : SIGTERM);
+	while (!ended(supervisor, &status)) {
+		if (clock_now() > end_ns)
+			kill(supervisor->server, SIGKILL);
+		usleep(500);
+	}
+}
+
+/* --- another program --- */
+
+/* Whether it can be run at all: we could not come back from it. */
+static bool program_runs(const struct supervisor *supervisor)
+{
+	char *const argv[] = {"dirtylogd", "--version", NULL};
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		alarm(CHECK_LIMIT_SEC);
+		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+		execve(supervisor->program, argv, supervisor->environment);
+		_exit(127);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
+}
+
+static void become_new_program(struct supervisor *supervisor)
+{
+	if (!program_runs(supervisor)) {
+		log_error("%s cannot be run: dirtylogd goes on as it is", supervisor->program);
+		return;
+	}
+	snprintf(supervisor->inherited, sizeof(supervisor->inherited), INHERITED "=%d,%d,%d,%d",
+		 supervisor->netlink_fd, supervisor->estate_fd, supervisor->control_fd,
+		 supervisor->server);
+	set_close_on_exec(supervisor, false);
+	execve(supervisor->program, supervisor->argv, supervisor->environment);
+	log_error("%s cannot be run: %s; dirtylogd goes on as it is", supervisor->program,
+		  strerror(errno));
+	set_close_on_exec(supervisor, true);
+	supervisor->inherited[0] = '\0';
+}
+
+/* --- watching --- */
+
+/* Until the server has ended; returns its wait status. */
+static int watch(struct supervisor *supervisor)
+{
+	sigset_t set = signal_set();
+	int status;
+
+	while (!ended(supervisor, &status)) {
+		int signal_number = sigwaitinfo(&set, NULL);
+
+		if (signal_number == SIGTERM || signal_number == SIGINT)
+			kill(supervisor->server, signal_number);
+		else if (signal_number == SIGHUP)
+			become_new_program(supervisor);
+	}
+	return status;
+}
+
+/* A signal from outside is no fault of the server's. */
+static int64_t pause_after(int status, int64_t lived_ns, unsigned *quick)
+{
+	unsigned steps;
+
+	if (lived_ns >= QUICK_NS || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)) {
+		*quick = 0;
+		return 0;
+	}
+	if (++*quick <= QUICK_FREE)
+		return 0;
+	steps = *quick - QUICK_FREE - 1;
+	return steps > 9 ? PAUSE_MAX_NS : PAUSE_FIRST_NS << steps;
+}
+
+/* False: told to end meanwhile. */
+static bool wait_for(int64_t pause_ns)
+{
+	struct timespec pause = {.tv_sec = pause_ns / NSEC_PER_SEC,
+				 .tv_nsec = pause_ns % NSEC_PER_SEC};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	return sigtimedwait(&set, NULL, &pause) < 0;
+}
+
+int supervisor_run(struct supervisor *supervisor)
+{
+	pid_t self = getpid();
+	unsigned quick = 0;
+
+	for (;;) {
+		int64_t start_ns = clock_now();
+		int64_t pause_ns = PAUSE_FIRST_NS;
+		int status;
+
+		supervisor->server = fork();
+		if (supervisor->server == 0)
+			return become_server(supervisor, self);
+		if (supervisor->server > 0) {
+			status = watch(supervisor);
+			if (WIFEXITED(status) &&
+			    (WEXITSTATUS(status) == 0 || !atomic_load(supervisor->served)))
+				return WEXITSTATUS(status);
+			pause_ns = pause_after(status, clock_now() - start_ns, &quick);
+		}
+		if (!wait_for(pause_ns))
+			return 1;
+	}
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Taking over. */
+#include "server/takeover.h"
+
+#include "server/logging.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Slots that take_in had not come to. */
+static void count_arrived(struct estate *estate)
+{
+	struct intake *intake = &estate->fixed->intake;
+	struct slots slots = {.all = estate->fixed->slots, .arrivals = &estate->fixed->arrivals};
+
+	for (unsigned i = 0; i < TRANSPORT_BATCH; i++) {
+		size_t length = intake_length(intake, i);
+		uint32_t number = intake->numbers[i];
+
+		if (length == 0 || number >= ESTATE_SLOTS)
+			continue;
+		if (slot_phase(&slots.all[number]) == SLOT_FREE)
+			slot_arrived(&slots, &slots.all[number], length);
+		intake_taken(intake, i);
+	}
+}
+
+/* The receiver may have passed it on to a worker: then it stands at both desks. */
+static bool was_executing(const struct estate *estate, const struct slot *slot)
+{
+	for (unsigned i = 0; i < ESTATE_DESKS; i++)
+		if (atomic_load(&estate->fixed->desks[i].executing) == slot->arrival)
+			return true;
+	return false;
+}
+
+static void count_deaths(struct estate *estate)
+{
+	for (unsigned i = 0; i < ESTATE_SLOTS; i++) {
+		struct slot *slot = &estate->fixed->slots[i];
+
+		if (slot_phase(slot) == SLOT_ASKED && was_executing(estate, slot))
+			slot->deaths++;
+	}
+	for (unsigned i = 0; i < ESTATE_DESKS; i++)
+		atomic_store(&estate->fixed->desks[i].executing, 0);
+}
+
+void takeover_slots(struct estate *estate)
+{
+	struct slots slots = {.all = estate->fixed->slots, .count = ESTATE_SLOTS};
+
+	for (unsigned i = 0; i < ESTATE_DESKS; i++)
+		dispatch_settle(&estate->fixed->desks[i].dispatch, &slots);
+	count_arrived(estate);
+	count_deaths(estate);
+}
+
+/* --- logs --- */
+
+/* Writes that were on their way may never have arrived. */
+static void take_flights(struct estate *estate, struct mirror_log **logs)
+{
+	for (unsigned i = 0; i < ESTATE_DESKS * ESTATE_FLIGHTS; i++) {
+		struct flight *flight =
+			&estate->fixed->desks[i / ESTATE_FLIGHTS].flights[i % ESTATE_FLIGHTS];
+		struct mirror_log *log = NULL;
+
+		if (flight->log > 0 && flight->log <= ESTATE_LOGS_MAX)
+			log = logs[flight->log - 1];
+		if (log && log->args.disk && flight->first < log->dirty.changed.nbits &&
+		    flight->count <= log->dirty.changed.nbits - flight->first)
+			dirty_log_restore_changed(&log->dirty, flight->first, flight->count);
+		flight->log = 0;
+	}
+}
+
+/* Its CTR had not been carried out, and is in hand still. */
+static bool half_made(const struct mirror_log *log)
+{
+	return mirror_log_state(log) == LOG_CREATED && log->reconnects > 0 &&
+	       !dirty_log_loaded(&log->dirty);
+}
+
+static struct mirror_log *take_log(struct estate *estate, struct log_record *record)
+{
+	const char *why;
+	struct mirror_log *log = mirror_log_adopt(estate, record, &why);
+
+	if (!log) {
+		log_error("log %s is not taken over: %s; the kernel has to make it again",
+			  record->uuid, why);
+		estate_free(estate, record);
+		return NULL;
+	}
+	if (!half_made(log))
+		return log;
+	estate_drop(record);
+	mirror_log_put(log);
+	return NULL;
+}
+
+static void enter(struct registry *registry, struct worker *workers, unsigned nworkers,
+		  struct mirror_log *log)
+{
+	log->run_queue = &worker_for(workers, nworkers, log->uuid)->queue;
+	registry_add(registry, log);
+	log->adopt_mail.kind = MAIL_ADOPT;
+	mirror_log_post(log, &log->adopt_mail);
+}
+
+unsigned takeover_logs(struct estate *estate, struct registry *registry, struct worker *workers,
+		       unsigned nworkers)
+{
+	struct mirror_log **logs = calloc(ESTATE_LOGS_MAX, sizeof(struct mirror_log *));
+	unsigned count = 0, damaged = 0;
+	struct log_record *record;
+	uint32_t at = 0;
+
+	if (!logs)
+		return 0;
+	while ((record = estate_next(estate, &at, &damaged)))
+		logs[record->number] = take_log(estate, record);
+	if (damaged)
+		log_error(
+			"%u logs are not taken over, their records are damaged: the kernel has to "
+			"make them again",
+			damaged);
+	take_flights(estate, logs);
+	for (uint32_t i = 0; i < ESTATE_LOGS_MAX; i++) {
+		if (!logs[i])
+			continue;
+		enter(registry, workers, nworkers, logs[i]);
+		count++;
+	}
+	free(logs);
+	return count;
+}
+
+/* --- requests --- */
+
+static int by_arrival(const void *left, const void *right)
+{
+	uint64_t a = (*(struct slot *const *)left)->arrival;
+	uint64_t b = (*(struct slot *const *)right)->arrival;
+
+	return a < b ? -1 : a > b;
+}
+
+unsigned takeover_requests(struct receiver *receiver)
+{
+	struct slots *slots = receiver->slots;
+	struct slot **in_hand = malloc(slots->count * sizeof(struct slot *));
+	unsigned count = 0;
+
+	if (!in_hand)
+		return 0;
+	for (unsigned i = 0; i < slots->count; i++)
+		if (slot_phase(&slots->all[i]) != SLOT_FREE)
+			in_hand[count++] = &slots->all[i];
+	qsort(in_hand, count, sizeof(struct slot *), by_arrival);
+	for (unsigned i = 0; i < count; i++)
+		receiver_take_over(receiver, in_hand[i]);
+	free(in_hand);
+	return count;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Taking over from a serving process that was killed, or has handed over: docs/restart.md. The order is
+ * that of the functions.
+ */
+#ifndef SERVER_TAKEOVER_H
+#define SERVER_TAKEOVER_H
+
+#include "server/receiver.h"
+
+/* What of the slots is free: replies that were sent, and datagrams that had come but were not yet
+ * looked at, become so and not so. Before slots_open. */
+void takeover_slots(struct estate *estate);
+
+/* Put the predecessor's logs into the registry; their workers, which must run, open the devices before
+ * anything else. Returns how many. */
+unsigned takeover_logs(struct estate *estate, struct registry *registry, struct worker *workers,
+		       unsigned nworkers);
+
+/* Answer what was in hand, in the order of arrival. On the receiver's thread. Returns how many. */
+unsigned takeover_requests(struct receiver *receiver);
+
+#endif

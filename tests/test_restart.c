@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A server that is killed, and what its successor makes of it. */
+#include "server/estate.h"
+#include "tests/daemon_fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define REGIONS 20u
+
+static void start_supervised(const char *kill_at)
+{
+	bench.supervised = true;
+	if (kill_at)
+		setenv("DIRTYLOGD_KILL_AT", kill_at, 1);
+	start();
+	unsetenv("DIRTYLOGD_KILL_AT");
+}
+
+/* Returns the killed one's pid. */
+static pid_t kill_server(void)
+{
+	pid_t pid = (pid_t)stat_of("server_pid");
+
+	cr_assert_gt(pid, 0);
+	cr_assert_neq(pid, bench.daemon, "the supervisor serves");
+	cr_assert_eq(kill(pid, SIGKILL), 0);
+	return pid;
+}
+
+/* Each request had one answer: there is none left. */
+static void expect_silence(unsigned msec)
+{
+	struct answer answer = client_receive(&bench.client, (int)msec);
+
+	cr_assert_eq(answer.got, -EAGAIN, "an answer too many: %s, seq %u",
+		     wire_opcodes[wire_type(&answer.message)].name, answer.message.request.seq);
+}
+
+static void expect_serves(void)
+{
+	int64_t end = now_msec() + WAIT_MSEC;
+
+	while (!control_answers()) {
+		cr_assert_lt(now_msec(), end, "no server:\n%s", output());
+		sleep_msec(10);
+	}
+}
+
+TestSuite(restart, .init = set_up, .fini = tear_down, .timeout = 120);
+
+/* --- what is kept --- */
+
+static void change_and_kill(const struct loop *loop)
+{
+	resume();
+	mark(3);
+	flush();
+	mark(7);
+	clear(7);
+	cr_assert_eq(set_region_sync(9, 0), 0);
+	kill_server();
+	cr_assert_eq(in_sync(3), 1);
+	cr_assert_eq(is_clean(3), 0);
+	cr_assert_eq(is_clean(7), 1);
+	cr_assert_eq(in_sync(9), 0);
+	cr_assert_eq(sync_count(), REGIONS - 1);
+	expect_hint(REGIONS - 1);
+	expect_work(9);
+	if (loop)
+		cr_assert_not(clean_on_disk(loop, 3));
+	clear(3);
+	cr_assert_eq(is_clean(3), 1);
+	expect_silence(QUIET_MSEC);
+	cr_assert_eq(stat_of("server"), 2);
+	cr_assert_eq(stat_of("unknown_log"), 0);
+}
+
+Test(restart, a_core_log_keeps_its_bits)
+{
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	change_and_kill(NULL);
+}
+
+Test(restart, a_disk_log_keeps_its_bits)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.name).message.request.error, 0);
+	change_and_kill(&loop);
+	destroy_log();
+	for (unsigned r = 0; r < REGIONS; r++)
+		cr_assert_eq(clean_on_disk(&loop, r), r != 9, "region %u", r);
+}
+
+Test(restart, recovery_goes_on_with_the_region_that_was_handed_out)
+{
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u core 8 sync", REGIONS * 8).message.request.error, 0);
+	resume();
+	expect_work(REGIONS - 1);
+	cr_assert_eq(set_region_sync(REGIONS - 1, 1), 0);
+	expect_work(0);
+	kill_server();
+	expect_work(0);
+	cr_assert_eq(set_region_sync(0, 1), 0);
+	expect_work(1);
+}
+
+Test(restart, a_suspended_log_stays_suspended)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	char text[512];
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(2);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	kill_server();
+	cr_assert_eq(sync_count(), REGIONS);
+	control_ask("logs\n", text, sizeof(text));
+	cr_assert(strstr(text, "suspended"), "%s", text);
+	resume();
+	cr_assert_eq(is_clean(2), 0);
+	cr_assert_eq(sync_count(), REGIONS);
+}
+
+Test(restart, a_log_that_is_gone_does_not_come_back)
+{
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	destroy_log();
+	kill_server();
+	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
+	expect_said("took over 0 logs", "");
+}
+
+/* --- killed at a given place --- */
+
+/* A whole life of a log; every step must succeed, wherever a server is killed. */
+static void live_once(const struct loop *loop)
+{
+	make_log(loop, REGIONS, " nosync");
+	cr_assert_eq(sync_count(), REGIONS);
+	mark(3);
+	flush();
+	cr_assert_not(clean_on_disk(loop, 3), "FLUSH was answered, and 3 is clean on the device");
+	cr_assert_eq(in_sync(3), 1);
+	cr_assert_eq(is_clean(3), 0);
+	clear(3);
+	cr_assert_eq(is_clean(3), 1);
+	cr_assert_eq(set_region_sync(5, 0), 0);
+	cr_assert_not(clean_on_disk(loop, 5));
+	expect_work(5);
+	cr_assert_eq(set_region_sync(5, 1), 0);
+	cr_assert_eq(sync_count(), REGIONS);
+	clear(5);
+	destroy_log();
+	for (unsigned r = 0; r < REGIONS; r++)
+		cr_assert(clean_on_disk(loop, r), "region %u after POSTSUSPEND", r);
+	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
+}
+
+/* Killed at the first, second ... pass of the place, until a life has no more of them. */
+static void try_place(const char *name, unsigned least)
+{
+	unsigned deaths = 0;
+
+	for (unsigned pass = 0; pass < 40; pass++) {
+		struct loop loop = make_loop(DEVICE_BYTES, 512);
+		unsigned long servers;
+		char at[48];
+
+		snprintf(at, sizeof(at), "%s:%u", name, pass);
+		start_supervised(at);
+		live_once(&loop);
+		expect_silence(20);
+		expect_serves();
+		servers = stat_of("server");
+		cr_assert_eq(end_daemon(SIGTERM), 0, "%s", output());
+		close(loop.fd);
+		close(loop.file);
+		deaths += servers == 2;
+		if (servers == 1)
+			break;
+	}
+	cr_assert_geq(deaths, least, "%u deaths at %s", deaths, name);
+}
+
+Test(restart, killed_when_datagrams_had_come)
+{
+	try_place("received", 10);
+}
+
+Test(restart, killed_when_a_request_had_been_counted)
+{
+	try_place("arrived", 10);
+}
+
+Test(restart, killed_before_a_worker_executes)
+{
+	try_place("asked", 4);
+}
+
+Test(restart, killed_amid_a_mark)
+{
+	try_place("mark", 2);
+}
+
+Test(restart, killed_before_a_block_is_written)
+{
+	try_place("taken", 3);
+}
+
+Test(restart, killed_between_write_and_acknowledgement)
+{
+	try_place("written", 3);
+}
+
+Test(restart, killed_before_answers_are_sent)
+{
+	try_place("answered", 10);
+}
+
+Test(restart, killed_when_answers_had_been_sent)
+{
+	try_place("sent", 10);
+}
+
+Test(restart, killed_amid_a_constructor)
+{
+	try_place("ctr-half", 1);
+}
+
+Test(restart, killed_before_a_constructor_is_answered)
+{
+	try_place("ctr", 1);
+}
+
+Test(restart, killed_amid_a_resume)
+{
+	try_place("resume", 1);
+}
+
+Test(restart, killed_when_an_image_had_been_read)
+{
+	try_place("loaded", 1);
+}
+
+Test(restart, killed_before_a_destructor_is_answered)
+{
+	try_place("dtr", 1);
+}
+
+/* --- writes of the dead --- */
+
+Test(restart, a_successor_does_not_overtake_writes_on_their_way)
+{
+	struct loop loop = make_cold_loop();
+	struct answer answer;
+	struct wire_message request;
+	uint64_t region = 3;
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	set_frozen(true);
+	request = client_request(&bench.client, DM_ULOG_MARK_REGION, &region, sizeof(region));
+	client_send(&bench.client, &request, wire_length(&request));
+	sleep_msec(100);
+	kill_server();
+	expect_said("still written by", "");
+	expect_silence(QUIET_MSEC);
+	set_frozen(false);
+	answer = client_receive(&bench.client, WAIT_MSEC);
+	cr_assert_not(answer_is_foreign(&answer, &request));
+	cr_assert_eq(answer.message.request.error, 0);
+	cr_assert_not(clean_on_disk(&loop, 3));
+	close(loop.fd);
+	end_cold_loop();
+}
+
+/* --- crash loops --- */
+
+Test(restart, a_request_that_kills_is_refused)
+{
+	uint64_t region = 3;
+
+	start_supervised("mark-or-flush:0!");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	cr_assert_eq(ask_error(DM_ULOG_MARK_REGION, &region, sizeof(region)), -ESRCH);
+	expect_said("request mark_region of log LVM-one has ended the server 3 times",
+		    "payload 0300000000000000");
+	/* The kernel makes the log again. */
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	cr_assert_eq(in_sync(3), 1);
+	cr_assert_eq(stat_of("server"), 4);
+}
+
+Test(restart, a_query_that_kills_has_its_size)
+{
+	struct answer answer;
+	uint64_t region = 3;
+
+	start_supervised("query:0!");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	answer = ask(DM_ULOG_IN_SYNC, &region, sizeof(region));
+	cr_assert_eq(answer.message.request.error, -ESRCH);
+	cr_assert_eq(answer.message.request.data_size, 8);
+}
+
+/* --- another program --- */
+
+Test(restart, a_hangup_hands_over)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	unsigned long before;
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(4);
+	clear(4);
+	before = stat_of("server_pid");
+	kill(bench.daemon, SIGHUP);
+	expect_said("took over 1 logs and 0 requests", "");
+	expect_serves();
+	cr_assert_neq(stat_of("server_pid"), before);
+	cr_assert_eq(is_clean(4), 1);
+	cr_assert_not(clean_on_disk(&loop, 4), "a hand-over writes no clears");
+	cr_assert_eq(sync_count(), REGIONS);
+	cr_assert_eq(end_daemon(SIGTERM), 0);
+	cr_assert(clean_on_disk(&loop, 4), "the end does");
+}
+
+Test(restart, a_program_that_does_not_run_is_not_taken)
+{
+	char path[] = "/tmp/dirtylogd-test.XXXXXX", command[256];
+	int fd = mkstemp(path);
+
+	snprintf(command, sizeof(command), "cp %s %s && chmod +x %s", daemon_path(), path, path);
+	close(fd);
+	cr_assert_eq(system(command), 0);
+	setenv("DIRTYLOGD", path, 1);
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	snprintf(command, sizeof(command), "rm %s && echo no program >%s && chmod +x %s", path,
+		 path, path);
+	cr_assert_eq(system(command), 0);
+	kill(bench.daemon, SIGHUP);
+	expect_said("cannot be run", "goes on as it is");
+	cr_assert_eq(ask_u64(DM_ULOG_GET_REGION_SIZE, NULL, 0), 8);
+	unlink(path);
+	kill_server();
+	cr_assert_eq(ask_u64(DM_ULOG_GET_REGION_SIZE, NULL, 0), 8);
+}
+
+/* What a supervisor of another version leaves: its fds (and a server, but not here). */
+Test(restart, an_estate_of_another_version_is_refused)
+{
+	struct client netlink;
+	int estate = memfd_create("estate", 0), holder, control = control_listen(&holder);
+	char text[64] = "";
+
+	cr_assert_eq(client_open(&netlink, 1, "other"), 0);
+	cr_assert_eq(write(estate, text, sizeof(text)), (ssize_t)sizeof(text));
+	fcntl(netlink.fd, F_SETFD, 0);
+	fcntl(control, F_SETFD, 0);
+	snprintf(text, sizeof(text), "%d,%d,%d,0", netlink.fd, estate, control);
+	setenv("DIRTYLOGD_INHERITED", text, 1);
+	start_supervised(NULL);
+	unsetenv("DIRTYLOGD_INHERITED");
+	expect_said("cannot be taken over: it is too short", "");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+}
+
+/* --- ends --- */
+
+Test(restart, the_end_of_the_supervisor_is_an_end_in_order)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	int64_t end = now_msec() + WAIT_MSEC;
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(4);
+	clear(4);
+	end_daemon(SIGKILL);
+	while (!clean_on_disk(&loop, 4)) {
+		cr_assert_lt(now_msec(), end, "the clear is not written");
+		sleep_msec(10);
+	}
+	expect_said("ended", "");
+}
+
+Test(restart, a_stop_ends_both)
+{
+	pid_t server;
+
+	start_supervised(NULL);
+	server = (pid_t)stat_of("server_pid");
+	cr_assert_eq(end_daemon(SIGTERM), 0);
+	cr_assert_eq(kill(server, 0), -1);
+	cr_assert_not(control_answers());
+}
