@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KILLS_MAX 100000u
 #define LOGS_MAX 100000u
 #define DEPTH_MAX 1000000u
 #define OPEN_LOOP_DEPTH 65536u /* a server that falls so far behind is not sent more */
@@ -64,6 +65,8 @@ static const char usage_text[] =
 	"                         recording all)\n"
 	"  --warmup S             not measured (default 0.2; 0 with --count)\n"
 	"  --count N              end after N requests\n"
+	"  --kill N               kill the serving process N times at random moments, and then end;\n"
+	"                         needs --spawn\n"
 	"  --lost-after S         an answer that takes longer is lost (default 5)\n"
 	"  --sweep depth=A,B,...  a run for each; or logs=A,B,...\n"
 	"\n"
@@ -107,6 +110,7 @@ enum option_key {
 	KEY_WARMUP,
 	KEY_COUNT,
 	KEY_LOST_AFTER,
+	KEY_KILL,
 	KEY_SWEEP,
 	KEY_JSON,
 	KEY_PLOT,
@@ -144,6 +148,7 @@ static const struct option long_options[] = {
 	{"warmup", required_argument, NULL, KEY_WARMUP},
 	{"count", required_argument, NULL, KEY_COUNT},
 	{"lost-after", required_argument, NULL, KEY_LOST_AFTER},
+	{"kill", required_argument, NULL, KEY_KILL},
 	{"sweep", required_argument, NULL, KEY_SWEEP},
 	{"json", required_argument, NULL, KEY_JSON},
 	{"plot", required_argument, NULL, KEY_PLOT},
@@ -387,6 +392,8 @@ static bool take_option(struct load_options *options, int key, const char *text)
 		return parse_u64(text, 1, UINT64_MAX, &options->count);
 	case KEY_LOST_AFTER:
 		return parse_double(text, 0.01, 1e5, &options->lost_after);
+	case KEY_KILL:
+		return parse_unsigned(text, 1, KILLS_MAX, &options->kills);
 	case KEY_SWEEP:
 		return parse_sweep(options, text);
 	default:
@@ -413,6 +420,8 @@ static const char *contradiction(const struct load_options *options)
 		return "--replay excludes --rate, --burst and --sweep";
 	if (options->replay && options->echo)
 		return "--replay excludes --echo";
+	if (options->kills && (!options->spawn || options->echo || options->replay))
+		return "--kill needs --spawn, and excludes --echo and --replay";
 	if (!options->spawn && options->server_cpu >= 0)
 		return "--cpus G,S pins the server that --spawn starts; without --spawn give G,-1";
 	return NULL;
@@ -486,8 +495,8 @@ int load_options_parse(struct load_options *options, int argc, char **argv)
 		return fault(text);
 	if (!options->loop_dir)
 		options->loop_dir = "/var/tmp";
-	if (options->seconds < 0) /* a recording has an end of its own */
-		options->seconds = options->replay ? SECONDS_MAX : 5;
+	if (options->seconds < 0) /* a recording and kills have an end of their own */
+		options->seconds = options->replay || options->kills ? SECONDS_MAX : 5;
 	if (options->warmup < 0)
 		options->warmup = options->count == UINT64_MAX ? 0.2 : 0;
 	return -1;

@@ -3,6 +3,7 @@
 #include "perf/load_run.h"
 
 #include "perf/echo.h"
+#include "perf/killer.h"
 #include "perf/mirror_set.h"
 #include "perf/replay.h"
 #include "perf/runner.h"
@@ -37,6 +38,7 @@ struct run {
 	struct replay *replay; /* NULL: the scripts */
 	struct client echo_client;
 	pid_t echo_pid;
+	struct killer killer;
 	int64_t start_ns;
 	uint64_t shown; /* answers at the last line of progress */
 	int64_t shown_ns;
@@ -123,6 +125,32 @@ static void show_progress(void *context, int64_t now_ns)
 			run->result->server.doubled, isatty(STDERR_FILENO) ? "" : "\n");
 	run->shown = answers;
 	run->shown_ns = now_ns;
+}
+
+static int let_kill(void *context, int64_t now_ns, int n)
+{
+	struct run *run = context;
+
+	return killer_tick(&run->killer, now_ns, n);
+}
+
+/* From now on servers are killed, and the run ends when enough of them were. */
+static void loose_killer(struct run *run)
+{
+	if (run->options->kills == 0)
+		return;
+	run->killer = (struct killer){.process = &run->server->process,
+				      .wanted = run->options->kills,
+				      .interrupted = run->interrupted};
+	run->interrupted = &run->killer.done;
+	run->daemon.runner.tick = let_kill;
+}
+
+static void catch_killer(struct run *run)
+{
+	run->daemon.runner.tick = NULL;
+	run->result->kills = run->killer.killed;
+	run->result->stalls = run->killer.gaps;
 }
 
 static int make_side(struct run *run, struct side *side, const char *name, struct client *client,
@@ -337,9 +365,11 @@ static int measure(struct run *run)
 	run->shown = 0;
 	begin_measuring(run, &run->daemon, run_ns);
 	begin_measuring(run, &run->echo, run_ns);
+	loose_killer(run);
 	if (r == 0)
 		r = run->options->echo ? play_in_turns(run, run_ns)
 				       : play(run, &run->daemon, run_ns, true);
+	catch_killer(run);
 	end_progress(run);
 	return r;
 }

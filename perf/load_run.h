@@ -17,6 +17,8 @@ struct load_result {
 	uint64_t unsent; /* open loop: requests that were due and had to wait until the end */
 	uint64_t marks;
 	struct log_devices_counts written; /* until the logs were gone */
+	unsigned kills; /* of serving processes */
+	struct histogram stalls; /* the longest time without an answer after each */
 	int error; /* 0, or the -errno that ended the run early */
 };
 

@@ -25,6 +25,11 @@ static double microseconds(const struct histogram *histogram, double quantile)
 	return (double)histogram_quantile(histogram, quantile) / 1000;
 }
 
+static double milliseconds(const struct histogram *histogram, double quantile)
+{
+	return microseconds(histogram, quantile) / 1000;
+}
+
 static double rate_of(const struct measure *measure, const struct histogram *histogram)
 {
 	if (measure->active_ns <= 0)
@@ -136,6 +141,13 @@ void report_table(FILE *out, const struct load_options *options, const struct lo
 		", lost %" PRIu64 "\n",
 		result->server.requests, result->server.wrong, result->server.doubled,
 		result->server.lost);
+	if (result->kills)
+		fprintf(out,
+			"%u servers killed; longest time without an answer after each: p50 %.1f, "
+			"p90 %.1f, p99 %.1f, max %.1f ms\n",
+			result->kills, milliseconds(&result->stalls, 0.5),
+			milliseconds(&result->stalls, 0.9), milliseconds(&result->stalls, 0.99),
+			milliseconds(&result->stalls, 1));
 	if (result->unsent)
 		fprintf(out,
 			"%" PRIu64
@@ -223,6 +235,10 @@ static json_t *json_of_result(const struct load_result *result)
 		json_object_set_new(object, "ratio", json_of_ratio(result));
 	}
 	set_u64(object, "unsent", result->unsent);
+	set_u64(object, "kills", result->kills);
+	set_real(object, "stall_p50_ms", milliseconds(&result->stalls, 0.5));
+	set_real(object, "stall_p99_ms", milliseconds(&result->stalls, 0.99));
+	set_real(object, "stall_max_ms", milliseconds(&result->stalls, 1));
 	set_u64(object, "marks", result->marks);
 	if (result->has_devices) {
 		set_u64(object, "log_sectors", result->written.sectors);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define FAULTS_SAID 10u
+#define TICK_NS (5 * NSEC_PER_MSEC)
 #define SPIN_NS (60 * NSEC_PER_USEC) /* a sleep would be longer than this */
 
 int runner_create(struct runner *runner, unsigned depth)
@@ -168,7 +169,7 @@ static void take_answer(struct runner *runner, struct progress *progress, unsign
 static int64_t patience(const struct runner *runner, const struct progress *progress,
 			int64_t now_ns)
 {
-	int64_t ns = NSEC_PER_SEC;
+	int64_t ns = runner->tick ? TICK_NS : NSEC_PER_SEC;
 
 	if (may_send(runner, progress) && progress->due_ns - now_ns < ns)
 		ns = progress->due_ns - now_ns;
@@ -178,10 +179,12 @@ static int64_t patience(const struct runner *runner, const struct progress *prog
 static int receive(struct runner *runner, struct progress *progress, int64_t now_ns)
 {
 	int n = client_receive(runner->client, patience(runner, progress, now_ns));
+	int r;
 
-	if (n <= 0)
-		return n;
 	now_ns = clock_now();
+	r = n >= 0 && runner->tick ? runner->tick(runner->context, now_ns, n) : 0;
+	if (n <= 0 || r < 0)
+		return n < 0 ? n : r;
 	for (int i = 0; i < n; i++)
 		take_answer(runner, progress, (unsigned)i, now_ns);
 	return n;

@@ -28,6 +28,8 @@ struct runner {
 	bool (*alive)(void *context);
 	/* Called about every second. May be NULL. */
 	void (*progress)(void *context, int64_t now_ns);
+	/* Called after each look for answers, with how many came; not 0 ends the run. May be NULL. */
+	int (*tick)(void *context, int64_t now_ns, int n);
 	void *context;
 
 	struct runner_slot *slots;

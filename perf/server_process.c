@@ -50,6 +50,22 @@ int server_process_start(struct server_process *process, const char *command, in
 	return process->pid < 0 ? -errno : 0;
 }
 
+pid_t server_process_serving(const struct server_process *process)
+{
+	char path[64];
+	int child = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", process->pid, process->pid);
+	file = fopen(path, "re");
+	if (file) {
+		if (fscanf(file, "%d", &child) != 1)
+			child = 0;
+		fclose(file);
+	}
+	return child;
+}
+
 bool server_process_alive(struct server_process *process)
 {
 	if (process->pid > 0 && waitpid(process->pid, &process->status, WNOHANG) == process->pid)

@@ -18,6 +18,10 @@ int server_process_pin(int cpu);
  * behind it, in the caller's network namespace. 0 or -errno. */
 int server_process_start(struct server_process *process, const char *command, int cpu);
 
+/* The process that serves: the child of the supervisor that we have started, or that process itself
+ * where it has none; 0: none at the moment. */
+pid_t server_process_serving(const struct server_process *process);
+
 /* False once it has ended. */
 bool server_process_alive(struct server_process *process);
 

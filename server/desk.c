@@ -20,7 +20,6 @@ static int create_ios(struct desk *desk, unsigned ios)
 	desk->io_arena = aligned_alloc(LOG_IO_BYTES, (size_t)ios * LOG_IO_BYTES);
 	if (!desk->io_all || !desk->io_arena)
 		return -ENOMEM;
-	memset(desk->io_arena, 0, (size_t)ios * LOG_IO_BYTES);
 	for (unsigned i = 0; i < ios; i++) {
 		struct log_io *io = &desk->io_all[i];
 

@@ -565,7 +565,9 @@ static void rebuild(struct dirty_log *log)
 bool dirty_log_attach(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
 {
 	lay_over(log, mem, config, region_bitmap_attach);
-	if (atomic_load_explicit(&log->kept->changing, memory_order_relaxed)) {
+	/* An image is read into a log that is not loaded yet, block by block, as no change of it. */
+	if (atomic_load_explicit(&log->kept->changing, memory_order_relaxed) ||
+	    !dirty_log_loaded(log)) {
 		rebuild(log);
 		end_change(log);
 	}

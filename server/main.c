@@ -198,6 +198,8 @@ static void *control(void *argument)
 	};
 
 	pthread_setname_np(pthread_self(), "control");
+	if (atomic_load(&daemon->estate.fixed->generation) > 1)
+		protect_memory();
 	while (poll(fds, 2, -1) < 0 || !(fds[0].revents & POLLIN)) {
 		if (fds[1].revents & POLLIN)
 			control_serve(daemon->control_fd, &daemon->registry,
@@ -312,7 +314,9 @@ static int serve(void *context)
 		log_error("cannot start: %s", strerror(-r));
 		return 1;
 	}
-	protect_memory();
+	/* A successor answers first: to lock its memory takes as long as all the rest of its start. */
+	if (atomic_load(&daemon->estate.fixed->generation) == 0)
+		protect_memory();
 	r = run(daemon);
 	if (!daemon->hand_over)
 		log_info(r < 0 ? "ended with an error" : "ended");
