@@ -9,7 +9,8 @@
 #include <signal.h>
 #include <stdio.h>
 
-#define EARLIEST_NS (20 * NSEC_PER_MSEC) /* after the last kill: into the successor's start, or behind it */
+#define EARLIEST_NS \
+	(20 * NSEC_PER_MSEC) /* after the last kill: into the successor's start, or behind it */
 #define LATEST_NS (120 * NSEC_PER_MSEC)
 #define PATIENCE_NS (10 * NSEC_PER_SEC) /* for a successor */
 
@@ -25,14 +26,15 @@ static void close_window(struct killer *killer)
 	if (killer->killed > 0)
 		histogram_record(&killer->gaps, (uint64_t)killer->gap_ns);
 	killer->gap_ns = 0;
+	killer->answered = false;
 }
 
-/* A server that serves: its first answers have come. */
+/* Only a server that has answered: else the stalls of two would be one. */
 static int kill_one(struct killer *killer, int64_t now_ns)
 {
 	pid_t pid = server_process_serving(killer->process);
 
-	if (pid <= 0 || pid == killer->victim)
+	if (pid <= 0 || pid == killer->victim || !killer->answered)
 		return now_ns - killer->due_ns > PATIENCE_NS ? -ESRCH : 0;
 	close_window(killer);
 	if (killer->killed == killer->wanted) {
@@ -54,6 +56,7 @@ int killer_tick(struct killer *killer, int64_t now_ns, int n)
 		if (killer->answer_ns && now_ns - killer->answer_ns > killer->gap_ns)
 			killer->gap_ns = now_ns - killer->answer_ns;
 		killer->answer_ns = now_ns;
+		killer->answered = true;
 	}
 	if (killer->done)
 		return 0;

@@ -19,6 +19,7 @@ struct killer {
 	uint64_t random;
 	int64_t due_ns; /* of the next kill */
 	int64_t answer_ns; /* of the last answers */
+	bool answered; /* since the last kill */
 	int64_t gap_ns; /* the longest without an answer since the last kill */
 	struct histogram gaps; /* one for each kill */
 	volatile int done; /* not 0: all kills are made, and the run may end */

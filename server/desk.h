@@ -48,8 +48,8 @@ void desk_io_give(struct desk *desk, struct log_io *io);
 /* Goes to the kernel at the next flush_engine_run. */
 void desk_io_submit(struct desk *desk, struct log_io *io);
 
-/* A request is being executed from here on, until the next; who is killed meanwhile may have been so
- * by it. */
+/* A request is being executed from here on, or none (NULL): who crashes meanwhile may do so because
+ * of it. */
 static inline void desk_executes(struct desk *desk, const struct slot *slot)
 {
 	atomic_store_explicit(&desk->kept->executing, slot ? slot->arrival : 0,

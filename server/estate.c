@@ -43,6 +43,11 @@ static void read_boot_id(char id[40])
 	close(fd);
 }
 
+void estate_seal(struct estate_header *header)
+{
+	header->checksum = checksum(header, offsetof(struct estate_header, checksum));
+}
+
 static struct estate_header header_of_this_program(void)
 {
 	struct estate_header header = {
@@ -56,7 +61,7 @@ static struct estate_header header_of_this_program(void)
 	};
 
 	read_boot_id(header.boot_id);
-	header.checksum = checksum(&header, offsetof(struct estate_header, checksum));
+	estate_seal(&header);
 	return header;
 }
 

@@ -79,6 +79,7 @@ struct estate_fixed {
 	_Atomic uint64_t writers; /* how often a device got another writer */
 	_Atomic uint32_t generation; /* servers that have been started on it */
 	_Atomic uint32_t served; /* not 0: one of them has answered requests */
+	_Atomic uint32_t crashed; /* not 0: the last one has ended by its own fault */
 	struct intake intake;
 	struct estate_desk desks[ESTATE_DESKS];
 	_Atomic uint64_t directory[ESTATE_LOGS_MAX]; /* offset of an extent, 0: free */
@@ -98,6 +99,9 @@ int estate_create(struct estate *estate);
 /* Take over one that another process has made, through its fd. Returns -errno, with the reason in
  * *why (a static string), if it is of another program version or boot, or damaged. */
 int estate_adopt(struct estate *estate, int fd, const char **why);
+
+/* Set the header's checksum. */
+void estate_seal(struct estate_header *header);
 
 void estate_close(struct estate *estate);
 

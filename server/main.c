@@ -29,6 +29,7 @@ struct daemon {
 	struct options options;
 	struct supervisor supervisor;
 	struct estate estate;
+	unsigned generation; /* which server this is, the first is 1 */
 	int control_fd;
 	int signal_fd;
 	bool hand_over; /* what the control thread was asked to end for */
@@ -198,12 +199,11 @@ static void *control(void *argument)
 	};
 
 	pthread_setname_np(pthread_self(), "control");
-	if (atomic_load(&daemon->estate.fixed->generation) > 1)
+	if (daemon->generation > 1)
 		protect_memory();
 	while (poll(fds, 2, -1) < 0 || !(fds[0].revents & POLLIN)) {
 		if (fds[1].revents & POLLIN)
-			control_serve(daemon->control_fd, &daemon->registry,
-				      atomic_load(&daemon->estate.fixed->generation));
+			control_serve(daemon->control_fd, &daemon->registry, daemon->generation);
 	}
 	read_signal(daemon);
 	if (!daemon->hand_over)
@@ -213,23 +213,22 @@ static void *control(void *argument)
 	return NULL;
 }
 
-/* A successor's recording is a file of its own. */
+/* A successor's recording is a file of its own, and no reason for it not to serve. */
 static int start_recorder(struct daemon *daemon)
 {
-	unsigned generation = atomic_load(&daemon->estate.fixed->generation);
 	char path[PATH_MAX];
-	int r = 0;
+	int r;
 
 	if (!daemon->options.record)
 		return 0;
-	if (generation > 1)
-		snprintf(path, sizeof(path), "%s.%u", daemon->options.record, generation);
+	if (daemon->generation > 1)
+		snprintf(path, sizeof(path), "%s.%u", daemon->options.record, daemon->generation);
 	else
 		snprintf(path, sizeof(path), "%s", daemon->options.record);
 	r = recorder_start(&daemon->recorder, path);
 	if (r < 0)
 		log_error("cannot record to %s: %s", path, strerror(-r));
-	return r;
+	return daemon->generation > 1 ? 0 : r;
 }
 
 /* Before anything new is received. */
@@ -240,7 +239,7 @@ static void take_over(struct daemon *daemon, unsigned logs)
 
 	log_info("took over %u logs and %u requests from the server before (server %u; %lld us for "
 		 "the requests)",
-		 logs, requests, atomic_load(&daemon->estate.fixed->generation),
+		 logs, requests, daemon->generation,
 		 (long long)(clock_now() - start_ns) / NSEC_PER_USEC);
 }
 
@@ -264,7 +263,7 @@ static int serve_until_stopped(struct daemon *daemon)
 	set_up_receiver(daemon);
 	receiver_open(&daemon->receiver);
 	logs = takeover_logs(&daemon->estate, &daemon->registry, daemon->workers, daemon->nworkers);
-	if (atomic_fetch_add(&daemon->estate.fixed->generation, 1) > 0)
+	if (daemon->generation > 1)
 		take_over(daemon, logs);
 	daemon->main_thread = pthread_self();
 	r = -pthread_create(&daemon->control_thread, NULL, control, daemon);
@@ -306,6 +305,7 @@ static int serve(void *context)
 	struct daemon *daemon = context;
 	int r;
 
+	daemon->generation = atomic_fetch_add(&daemon->estate.fixed->generation, 1) + 1;
 	set_stack_size();
 	r = set_up_signals(daemon);
 	if (r == 0)
@@ -315,7 +315,7 @@ static int serve(void *context)
 		return 1;
 	}
 	/* A successor answers first: to lock its memory takes as long as all the rest of its start. */
-	if (atomic_load(&daemon->estate.fixed->generation) == 0)
+	if (daemon->generation == 1)
 		protect_memory();
 	r = run(daemon);
 	if (!daemon->hand_over)
@@ -385,6 +385,7 @@ static int supervise(struct daemon *daemon)
 	supervisor->estate_fd = daemon->estate.fd;
 	supervisor->control_fd = daemon->control_fd;
 	supervisor->served = &daemon->estate.fixed->served;
+	supervisor->crashed = &daemon->estate.fixed->crashed;
 	supervisor->serve = serve;
 	supervisor->context = daemon;
 	if (!daemon->options.supervise)

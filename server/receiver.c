@@ -269,6 +269,7 @@ static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 	registry_sweep(receiver->registry);
 	for (int i = 0; i < n; i++)
 		take_in(receiver, intake, (unsigned)i);
+	desk_executes(&receiver->desk, NULL);
 	express_write(&receiver->desk);
 	outbox_send(&receiver->desk.outbox);
 	intake_drop(intake, (unsigned)n);
@@ -409,6 +410,7 @@ void receiver_take_over(struct receiver *receiver, struct slot *slot)
 		outbox_add(&receiver->desk.outbox, slot);
 	else
 		ask_again(receiver, slot);
+	desk_executes(&receiver->desk, NULL);
 	express_write(&receiver->desk);
 	outbox_send(&receiver->desk.outbox);
 }

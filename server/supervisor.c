@@ -180,12 +180,17 @@ static int watch(struct supervisor *supervisor)
 	return status;
 }
 
-/* A signal from outside is no fault of the server's. */
+/* SIGKILL comes from outside. */
+static bool crashed(int status)
+{
+	return !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
+}
+
 static int64_t pause_after(int status, int64_t lived_ns, unsigned *quick)
 {
 	unsigned steps;
 
-	if (lived_ns >= QUICK_NS || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)) {
+	if (lived_ns >= QUICK_NS || !crashed(status)) {
 		*quick = 0;
 		return 0;
 	}
@@ -226,6 +231,7 @@ int supervisor_run(struct supervisor *supervisor)
 			if (WIFEXITED(status) &&
 			    (WEXITSTATUS(status) == 0 || !atomic_load(supervisor->served)))
 				return WEXITSTATUS(status);
+			atomic_store(supervisor->crashed, crashed(status));
 			pause_ns = pause_after(status, clock_now() - start_ns, &quick);
 		}
 		if (!wait_for(pause_ns))

@@ -28,6 +28,7 @@ struct supervisor {
 	pid_t server; /* 0: none runs */
 	char **argv;
 	const _Atomic uint32_t *served; /* not 0 once a server was ready */
+	_Atomic uint32_t *crashed; /* set: whether the last one has ended by its own fault */
 	/* The fork of the server runs it and returns its exit status. */
 	int (*serve)(void *context);
 	void *context;

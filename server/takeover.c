@@ -39,7 +39,8 @@ static void count_deaths(struct estate *estate)
 	for (unsigned i = 0; i < ESTATE_SLOTS; i++) {
 		struct slot *slot = &estate->fixed->slots[i];
 
-		if (slot_phase(slot) == SLOT_ASKED && was_executing(estate, slot))
+		if (atomic_load(&estate->fixed->crashed) && slot_phase(slot) == SLOT_ASKED &&
+		    was_executing(estate, slot))
 			slot->deaths++;
 	}
 	for (unsigned i = 0; i < ESTATE_DESKS; i++)

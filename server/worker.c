@@ -539,6 +539,7 @@ static void run_queue(struct worker *worker)
 
 		link = link->next; /* executing may put the log on the queue again */
 		execute(worker, log);
+		desk_executes(&worker->desk, NULL);
 	}
 }
 

@@ -4,6 +4,7 @@ unit_test(mirror_table dirtylog_core)
 unit_test(dirty_log dirtylog_core)
 unit_test(recording dirtylog_core)
 unit_test(log_write dirtylog_server)
+unit_test(estate dirtylog_server)
 
 # Without Criterion, so that it runs under ThreadSanitizer too.
 add_executable(stress_inbox stress_inbox.c)

@@ -5,6 +5,11 @@
 #include "server/dirty_log.h"
 #include "tests/bitmap_fixture.h"
 
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define NONE DIRTY_LOG_NO_REGION
 
 struct model_region {
@@ -787,4 +792,145 @@ Test(dirty_log, a_size_that_cannot_be_is_told)
 	config.region_count = 1;
 	cr_assert_eq(dirty_log_bytes(&config) % 64, 0);
 	cr_assert_gt(dirty_log_bytes(&config), 0);
+}
+
+/* --- after the owner's death --- */
+
+struct owner {
+	_Atomic uint64_t done; /* steps that are complete */
+	_Atomic uint64_t first, count; /* blocks on their way, as the estate has them */
+};
+
+#define OWNER_REGIONS 9000u /* three shards, the last one short */
+
+/* Step i of an owner's life. */
+static void owner_step(struct dirty_log *log, struct owner *owner, uint64_t i)
+{
+	uint64_t dice = i * UINT64_C(0x9E3779B97F4A7C15);
+	uint64_t region = (dice >> 20) % OWNER_REGIONS, first, count;
+
+	switch ((dice >> 50) % 8) {
+	case 0:
+	case 1:
+		dirty_log_mark(log, region);
+		break;
+	case 2:
+	case 3:
+		dirty_log_clear(log, region);
+		break;
+	case 4:
+		dirty_log_set_region_sync(log, region, i % 3);
+		break;
+	case 5: /* not both: who redoes the two has flushed the legs again */
+		if (i % 2)
+			dirty_log_release(log);
+		else
+			dirty_log_age(log);
+		break;
+	case 6:
+		first = dirty_log_next_changed(log, 3, &count);
+		atomic_store(&owner->first, first);
+		atomic_store(&owner->count, count);
+		if (first != BIT_TREE_NONE)
+			dirty_log_take_changed(log, first, count);
+		break;
+	default:
+		dirty_log_in_sync(log, region);
+		dirty_log_get_resync_work(log);
+	}
+}
+
+static pid_t start_owner(struct dirty_log *log, struct owner *owner)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	for (uint64_t i = 0;; i++) {
+		owner_step(log, owner, i);
+		atomic_store(&owner->done, i + 1);
+		atomic_store(&owner->count, 0);
+	}
+}
+
+static void *shared_memory(size_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	cr_assert_neq(at, MAP_FAILED);
+	return at;
+}
+
+static void expect_same(const struct dirty_log *a, const struct dirty_log *b)
+{
+	cr_assert_eq(dirty_log_sync_count(a), dirty_log_sync_count(b));
+	cr_assert_eq(dirty_log_dirty_count(a), dirty_log_dirty_count(b));
+	cr_assert_eq(dirty_log_lazy_count(a), dirty_log_lazy_count(b));
+	for (uint64_t r = 0; r < OWNER_REGIONS; r++) {
+		cr_assert_eq(region_bitmap_test(&a->sync, r), region_bitmap_test(&b->sync, r));
+		cr_assert_eq(region_bitmap_test(&a->clean, r), region_bitmap_test(&b->clean, r));
+		cr_assert_eq(region_bitmap_test(&a->image, r), region_bitmap_test(&b->image, r));
+	}
+	for (uint64_t block = 0; block < a->changed.nbits; block++)
+		cr_assert(bit_tree_test(&a->changed, block) || !bit_tree_test(&b->changed, block),
+			  "block %lu would never be written", block);
+}
+
+/* An owner is killed at any instruction, and the step that it was at is done again: the log is then
+ * what it would be if that had not happened, but for blocks that are written once too often. */
+static void kill_owner(struct dirty_log_config config, unsigned usec)
+{
+	size_t bytes = dirty_log_bytes(&config);
+	void *mem = shared_memory(bytes), *other_mem = zeroed_memory(bytes);
+	struct owner *owner = shared_memory(sizeof(*owner));
+	struct dirty_log log, undisturbed;
+	struct owner other;
+	pid_t pid;
+
+	dirty_log_init(&log, mem, &config);
+	dirty_log_load(&log, 0, true, true);
+	pid = start_owner(&log, owner);
+	usleep(usec);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	cr_assert(dirty_log_attach(&log, mem, &config));
+	cr_assert(dirty_log_invariant(&log), "after %lu steps", owner->done);
+	dirty_log_restore_changed(&log, owner->first, owner->count);
+	owner_step(&log, owner, owner->done);
+	cr_assert(dirty_log_invariant(&log));
+
+	dirty_log_init(&undisturbed, other_mem, &config);
+	dirty_log_load(&undisturbed, 0, true, true);
+	for (uint64_t i = 0; i <= owner->done; i++)
+		owner_step(&undisturbed, &other, i);
+	expect_same(&log, &undisturbed);
+	munmap(mem, bytes);
+	munmap(owner, sizeof(*owner));
+	free(other_mem);
+}
+
+Test(dirty_log, an_owner_killed_at_any_instruction_leaves_a_log)
+{
+	for (unsigned i = 0; i < 200; i++)
+		kill_owner(config_of(OWNER_REGIONS, 512, CTR_ARGS_NOSYNC), 200 + i * 37 % 2000);
+}
+
+Test(dirty_log, memory_that_is_no_log_is_not_attached)
+{
+	struct dirty_log_config config = config_of(OWNER_REGIONS, 512, CTR_ARGS_NOSYNC);
+	void *mem = zeroed_memory(dirty_log_bytes(&config));
+	struct dirty_log log;
+
+	dirty_log_init(&log, mem, &config);
+	dirty_log_load(&log, 0, true, true);
+	cr_assert(dirty_log_attach(&log, mem, &config));
+	log.kept->resync.cursor = OWNER_REGIONS + 1;
+	cr_assert_not(dirty_log_attach(&log, mem, &config));
+	log.kept->resync.cursor = 0;
+	log.kept->resync.nwanted = DIRTY_LOG_WANTED + 1;
+	cr_assert_not(dirty_log_attach(&log, mem, &config));
+	log.kept->resync.nwanted = 0;
+	log.sync.shard_ones[0] -= 1; /* fewer in sync than clean */
+	cr_assert_not(dirty_log_attach(&log, mem, &config));
+	free(mem);
 }
