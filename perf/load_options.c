@@ -63,6 +63,9 @@ static const char usage_text[] =
 	"  --seconds S            (default 5, with --echo half of it for each server; of a\n"
 	"                         recording all)\n"
 	"  --warmup S             not measured (default 0.2; 0 with --count)\n"
+	"  --idle S               leave the logs alone for so long at first, and tell the "
+	"daemon's\n"
+	"                         share of a core meanwhile (needs --spawn)\n"
 	"  --count N              end after N requests\n"
 	"  --lost-after S         an answer that takes longer is lost (default 5)\n"
 	"  --sweep depth=A,B,...  a run for each; or logs=A,B,...\n"
@@ -105,6 +108,7 @@ enum option_key {
 	KEY_SEED,
 	KEY_SECONDS,
 	KEY_WARMUP,
+	KEY_IDLE,
 	KEY_COUNT,
 	KEY_LOST_AFTER,
 	KEY_SWEEP,
@@ -142,6 +146,7 @@ static const struct option long_options[] = {
 	{"seed", required_argument, NULL, KEY_SEED},
 	{"seconds", required_argument, NULL, KEY_SECONDS},
 	{"warmup", required_argument, NULL, KEY_WARMUP},
+	{"idle", required_argument, NULL, KEY_IDLE},
 	{"count", required_argument, NULL, KEY_COUNT},
 	{"lost-after", required_argument, NULL, KEY_LOST_AFTER},
 	{"sweep", required_argument, NULL, KEY_SWEEP},
@@ -383,6 +388,8 @@ static bool take_option(struct load_options *options, int key, const char *text)
 		return parse_double(text, 0.01, SECONDS_MAX, &options->seconds);
 	case KEY_WARMUP:
 		return parse_double(text, 0, 1e6, &options->warmup);
+	case KEY_IDLE:
+		return parse_double(text, 0.01, 1e6, &options->idle);
 	case KEY_COUNT:
 		return parse_u64(text, 1, UINT64_MAX, &options->count);
 	case KEY_LOST_AFTER:
@@ -413,6 +420,10 @@ static const char *contradiction(const struct load_options *options)
 		return "--replay excludes --rate, --burst and --sweep";
 	if (options->replay && options->echo)
 		return "--replay excludes --echo";
+	if (options->idle > 0 && !options->spawn)
+		return "--idle needs --spawn: the time of another's process is not ours to tell";
+	if (options->idle > 0 && options->replay)
+		return "--replay excludes --idle";
 	if (!options->spawn && options->server_cpu >= 0)
 		return "--cpus G,S pins the server that --spawn starts; without --spawn give G,-1";
 	return NULL;

@@ -23,6 +23,7 @@ struct load_options {
 	unsigned burst; /* 0: none */
 	double rate; /* requests a second; 0: closed loop */
 	double seconds, warmup, lost_after;
+	double idle; /* seconds between set-up and warm-up */
 	uint64_t count; /* requests; UINT64_MAX: no limit */
 	uint64_t seed;
 	bool spawn;

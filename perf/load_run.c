@@ -356,9 +356,46 @@ static int verify_and_remove(struct run *run, int r)
 	return r;
 }
 
+static bool read_usage(const struct run *run, struct server_process_usage *usage)
+{
+	return run->server->spawned && server_process_usage(&run->server->process, usage) == 0;
+}
+
+/* An answer that comes now is one too many. */
+static void leave_alone(struct run *run)
+{
+	int64_t start_ns = clock_now();
+	int64_t end_ns = start_ns + (int64_t)(run->options->idle * NSEC_PER_SEC);
+
+	while (clock_now() < end_ns && !*run->interrupted)
+		runner_listen(&run->daemon.runner, LISTEN_NS);
+	run->result->setup.idle_ns = clock_now() - start_ns;
+}
+
+static int set_up(struct run *run)
+{
+	struct load_setup *setup = &run->result->setup;
+	struct server_process_usage before, after, left_alone;
+	bool known = read_usage(run, &before);
+	int64_t start_ns = clock_now();
+	int r = play_phase(&run->daemon, MIRROR_ACTIVATE);
+
+	setup->ns = clock_now() - start_ns;
+	known = known && read_usage(run, &after);
+	if (r == 0 && run->options->idle > 0)
+		leave_alone(run);
+	setup->has_usage = known && read_usage(run, &left_alone);
+	if (!setup->has_usage)
+		return r;
+	setup->rss_before = before.rss_bytes;
+	setup->rss_after = after.rss_bytes;
+	setup->idle_cpu_ns = left_alone.cpu_ns - after.cpu_ns;
+	return r;
+}
+
 static int play_scripts(struct run *run, struct log_devices_counts *before)
 {
-	int r = play_phase(&run->daemon, MIRROR_ACTIVATE);
+	int r = set_up(run);
 
 	log_devices_count(&run->devices, before);
 	if (r == 0)

@@ -4,6 +4,7 @@
 #define PERF_SERVER_PROCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct server_process {
@@ -20,6 +21,15 @@ int server_process_start(struct server_process *process, const char *command, in
 
 /* False once it has ended. */
 bool server_process_alive(struct server_process *process);
+
+struct server_process_usage {
+	int64_t cpu_ns; /* of all its threads, user and system, since it was started */
+	int64_t rss_bytes; /* VmRSS */
+};
+
+/* What it has used so far. Of a command that starts another program, the command's own. 0, or
+ * -errno: -ESRCH when there is none. */
+int server_process_usage(const struct server_process *process, struct server_process_usage *usage);
 
 /* SIGTERM, and SIGKILL when that does not end it in 30 s. 0 if it has ended well; -EPIPE if not,
  * said on stderr. */
