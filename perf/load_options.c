@@ -12,6 +12,7 @@
 #define DEPTH_MAX 1000000u
 #define OPEN_LOOP_DEPTH 65536u /* a server that falls so far behind is not sent more */
 #define SECONDS_MAX 1e6
+#define SLOW_MSEC_MAX 2000u /* the daemon gives up a write after 10 s */
 #define REGIONS_MAX (UINT64_C(1) << 40)
 
 static const char usage_text[] =
@@ -35,6 +36,8 @@ static const char usage_text[] =
 	"  --region-size SECTORS  (default 1024)\n"
 	"  --type core|disk       (default core)\n"
 	"  --loop-dir DIR         disk logs are loop devices on files there (default /var/tmp)\n"
+	"  --slow-device MSEC     one disk log more, whose device answers after up to so long; it\n"
+	"                         gets MARKs and FLUSHes, one at a time, beside the others' load\n"
 	"  --device PATH          disk logs are on these, one each; may be repeated. Overwritten!\n"
 	"\n"
 	"Requests:\n"
@@ -93,6 +96,7 @@ enum option_key {
 	KEY_REGION_SIZE,
 	KEY_TYPE,
 	KEY_LOOP_DIR,
+	KEY_SLOW_DEVICE,
 	KEY_DEVICE,
 	KEY_WORKLOAD,
 	KEY_READS,
@@ -131,6 +135,7 @@ static const struct option long_options[] = {
 	{"region-size", required_argument, NULL, KEY_REGION_SIZE},
 	{"type", required_argument, NULL, KEY_TYPE},
 	{"loop-dir", required_argument, NULL, KEY_LOOP_DIR},
+	{"slow-device", required_argument, NULL, KEY_SLOW_DEVICE},
 	{"device", required_argument, NULL, KEY_DEVICE},
 	{"workload", required_argument, NULL, KEY_WORKLOAD},
 	{"reads", required_argument, NULL, KEY_READS},
@@ -343,6 +348,8 @@ static bool take_log_option(struct load_options *options, int key, const char *t
 		options->loop_dir = text;
 		options->disk = true;
 		return true;
+	case KEY_SLOW_DEVICE:
+		return parse_unsigned(text, 1, SLOW_MSEC_MAX, &options->slow_msec);
 	case KEY_DEVICE:
 		return parse_device(options, text);
 	case KEY_SPAWN:
@@ -420,6 +427,10 @@ static const char *contradiction(const struct load_options *options)
 		return "--replay excludes --rate, --burst and --sweep";
 	if (options->replay && options->echo)
 		return "--replay excludes --echo";
+	if (options->slow_msec && (options->echo || options->replay || options->burst))
+		return "--slow-device excludes --echo, --replay and --burst";
+	if (options->slow_msec / 1000.0 > options->lost_after / 2)
+		return "--lost-after is too short for this --slow-device";
 	if (options->idle > 0 && !options->spawn)
 		return "--idle needs --spawn: the time of another's process is not ours to tell";
 	if (options->idle > 0 && options->replay)

@@ -31,6 +31,7 @@ struct load_options {
 	bool unicast, busy_poll, echo, echo_poll, quiet;
 	int generator_cpu, server_cpu; /* -1: any */
 	const char *json, *plot; /* files, NULL: none */
+	unsigned slow_msec; /* of the slow device beside the logs; 0: none */
 	const char *replay; /* a recording, NULL: none */
 	double replay_speed; /* 0: as fast as answers come */
 	enum load_options_sweep sweep;

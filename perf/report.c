@@ -85,6 +85,10 @@ static void print_title(FILE *out, const struct load_options *options,
 		fprintf(out, "bursts of %u, %s\n", options->burst, sender);
 	else
 		fprintf(out, "depth %u, %s\n", result->depth, sender);
+	if (options->slow_msec)
+		fprintf(out,
+			"beside one more on a device that takes %u ms: its MARKs and FLUSHes\n",
+			options->slow_msec);
 	fprintf(out, "%-11s %-20s %11s", "", "", "requests/s");
 	for (size_t i = 0; i < COLUMNS; i++)
 		fprintf(out, " %9s", columns[i].name);
@@ -310,6 +314,7 @@ static json_t *json_of_options(const struct load_options *options)
 			    json_boolean(options->script.integrated_flush));
 	json_object_set_new(object, "resync", json_boolean(options->script.resync));
 	json_object_set_new(object, "busy_poll", json_boolean(options->busy_poll));
+	set_u64(object, "slow_msec", options->slow_msec);
 	set_u64(object, "burst", options->burst);
 	set_real(object, "rate", options->rate);
 	set_u64(object, "seed", options->seed);
