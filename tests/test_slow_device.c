@@ -11,7 +11,7 @@
 #include <criterion/criterion.h>
 
 #define BYTES 4096u
-#define SLOW_MSEC 300u
+#define SLOW_MSEC 1000u
 
 static struct slow_device slow;
 
@@ -52,7 +52,7 @@ Test(slow_device, writes_wait_between_begin_and_end)
 	cr_assert_eq(slow_device_make(&slow, "/var/tmp", 8192), 0);
 	cr_assert_lt(slowest_of_three(), SLOW_MSEC / 2);
 	cr_assert_eq(slow_device_begin(&slow, SLOW_MSEC), 0);
-	usleep(50000); /* until it is frozen for the first time */
+	usleep(100000); /* until it is frozen for the first time */
 	cr_assert_geq(slowest_of_three(), SLOW_MSEC / 2);
 	cr_assert_eq(slow_device_end(&slow), 0);
 	cr_assert_lt(slowest_of_three(), SLOW_MSEC / 2);
