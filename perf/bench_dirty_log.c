@@ -11,22 +11,17 @@ struct bench {
 	volatile uint64_t sink;
 };
 
-static uint64_t any_region(struct bench *bench)
-{
-	return micro_random(&bench->random) % REGIONS;
-}
-
 static void in_sync(void *context)
 {
 	struct bench *bench = context;
 
-	bench->sink = dirty_log_in_sync(&bench->log, any_region(bench));
+	bench->sink = dirty_log_in_sync(&bench->log, micro_random_below(&bench->random, REGIONS));
 }
 
 static void mark_take_clear(void *context)
 {
 	struct bench *bench = context;
-	uint64_t region = any_region(bench), count;
+	uint64_t region = micro_random_below(&bench->random, REGIONS), count;
 
 	dirty_log_mark(&bench->log, region);
 	if (dirty_log_has_changed(&bench->log)) {
@@ -47,7 +42,7 @@ static void age_and_release(void *context)
 static void recover(void *context)
 {
 	struct bench *bench = context;
-	uint64_t region = any_region(bench);
+	uint64_t region = micro_random_below(&bench->random, REGIONS);
 
 	dirty_log_set_region_sync(&bench->log, region, false);
 	dirty_log_set_region_sync(&bench->log, region, true);

@@ -11,22 +11,17 @@ struct bench {
 	volatile uint64_t sink;
 };
 
-static uint64_t any_region(struct bench *bench)
-{
-	return micro_random(&bench->random) % REGIONS;
-}
-
 static void test(void *context)
 {
 	struct bench *bench = context;
 
-	bench->sink = region_bitmap_test(&bench->map, any_region(bench));
+	bench->sink = region_bitmap_test(&bench->map, micro_random_below(&bench->random, REGIONS));
 }
 
 static void set_and_clear(void *context)
 {
 	struct bench *bench = context;
-	uint64_t region = any_region(bench);
+	uint64_t region = micro_random_below(&bench->random, REGIONS);
 
 	region_bitmap_clear(&bench->map, region);
 	region_bitmap_set(&bench->map, region);

@@ -13,6 +13,7 @@
 #define DEPTH_MAX 1000000u
 #define OPEN_LOOP_DEPTH 65536u /* a server that falls so far behind is not sent more */
 #define SECONDS_MAX 1e6
+#define SLOW_MSEC_MAX 2000u /* the daemon gives up a write after 10 s */
 #define REGIONS_MAX (UINT64_C(1) << 40)
 
 static const char usage_text[] =
@@ -36,6 +37,8 @@ static const char usage_text[] =
 	"  --region-size SECTORS  (default 1024)\n"
 	"  --type core|disk       (default core)\n"
 	"  --loop-dir DIR         disk logs are loop devices on files there (default /var/tmp)\n"
+	"  --slow-device MSEC     one disk log more, whose device answers after up to so long; it\n"
+	"                         gets MARKs and FLUSHes, one at a time, beside the others' load\n"
 	"  --device PATH          disk logs are on these, one each; may be repeated. Overwritten!\n"
 	"\n"
 	"Requests:\n"
@@ -64,6 +67,9 @@ static const char usage_text[] =
 	"  --seconds S            (default 5, with --echo half of it for each server; of a\n"
 	"                         recording all)\n"
 	"  --warmup S             not measured (default 0.2; 0 with --count)\n"
+	"  --idle S               leave the logs alone for so long at first, and tell the "
+	"daemon's\n"
+	"                         share of a core meanwhile (needs --spawn)\n"
 	"  --count N              end after N requests\n"
 	"  --kill N               kill the serving process N times at random moments, and then end;\n"
 	"                         needs --spawn\n"
@@ -93,6 +99,7 @@ enum option_key {
 	KEY_REGION_SIZE,
 	KEY_TYPE,
 	KEY_LOOP_DIR,
+	KEY_SLOW_DEVICE,
 	KEY_DEVICE,
 	KEY_WORKLOAD,
 	KEY_READS,
@@ -108,6 +115,7 @@ enum option_key {
 	KEY_SEED,
 	KEY_SECONDS,
 	KEY_WARMUP,
+	KEY_IDLE,
 	KEY_COUNT,
 	KEY_LOST_AFTER,
 	KEY_KILL,
@@ -131,6 +139,7 @@ static const struct option long_options[] = {
 	{"region-size", required_argument, NULL, KEY_REGION_SIZE},
 	{"type", required_argument, NULL, KEY_TYPE},
 	{"loop-dir", required_argument, NULL, KEY_LOOP_DIR},
+	{"slow-device", required_argument, NULL, KEY_SLOW_DEVICE},
 	{"device", required_argument, NULL, KEY_DEVICE},
 	{"workload", required_argument, NULL, KEY_WORKLOAD},
 	{"reads", required_argument, NULL, KEY_READS},
@@ -146,6 +155,7 @@ static const struct option long_options[] = {
 	{"seed", required_argument, NULL, KEY_SEED},
 	{"seconds", required_argument, NULL, KEY_SECONDS},
 	{"warmup", required_argument, NULL, KEY_WARMUP},
+	{"idle", required_argument, NULL, KEY_IDLE},
 	{"count", required_argument, NULL, KEY_COUNT},
 	{"lost-after", required_argument, NULL, KEY_LOST_AFTER},
 	{"kill", required_argument, NULL, KEY_KILL},
@@ -343,6 +353,8 @@ static bool take_log_option(struct load_options *options, int key, const char *t
 		options->loop_dir = text;
 		options->disk = true;
 		return true;
+	case KEY_SLOW_DEVICE:
+		return parse_unsigned(text, 1, SLOW_MSEC_MAX, &options->slow_msec);
 	case KEY_DEVICE:
 		return parse_device(options, text);
 	case KEY_SPAWN:
@@ -388,6 +400,8 @@ static bool take_option(struct load_options *options, int key, const char *text)
 		return parse_double(text, 0.01, SECONDS_MAX, &options->seconds);
 	case KEY_WARMUP:
 		return parse_double(text, 0, 1e6, &options->warmup);
+	case KEY_IDLE:
+		return parse_double(text, 0.01, 1e6, &options->idle);
 	case KEY_COUNT:
 		return parse_u64(text, 1, UINT64_MAX, &options->count);
 	case KEY_LOST_AFTER:
@@ -422,6 +436,14 @@ static const char *contradiction(const struct load_options *options)
 		return "--replay excludes --echo";
 	if (options->kills && (!options->spawn || options->echo || options->replay))
 		return "--kill needs --spawn, and excludes --echo and --replay";
+	if (options->slow_msec && (options->echo || options->replay || options->burst))
+		return "--slow-device excludes --echo, --replay and --burst";
+	if (options->slow_msec / 1000.0 > options->lost_after / 2)
+		return "--lost-after is too short for this --slow-device";
+	if (options->idle > 0 && !options->spawn)
+		return "--idle needs --spawn: the time of another's process is not ours to tell";
+	if (options->idle > 0 && options->replay)
+		return "--replay excludes --idle";
 	if (!options->spawn && options->server_cpu >= 0)
 		return "--cpus G,S pins the server that --spawn starts; without --spawn give G,-1";
 	return NULL;

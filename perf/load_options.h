@@ -24,6 +24,7 @@ struct load_options {
 	double rate; /* requests a second; 0: closed loop */
 	double seconds, warmup, lost_after;
 	unsigned kills; /* of the serving process, 0: none */
+	double idle; /* seconds between set-up and warm-up */
 	uint64_t count; /* requests; UINT64_MAX: no limit */
 	uint64_t seed;
 	bool spawn;
@@ -31,6 +32,7 @@ struct load_options {
 	bool unicast, busy_poll, echo, echo_poll, quiet;
 	int generator_cpu, server_cpu; /* -1: any */
 	const char *json, *plot; /* files, NULL: none */
+	unsigned slow_msec; /* of the slow device beside the logs; 0: none */
 	const char *replay; /* a recording, NULL: none */
 	double replay_speed; /* 0: as fast as answers come */
 	enum load_options_sweep sweep;

@@ -7,6 +7,7 @@
 #include "perf/mirror_set.h"
 #include "perf/replay.h"
 #include "perf/runner.h"
+#include "perf/slow_device.h"
 #include "server/clock.h"
 
 #include <errno.h>
@@ -34,6 +35,8 @@ struct run {
 	struct load_server *server;
 	struct load_result *result;
 	struct log_devices devices;
+	struct slow_device slow;
+	struct mirror_script_config slow_script; /* of the log on it */
 	struct side daemon, echo;
 	struct replay *replay; /* NULL: the scripts */
 	struct client echo_client;
@@ -46,13 +49,24 @@ struct run {
 
 /* --- making logs --- */
 
+static int make_slow_device(struct run *run)
+{
+	const struct load_options *options = run->options;
+
+	if (!options->slow_msec)
+		return 0;
+	run->slow_script = options->script;
+	run->slow_script.workload = mirror_script_workload("mark_flush");
+	return slow_device_make(&run->slow, options->loop_dir, options->regions);
+}
+
 static int make_devices(struct run *run)
 {
 	const struct load_options *options = run->options;
-	int r = 0;
+	int r = make_slow_device(run);
 
-	if (!options->disk)
-		return 0;
+	if (r < 0 || !options->disk)
+		return r;
 	run->result->has_devices = true;
 	if (options->ndevices == 0)
 		return log_devices_make_loops(&run->devices, options->logs, options->loop_dir,
@@ -62,11 +76,18 @@ static int make_devices(struct run *run)
 	return r;
 }
 
+/* NULL: it is a core log. */
+static const struct log_device_entry *device_of(const struct run *run, unsigned index)
+{
+	if (index == run->options->logs)
+		return run->slow.device.entries;
+	return index < run->devices.count ? &run->devices.entries[index] : NULL;
+}
+
 static void describe(const struct run *run, unsigned index, char *uuid, size_t uuid_bytes,
 		     struct mirror_description *description)
 {
-	const struct log_device_entry *device =
-		index < run->devices.count ? &run->devices.entries[index] : NULL;
+	const struct log_device_entry *device = device_of(run, index);
 
 	snprintf(uuid, uuid_bytes, "LVM-dirtylog-load-%d-%u", getpid(), index);
 	*description = (struct mirror_description){
@@ -83,21 +104,25 @@ static void describe(const struct run *run, unsigned index, char *uuid, size_t u
 static int make_mirrors(struct run *run, struct side *side, bool check)
 {
 	const struct load_options *options = run->options;
-	int r = mirror_set_create(&side->set, options->logs, options->regions, check);
+	unsigned count = options->logs + (options->slow_msec > 0);
+	int r = mirror_set_create(&side->set, count, options->regions, check);
 
 	if (r < 0)
 		fprintf(stderr,
 			"dirtylog-load: no memory for the model of %u logs of %" PRIu64
 			" regions\n",
-			options->logs, options->regions);
-	for (unsigned i = 0; r == 0 && i < options->logs; i++) {
+			count, options->regions);
+	for (unsigned i = 0; r == 0 && i < count; i++) {
 		struct mirror_description description;
 		char uuid[DM_UUID_LEN];
 
 		describe(run, i, uuid, sizeof(uuid), &description);
-		mirror_init(&side->set.mirrors[i], &options->script, &description,
+		mirror_init(&side->set.mirrors[i],
+			    i < options->logs ? &options->script : &run->slow_script, &description,
 			    mirror_set_memory(&side->set, i));
 	}
+	if (r == 0 && options->slow_msec)
+		mirror_set_put_beside(&side->set);
 	return r;
 }
 
@@ -153,10 +178,16 @@ static void catch_killer(struct run *run)
 	run->result->stalls = run->killer.gaps;
 }
 
+/* The log on the slow device takes none of the others' places. */
+static unsigned depth_of(const struct load_options *options)
+{
+	return load_options_depth(options) + (options->slow_msec > 0);
+}
+
 static int make_side(struct run *run, struct side *side, const char *name, struct client *client,
 		     struct measure *measure)
 {
-	unsigned depth = load_options_depth(run->options);
+	unsigned depth = depth_of(run->options);
 
 	client->busy_poll = run->options->busy_poll;
 	side->measure = measure;
@@ -255,6 +286,7 @@ static void remove_all(struct run *run)
 	mirror_set_destroy(&run->daemon.set);
 	mirror_set_destroy(&run->echo.set);
 	log_devices_release(&run->devices);
+	slow_device_release(&run->slow);
 }
 
 /* --- phases --- */
@@ -280,7 +312,7 @@ static int play(struct run *run, struct side *side, int64_t ns, bool record)
 	const struct load_options *options = run->options;
 	int64_t now_ns = clock_now();
 	struct runner_limits limits = {
-		.depth = load_options_depth(options),
+		.depth = depth_of(options),
 		.burst = options->burst,
 		.count = UINT64_MAX,
 		.end_ns = now_ns + ns,
@@ -386,13 +418,62 @@ static int verify_and_remove(struct run *run, int r)
 	return r;
 }
 
+static bool read_usage(const struct run *run, struct server_process_usage *usage)
+{
+	return run->server->spawned && server_process_usage(&run->server->process, usage) == 0;
+}
+
+/* An answer that comes now is one too many. */
+static void leave_alone(struct run *run)
+{
+	int64_t start_ns = clock_now();
+	int64_t end_ns = start_ns + (int64_t)(run->options->idle * NSEC_PER_SEC);
+
+	while (clock_now() < end_ns && !*run->interrupted)
+		runner_listen(&run->daemon.runner, LISTEN_NS);
+	run->result->setup.idle_ns = clock_now() - start_ns;
+}
+
+static int set_up(struct run *run)
+{
+	struct load_setup *setup = &run->result->setup;
+	struct server_process_usage before, after, left_alone;
+	bool known = read_usage(run, &before);
+	int64_t start_ns = clock_now();
+	int r = play_phase(&run->daemon, MIRROR_ACTIVATE);
+
+	setup->ns = clock_now() - start_ns;
+	known = known && read_usage(run, &after);
+	if (r == 0 && run->options->idle > 0)
+		leave_alone(run);
+	setup->has_usage = known && read_usage(run, &left_alone);
+	if (!setup->has_usage)
+		return r;
+	setup->rss_before = before.rss_bytes;
+	setup->rss_after = after.rss_bytes;
+	setup->idle_cpu_ns = left_alone.cpu_ns - after.cpu_ns;
+	return r;
+}
+
+static int measure_with_slow_device(struct run *run)
+{
+	int r = 0, ended;
+
+	if (run->options->slow_msec)
+		r = slow_device_begin(&run->slow, run->options->slow_msec);
+	if (r == 0)
+		r = measure(run);
+	ended = slow_device_end(&run->slow);
+	return r == 0 ? ended : r;
+}
+
 static int play_scripts(struct run *run, struct log_devices_counts *before)
 {
-	int r = play_phase(&run->daemon, MIRROR_ACTIVATE);
+	int r = set_up(run);
 
 	log_devices_count(&run->devices, before);
 	if (r == 0)
-		r = measure(run);
+		r = measure_with_slow_device(run);
 	run->result->marks = mirror_set_marks(&run->daemon.set);
 	return verify_and_remove(run, r);
 }

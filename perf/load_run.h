@@ -9,9 +9,18 @@
 #include "perf/measure.h"
 #include "perf/server_process.h"
 
+/* What the logs cost the daemon before anything is asked of them. */
+struct load_setup {
+	int64_t ns; /* from the first CTR until all logs have answered all of their activation */
+	bool has_usage; /* the next are known: the daemon is ours */
+	int64_t rss_before, rss_after; /* bytes */
+	int64_t idle_ns, idle_cpu_ns; /* that the logs were left alone, and the daemon's share */
+};
+
 struct load_result {
 	unsigned logs, depth;
 	uint64_t regions; /* of each log; of the largest one of a recording */
+	struct load_setup setup;
 	struct measure server, echo;
 	bool has_echo, has_devices;
 	uint64_t unsent; /* open loop: requests that were due and had to wait until the end */

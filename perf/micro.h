@@ -23,8 +23,14 @@ static inline uint64_t micro_random(uint64_t *state)
 	return *state;
 }
 
-/* Time count calls of step, and print. */
-static inline void micro(const char *name, uint64_t count, void (*step)(void *), void *context)
+static inline uint64_t micro_random_below(uint64_t *state, uint64_t limit)
+{
+	return micro_random(state) % limit;
+}
+
+/* Time count calls of step, each of which does so many operations, and print the time of one. */
+static inline void micro_of_many(const char *name, uint64_t count, unsigned operations,
+				 void (*step)(void *), void *context)
 {
 	int64_t best = INT64_MAX;
 
@@ -36,7 +42,13 @@ static inline void micro(const char *name, uint64_t count, void (*step)(void *),
 		start = clock_now() - start;
 		best = start < best ? start : best;
 	}
-	printf("%-44s %10.1f ns\n", name, (double)best / (double)count);
+	printf("%-44s %10.1f ns\n", name, (double)best / (double)count / operations);
+}
+
+/* Time count calls of step, each an operation, and print. */
+static inline void micro(const char *name, uint64_t count, void (*step)(void *), void *context)
+{
+	micro_of_many(name, count, 1, step, context);
 }
 
 /* Zeroed and aligned for the modules; ends the program when there is none. */

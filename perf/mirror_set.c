@@ -41,13 +41,18 @@ static bool next_of_chains(struct mirror_set *set, struct wire_message *message,
 	return false;
 }
 
+static bool is_beside(const struct mirror_set *set, uint32_t index)
+{
+	return set->beside_runs && index == set->count - 1;
+}
+
 static bool next_request(struct mirror_set *set, struct wire_message *message,
 			 struct traffic_pending *pending)
 {
 	if (mirror_is_chain(set->mirrors))
 		return next_of_chains(set, message, pending);
 	pending->mirror = set->turn++;
-	if (set->turn == set->count)
+	if (set->turn == set->count - set->beside_runs)
 		set->turn = 0;
 	return mirror_next(&set->mirrors[pending->mirror], message, &pending->expected);
 }
@@ -57,16 +62,12 @@ static int64_t pace_due(const struct mirror_set *set)
 	return set->pace_start_ns + (int64_t)((double)set->paced * set->interval_ns);
 }
 
-static enum traffic_state set_next(struct traffic *traffic, int64_t now_ns,
-				   struct wire_message *message, struct traffic_pending *pending,
-				   int64_t *due_ns)
+static enum traffic_state next_in_turn(struct mirror_set *set, struct wire_message *message,
+				       struct traffic_pending *pending, int64_t *due_ns)
 {
-	struct mirror_set *set = set_of(traffic);
-	const struct mirror *mirror;
-
-	*due_ns = INT64_MAX;
-	pending->start_ns = now_ns;
 	if (set->interval_ns > 0) {
+		int64_t now_ns = pending->start_ns;
+
 		pending->start_ns = pace_due(set);
 		if (pending->start_ns > now_ns) {
 			*due_ns = pending->start_ns;
@@ -76,6 +77,34 @@ static enum traffic_state set_next(struct traffic *traffic, int64_t now_ns,
 	if (!next_request(set, message, pending))
 		return TRAFFIC_LATER;
 	set->paced++;
+	return TRAFFIC_REQUEST;
+}
+
+static enum traffic_state next_beside(struct mirror_set *set, struct wire_message *message,
+				      struct traffic_pending *pending)
+{
+	set->beside_waits = true;
+	pending->mirror = set->count - 1;
+	mirror_next(&set->mirrors[pending->mirror], message, &pending->expected);
+	return TRAFFIC_REQUEST;
+}
+
+static enum traffic_state set_next(struct traffic *traffic, int64_t now_ns,
+				   struct wire_message *message, struct traffic_pending *pending,
+				   int64_t *due_ns)
+{
+	struct mirror_set *set = set_of(traffic);
+	enum traffic_state state;
+	const struct mirror *mirror;
+
+	*due_ns = INT64_MAX;
+	pending->start_ns = now_ns;
+	if (set->beside_runs && !set->beside_waits)
+		state = next_beside(set, message, pending);
+	else
+		state = next_in_turn(set, message, pending, due_ns);
+	if (state != TRAFFIC_REQUEST)
+		return state;
 	mirror = &set->mirrors[pending->mirror];
 	message->request.luid = mirror->luid;
 	memcpy(message->request.uuid, mirror->uuid, sizeof(mirror->uuid));
@@ -94,7 +123,9 @@ static bool set_answered(struct traffic *traffic, const struct traffic_pending *
 		right = mirror_check(mirror, &pending->expected, reply, length, fault, fault_bytes);
 	else
 		mirror_pass(mirror, &pending->expected);
-	if (mirror_is_chain(mirror))
+	if (is_beside(set, pending->mirror))
+		set->beside_waits = false;
+	else if (mirror_is_chain(mirror))
 		push_ready(set, pending->mirror);
 	return right;
 }
@@ -137,15 +168,23 @@ void *mirror_set_memory(const struct mirror_set *set, unsigned index)
 	return (uint8_t *)set->memory + index * (set->memory_bytes / set->count);
 }
 
+void mirror_set_put_beside(struct mirror_set *set)
+{
+	set->has_beside = true;
+}
+
 void mirror_set_begin(struct mirror_set *set, enum mirror_script_phase phase, double rate,
 		      int64_t now_ns)
 {
 	set->ready_first = set->ready_count = 0;
 	set->turn = 0;
+	set->beside_runs = set->has_beside && phase == MIRROR_RUN;
+	set->beside_waits = false;
 	set->interval_ns = rate > 0 ? 1e9 / rate : 0;
 	for (unsigned i = 0; i < set->count; i++) {
 		mirror_begin(&set->mirrors[i], phase);
-		push_ready(set, i);
+		if (!is_beside(set, i))
+			push_ready(set, i);
 	}
 	mirror_set_continue(set, now_ns);
 }

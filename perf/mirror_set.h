@@ -15,6 +15,7 @@ struct mirror_set {
 	uint32_t *ready; /* a ring: mirrors without a request on its way */
 	unsigned ready_first, ready_count;
 	unsigned turn; /* of the mirrors that are no chains */
+	bool has_beside, beside_runs, beside_waits; /* see mirror_set_put_beside */
 	double interval_ns; /* between requests; 0: closed loop */
 	int64_t pace_start_ns;
 	uint64_t paced; /* requests since pace_start_ns */
@@ -27,6 +28,10 @@ void mirror_set_destroy(struct mirror_set *set);
 
 /* The model's memory of mirror index. */
 void *mirror_set_memory(const struct mirror_set *set, unsigned index);
+
+/* In MIRROR_RUN the last of at least two mirrors, whose workload is no chain, takes no turn with the
+ * others and no share of their rate: it has a request of its own on its way whenever it can. */
+void mirror_set_put_beside(struct mirror_set *set);
 
 /* Nothing is on its way. rate: requests a second, 0: as fast as answers come. */
 void mirror_set_begin(struct mirror_set *set, enum mirror_script_phase phase, double rate,

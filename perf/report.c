@@ -42,6 +42,23 @@ static double per_mark(const struct load_result *result, uint64_t value)
 	return result->marks ? (double)value / (double)result->marks : 0;
 }
 
+/* What a log cannot do without: sync and clean of a core log; of a disk log also what the device
+ * holds and what was touched since the last leg flush (server/dirty_log.h). */
+static uint64_t bits_per_log(const struct load_options *options, const struct load_result *result)
+{
+	return (options->disk ? 4 : 2) * ((result->regions + 7) / 8);
+}
+
+static double rss_per_log(const struct load_result *result)
+{
+	return (double)(result->setup.rss_after - result->setup.rss_before) / result->logs;
+}
+
+static double idle_share(const struct load_result *result)
+{
+	return (double)result->setup.idle_cpu_ns / (double)result->setup.idle_ns;
+}
+
 static double ratio(double daemon, double echo)
 {
 	return echo > 0 ? daemon / echo : 0;
@@ -73,6 +90,10 @@ static void print_title(FILE *out, const struct load_options *options,
 		fprintf(out, "bursts of %u, %s\n", options->burst, sender);
 	else
 		fprintf(out, "depth %u, %s\n", result->depth, sender);
+	if (options->slow_msec)
+		fprintf(out,
+			"beside one more on a device that takes %u ms: its MARKs and FLUSHes\n",
+			options->slow_msec);
 	fprintf(out, "%-11s %-20s %11s", "", "", "requests/s");
 	for (size_t i = 0; i < COLUMNS; i++)
 		fprintf(out, " %9s", columns[i].name);
@@ -122,6 +143,35 @@ static void print_ratio(FILE *out, const struct load_result *result, const struc
 	fputc('\n', out);
 }
 
+static void print_setup(FILE *out, const struct load_options *options,
+			const struct load_result *result)
+{
+	const struct load_setup *setup = &result->setup;
+
+	if (setup->ns == 0) /* of a recording */
+		return;
+	fprintf(out, "logs made in %.3f s", (double)setup->ns / NSEC_PER_SEC);
+	if (setup->has_usage)
+		fprintf(out, ", %.1f KiB of memory for each (its bits: %.1f)",
+			rss_per_log(result) / 1024, (double)bits_per_log(options, result) / 1024);
+	if (setup->has_usage && setup->idle_ns > 0)
+		fprintf(out, "; left alone for %.1f s: %.4f %% of a core",
+			(double)setup->idle_ns / NSEC_PER_SEC, 100 * idle_share(result));
+	fputc('\n', out);
+}
+
+static void print_kills(FILE *out, const struct load_result *result)
+{
+	if (result->kills == 0)
+		return;
+	fprintf(out,
+		"%u servers killed; longest time without an answer after each: p50 %.1f, p90 %.1f, "
+		"p99 %.1f, max %.1f ms\n",
+		result->kills, milliseconds(&result->stalls, 0.5),
+		milliseconds(&result->stalls, 0.9), milliseconds(&result->stalls, 0.99),
+		milliseconds(&result->stalls, 1));
+}
+
 void report_table(FILE *out, const struct load_options *options, const struct load_result *result)
 {
 	static struct histogram daemon, echo;
@@ -141,13 +191,8 @@ void report_table(FILE *out, const struct load_options *options, const struct lo
 		", lost %" PRIu64 "\n",
 		result->server.requests, result->server.wrong, result->server.doubled,
 		result->server.lost);
-	if (result->kills)
-		fprintf(out,
-			"%u servers killed; longest time without an answer after each: p50 %.1f, "
-			"p90 %.1f, p99 %.1f, max %.1f ms\n",
-			result->kills, milliseconds(&result->stalls, 0.5),
-			milliseconds(&result->stalls, 0.9), milliseconds(&result->stalls, 0.99),
-			milliseconds(&result->stalls, 1));
+	print_kills(out, result);
+	print_setup(out, options, result);
 	if (result->unsent)
 		fprintf(out,
 			"%" PRIu64
@@ -220,7 +265,24 @@ static json_t *json_of_ratio(const struct load_result *result)
 	return object;
 }
 
-static json_t *json_of_result(const struct load_result *result)
+static json_t *json_of_setup(const struct load_options *options, const struct load_result *result)
+{
+	const struct load_setup *setup = &result->setup;
+	json_t *object = json_object();
+
+	set_real(object, "seconds", (double)setup->ns / NSEC_PER_SEC);
+	set_u64(object, "bits_per_log", bits_per_log(options, result));
+	if (!setup->has_usage)
+		return object;
+	set_real(object, "rss_per_log", rss_per_log(result));
+	if (setup->idle_ns > 0) {
+		set_real(object, "idle_seconds", (double)setup->idle_ns / NSEC_PER_SEC);
+		set_real(object, "idle_cpu_share", idle_share(result));
+	}
+	return object;
+}
+
+static json_t *json_of_result(const struct load_options *options, const struct load_result *result)
 {
 	json_t *object = json_object();
 
@@ -229,6 +291,8 @@ static json_t *json_of_result(const struct load_result *result)
 	set_u64(object, "regions", result->regions);
 	json_object_set_new(object, "good",
 			    json_boolean(result->error == 0 && !measure_failed(&result->server)));
+	if (result->setup.ns > 0)
+		json_object_set_new(object, "setup", json_of_setup(options, result));
 	json_object_set_new(object, "dirtylogd", json_of_measure(&result->server));
 	if (result->has_echo) {
 		json_object_set_new(object, "echo", json_of_measure(&result->echo));
@@ -272,6 +336,7 @@ static json_t *json_of_options(const struct load_options *options)
 			    json_boolean(options->script.integrated_flush));
 	json_object_set_new(object, "resync", json_boolean(options->script.resync));
 	json_object_set_new(object, "busy_poll", json_boolean(options->busy_poll));
+	set_u64(object, "slow_msec", options->slow_msec);
 	set_u64(object, "burst", options->burst);
 	set_real(object, "rate", options->rate);
 	set_u64(object, "seed", options->seed);
@@ -289,7 +354,7 @@ int report_json(const char *path, const struct load_options *options,
 	json_object_set_new(root, "version", json_string(DIRTYLOG_VERSION));
 	json_object_set_new(root, "options", json_of_options(options));
 	for (unsigned i = 0; i < count; i++)
-		json_array_append_new(runs, json_of_result(&results[i]));
+		json_array_append_new(runs, json_of_result(options, &results[i]));
 	json_object_set_new(root, "runs", runs);
 	if (strcmp(path, "-") == 0) {
 		r = json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));

@@ -5,12 +5,14 @@
 #include "server/clock.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STOP_LIMIT_NS (30 * NSEC_PER_SEC)
@@ -71,6 +73,53 @@ bool server_process_alive(struct server_process *process)
 	if (process->pid > 0 && waitpid(process->pid, &process->status, WNOHANG) == process->pid)
 		process->pid = 0;
 	return process->pid > 0;
+}
+
+static int read_rss(pid_t pid, int64_t *bytes)
+{
+	int64_t kib = -1;
+	char path[32], line[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (kib < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "VmRSS: %" SCNd64, &kib) != 1)
+			kib = -1;
+	fclose(file);
+	*bytes = kib * 1024;
+	return kib < 0 ? -ESRCH : 0; /* a process that has ended has no such line */
+}
+
+/* The process's clock counts nanoseconds, /proc/PID/stat only ticks. */
+static int read_cpu(pid_t pid, int64_t *ns)
+{
+	struct timespec time;
+	clockid_t clock;
+	int r = clock_getcpuclockid(pid, &clock);
+
+	if (r != 0)
+		return -r;
+	if (clock_gettime(clock, &time) != 0)
+		return -errno;
+	*ns = time.tv_sec * NSEC_PER_SEC + time.tv_nsec;
+	return 0;
+}
+
+int server_process_usage(const struct server_process *process, struct server_process_usage *usage)
+{
+	pid_t pid;
+	int r;
+
+	if (process->pid <= 0)
+		return -ESRCH;
+	pid = server_process_serving(process);
+	if (pid == 0) /* without a supervisor */
+		pid = process->pid;
+	r = read_rss(pid, &usage->rss_bytes);
+	return r == 0 ? read_cpu(pid, &usage->cpu_ns) : r;
 }
 
 static int say_status(int status)

@@ -4,6 +4,7 @@
 #define PERF_SERVER_PROCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct server_process {
@@ -18,12 +19,20 @@ int server_process_pin(int cpu);
  * behind it, in the caller's network namespace. 0 or -errno. */
 int server_process_start(struct server_process *process, const char *command, int cpu);
 
-/* The process that serves: the child of the supervisor that we have started, or that process itself
- * where it has none; 0: none at the moment. */
+/* The child of the process that we have started: the server of a supervisor. 0: none at the moment. */
 pid_t server_process_serving(const struct server_process *process);
 
 /* False once it has ended. */
 bool server_process_alive(struct server_process *process);
+
+struct server_process_usage {
+	int64_t cpu_ns; /* of all its threads, user and system, since it was started */
+	int64_t rss_bytes; /* VmRSS */
+};
+
+/* What it has used so far. Of a command that starts another program, the command's own. 0, or
+ * -errno: -ESRCH when there is none. */
+int server_process_usage(const struct server_process *process, struct server_process_usage *usage);
 
 /* SIGTERM, and SIGKILL when that does not end it in 30 s. 0 if it has ended well; -EPIPE if not,
  * said on stderr. */

@@ -28,12 +28,4 @@ static inline int64_t clock_now(void)
 	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
-static inline struct timespec clock_add(struct timespec time, int64_t ns)
-{
-	ns += time.tv_nsec;
-	time.tv_sec += ns / NSEC_PER_SEC;
-	time.tv_nsec = ns % NSEC_PER_SEC;
-	return time;
-}
-
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -37,13 +38,9 @@ static struct {
 	bool journal;
 	bool running;
 	pthread_t thread;
-	pthread_mutex_t lock; /* only to sleep on */
-	pthread_cond_t more;
-} logging = {
-	.level = LOGGING_INFO,
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.more = PTHREAD_COND_INITIALIZER,
-};
+	_Atomic bool asleep; /* the writer: who clears it posts more */
+	sem_t more;
+} logging = {.level = LOGGING_INFO};
 
 static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -78,7 +75,7 @@ static bool put_next(void)
 {
 	struct line *line = &logging.ring[logging.tail % RING_LINES];
 
-	/* acquire: pairs with the release in logging_write. */
+	/* acquire: pairs with the store in logging_write. */
 	if (atomic_load_explicit(&line->sequence, memory_order_acquire) != logging.tail + 1)
 		return false;
 	put(line->level, line->text);
@@ -99,11 +96,33 @@ static void put_lost(void)
 	put(LOGGING_WARNING, text);
 }
 
-/* Lines are looked for 20 times a second: callers need no lock and no wake-up. */
+static bool nothing_new(void)
+{
+	const struct line *line = &logging.ring[logging.tail % RING_LINES];
+
+	return atomic_load(&line->sequence) != logging.tail + 1 && !atomic_load(&logging.lost) &&
+	       !atomic_load(&logging.stop);
+}
+
+/* seq_cst here and in wake's callers: either they see the writer asleep, or it sees what is new. */
+static void wait_for_more(void)
+{
+	atomic_store(&logging.asleep, true);
+	if (nothing_new())
+		while (sem_wait(&logging.more) != 0)
+			; /* a signal */
+	atomic_store(&logging.asleep, false);
+}
+
+/* No system call for a writer that is awake, and never a wait. */
+static void wake(void)
+{
+	if (atomic_load(&logging.asleep) && atomic_exchange(&logging.asleep, false))
+		sem_post(&logging.more);
+}
+
 static void *writer(void *unused)
 {
-	struct timespec until;
-
 	for (;;) {
 		bool stop = atomic_load(&logging.stop);
 
@@ -112,12 +131,7 @@ static void *writer(void *unused)
 		put_lost();
 		if (stop)
 			return NULL;
-		clock_gettime(CLOCK_REALTIME, &until);
-		until = clock_add(until, 50 * NSEC_PER_MSEC);
-		pthread_mutex_lock(&logging.lock);
-		if (!atomic_load(&logging.stop))
-			pthread_cond_timedwait(&logging.more, &logging.lock, &until);
-		pthread_mutex_unlock(&logging.lock);
+		wait_for_more();
 	}
 }
 
@@ -136,6 +150,7 @@ int logging_start(void)
 
 	for (uint64_t i = 0; i < RING_LINES; i++)
 		atomic_store(&logging.ring[i].sequence, i);
+	sem_init(&logging.more, 0, 0);
 	r = pthread_create(&logging.thread, NULL, writer, NULL);
 	logging.running = r == 0;
 	return -r;
@@ -145,10 +160,8 @@ void logging_stop(void)
 {
 	if (!logging.running)
 		return;
-	pthread_mutex_lock(&logging.lock);
 	atomic_store(&logging.stop, true);
-	pthread_cond_signal(&logging.more);
-	pthread_mutex_unlock(&logging.lock);
+	wake();
 	pthread_join(logging.thread, NULL);
 	logging.running = false;
 }
@@ -177,13 +190,15 @@ static void put_in_ring(enum logging_level level, const char *format, va_list ar
 	struct line *line = claim(&ticket);
 
 	if (!line) {
-		atomic_fetch_add_explicit(&logging.lost, 1, memory_order_relaxed);
+		atomic_fetch_add(&logging.lost, 1);
+		wake();
 		return;
 	}
 	line->level = level;
 	vsnprintf(line->text, sizeof(line->text), format, args);
-	/* release: the text is there before the writer sees the sequence. */
-	atomic_store_explicit(&line->sequence, ticket + 1, memory_order_release);
+	/* The text is there before the writer sees the sequence. */
+	atomic_store(&line->sequence, ticket + 1);
+	wake();
 }
 
 static void put_at_once(enum logging_level level, const char *format, va_list args)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Log lines that never make the caller wait: formatted into a ring, written by a thread of their
- * own, since the log may live on a mirror that waits for us. Callable from any thread.
+ * own, since the log may live on a mirror that waits for us. Callable from any thread. The writer
+ * sleeps while there is none; its wake-up is all that a line can cost the caller.
  */
 #ifndef SERVER_LOGGING_H
 #define SERVER_LOGGING_H

@@ -1,6 +1,9 @@
 unit_test(histogram load m)
 unit_test(mirror_script load)
+unit_test(mirror_set load)
 unit_test(runner load)
+unit_test(server_process load)
+unit_test(slow_device load)
 
 # The daemon under load: every answer is checked, and with ThreadSanitizer every access too.
 function(load_test name)
@@ -15,6 +18,7 @@ load_test(disk --type disk --logs 4 --seconds 1 --writers 8)
 load_test(integrated_flush --type disk --logs 4 --seconds 1 --integrated-flush --resync)
 load_test(burst --workload in_sync --logs 16 --burst 20000 --count 40000)
 load_test(open_loop --workload mark_flush --logs 8 --rate 5000 --seconds 1)
+load_test(slow_device --workload in_sync --logs 8 --depth 8 --slow-device 200 --seconds 1)
 load_test(ctr --workload ctr --type disk --logs 4 --seconds 1)
 
 # What the daemon records, the generator plays again.
@@ -25,3 +29,9 @@ add_test(NAME load_record COMMAND sh -c "rm -f '${recording}' && '$<TARGET_FILE:
 --spawn='$<TARGET_FILE:dirtylogd> --log-level error' --quiet --lost-after 20 --speed max \
 --replay '${recording}'")
 set_tests_properties(load_record PROPERTIES TIMEOUT 60)
+
+add_test(NAME load_setup COMMAND sh -c "'$<TARGET_FILE:dirtylog-load>' \
+--spawn='$<TARGET_FILE:dirtylogd> --log-level error' --quiet --lost-after 20 --logs 100 --count 100 \
+--idle 0.5 --json setup.json && for key in seconds bits_per_log rss_per_log idle_cpu_share; do \
+grep \"\$key\\\":\" setup.json || exit 1; done")
+set_tests_properties(load_setup PROPERTIES TIMEOUT 60)

@@ -3,6 +3,7 @@ unit_test(ctr_args dirtylog_core)
 unit_test(mirror_table dirtylog_core)
 unit_test(dirty_log dirtylog_core)
 unit_test(recording dirtylog_core)
+unit_test(logging dirtylog_server)
 unit_test(log_write dirtylog_server)
 unit_test(estate dirtylog_server)
 
