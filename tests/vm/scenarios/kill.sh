@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# about: kill -9 of the daemon under fio verify, again and again
+# about: kill -9 of a daemon without a supervisor under fio verify, again and again
 # disks: a=64M b=64M log=64M
 # timeout: 180
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
 A=$(dev a) B=$(dev b) LOG=$(dev log)
-start_daemon || exit 1
+start_daemon --supervise no || exit 1
 
 recovered() { # dirtylogd suspends and resumes a mirror whose dirty regions the kernel doesn't know of
 	on_kernel_log || [ "$(dirtylogctl stats | awk '$1 == "resume" { print $2 }')" -ge 2 ]
@@ -25,7 +25,7 @@ kill_under_load() { # KIND
 		sleep 3
 		kill_daemon
 		sleep $kill_pause
-		start_daemon
+		start_daemon --supervise no
 	done
 	wait $kill_fio
 	check "$1: fio verify without an error" fio_ok "$1"

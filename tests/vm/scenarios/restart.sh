@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# about: the server killed every 2 s, 30 times, under fio verify on 8 mirrors: nobody notices
+# disks: a=128M b=128M log=8M
+# timeout: 240
+# shellcheck source=tests/vm/lib.sh
+. /scenarios/lib.sh
+
+A=$(dev a) B=$(dev b) LOG=$(dev log)
+COUNT=8
+KILLS=30
+SECTORS=32768
+REGIONS=256
+# The kernel's own log has no server.
+on_kernel_log && KILLS=3
+start_daemon || exit 1
+
+server() { dirtylogctl stats | awk -v name="$1" '$1 == name { print $2 }'; }
+
+kill_server() {
+	on_kernel_log && return 0
+	kill -KILL "$(server server_pid)"
+}
+
+all_in_sync() {
+	dmsetup status --target mirror | grep -c " $REGIONS/$REGIONS " | grep -qx "$COUNT"
+}
+
+cat >/tmp/restart.fio <<JOB
+[global]
+thread
+direct=1
+ioengine=libaio
+iodepth=2
+bs=4k
+rw=randrw
+rwmixread=30
+runtime=$((KILLS * 2 + 6))
+time_based
+verify=crc32c
+verify_backlog=64
+verify_fatal=1
+group_reporting
+JOB
+i=0
+while [ $i -lt $COUNT ]; do
+	kind=dirtylogd
+	# The kernel asks otherwise with integrated_flush: two of the four have it.
+	[ $i -ge 2 ] && kind=dirtylogd-flush
+	[ $i -ge 4 ] && kind=dirtylogd-core
+	dmsetup create "log$i" --table "0 2048 linear $LOG $((i * 2048))"
+	# Legs that are equal from the start stay so only if each write reaches both.
+	mk_mirror "m$i" $kind $SECTORS "/dev/mapper/log$i" 128 "$A@$((i * SECTORS))" "$B@$((i * SECTORS))" nosync || exit 1
+	printf '[m%d]\nfilename=/dev/mapper/m%d\nrandseed=%d\n' $i $i $i >>/tmp/restart.fio
+	i=$((i + 1))
+done
+sleep 2
+fio --minimal --terse-version=3 --output=/tmp/fio.restart /tmp/restart.fio 2>/tmp/fio.restart.log &
+fio_pid=$!
+kills=0
+lost_sync=0
+while [ $kills -lt $KILLS ]; do
+	sleep 2
+	kill_server
+	all_in_sync || lost_sync=$((lost_sync + 1))
+	kills=$((kills + 1))
+done
+wait $fio_pid
+check "fio verify without an error" fio_ok restart
+equal "times that a mirror was not all in sync" $lost_sync 0
+check "all in sync at the end" all_in_sync
+if ! on_kernel_log; then
+	equal "servers" "$(server server)" $((KILLS + 1))
+	equal "requests to a log that the last server did not know" "$(server unknown_log)" 0
+fi
+figure "restart $(fio_field restart write_iops) write IOPS, slowest write $(fio_field restart write_max) us"
+at_most "longest stall of a write in us" "$(fio_field restart write_max)" 1000000
+equal "messages of the kernel's userspace log" \
+	"$(dmesg | grep 'dm-log-userspace' | grep -cv 'loaded')" 0
+
+# Another program in the place of this one, and the fio goes on.
+if ! on_kernel_log; then
+	fio_run hup --filename=/dev/mapper/m0 --rw=randrw --runtime=6 --time_based --iodepth=4 --verify=crc32c --verify_backlog=64 &
+	fio_pid=$!
+	sleep 2
+	before=$(server server_pid)
+	kill -HUP "$DAEMON_PID"
+	sleep 2
+	check_not "SIGHUP: another server" [ "$(server server_pid)" = "$before" ]
+	wait $fio_pid
+	check "SIGHUP: fio verify without an error" fio_ok hup
+	figure "hup slowest write $(fio_field hup write_max) us"
+	at_most "SIGHUP: longest stall of a write in us" "$(fio_field hup write_max)" 1000000
+	check "SIGHUP: all in sync" all_in_sync
+fi
+i=0
+while [ $i -lt $COUNT ]; do
+	rm_mirror "m$i"
+	dmsetup remove "log$i"
+	i=$((i + 1))
+done
+check "legs identical" legs_identical "$A" "$B" 128
+kernel_quiet
+check "daemon alive" daemon_lives
