@@ -2,6 +2,7 @@
 /* dirtylogd: wires the parts together, and takes them apart in order. */
 #include "server/clock.h"
 #include "server/control.h"
+#include "server/fd_store.h"
 #include "server/kill_point.h"
 #include "server/logging.h"
 #include "server/mirrors.h"
@@ -33,6 +34,7 @@ struct daemon {
 	int control_fd;
 	int signal_fd;
 	bool hand_over; /* what the control thread was asked to end for */
+	bool stored; /* systemd holds the socket and the estate, for the next start */
 	pthread_t main_thread;
 	pthread_t control_thread;
 	struct transport transport;
@@ -209,7 +211,7 @@ static void *control(void *argument)
 	if (!daemon->hand_over)
 		sd_notify(0, "STOPPING=1");
 	log_info(daemon->hand_over ? "handing over" : "stopping");
-	receiver_stop(&daemon->receiver, daemon->main_thread, daemon->hand_over);
+	receiver_stop(&daemon->receiver, daemon->main_thread, daemon->hand_over || daemon->stored);
 	return NULL;
 }
 
@@ -344,8 +346,33 @@ static int go_to_background(void)
 	return daemon(0, 0);
 }
 
+/* The estate of whoever served before: its logs are served on, if it is of use. */
+static int take_estate(struct daemon *daemon, int netlink_fd, int estate_fd)
+{
+	const char *why;
+	int r = estate_adopt(&daemon->estate, estate_fd, &why);
+
+	if (r == 0)
+		return transport_adopt(&daemon->transport, netlink_fd);
+	log_warning(
+		"the state of the server before cannot be taken over: %s. The kernel has to make "
+		"its logs again",
+		why);
+	return r;
+}
+
+static int replace_estate(struct daemon *daemon, int netlink_fd, int estate_fd)
+{
+	fd_store_clear();
+	close(estate_fd);
+	close(netlink_fd);
+	return open_all(daemon);
+}
+
 static int start_anew(struct daemon *daemon)
 {
+	int netlink_fd, estate_fd;
+
 	if (take_place(daemon) < 0)
 		return -1;
 	if (!daemon->options.foreground && go_to_background() < 0) {
@@ -353,28 +380,25 @@ static int start_anew(struct daemon *daemon)
 		return -1;
 	}
 	listen(daemon->control_fd, 16); /* the holder is this process, no longer its parent */
-	return open_all(daemon);
+	if (!fd_store_take(&netlink_fd, &estate_fd))
+		return open_all(daemon);
+	if (take_estate(daemon, netlink_fd, estate_fd) == 0)
+		return 0;
+	return replace_estate(daemon, netlink_fd, estate_fd);
 }
 
-/* A supervisor that was another program has left us its server, which still serves. */
+/* A supervisor that was another program has left us its server, which still serves. If its estate is
+ * of no use to us it ends as for good. */
 static int inherit(struct daemon *daemon)
 {
 	struct supervisor *supervisor = &daemon->supervisor;
-	const char *why;
+	int r = take_estate(daemon, supervisor->netlink_fd, supervisor->estate_fd);
 
 	daemon->control_fd = supervisor->control_fd;
-	if (estate_adopt(&daemon->estate, supervisor->estate_fd, &why) == 0) {
-		supervisor_relieve(supervisor, true);
-		return transport_adopt(&daemon->transport, supervisor->netlink_fd);
-	}
-	log_warning(
-		"the state of the server before cannot be taken over: %s. It is told to end, and "
-		"the kernel makes its logs again",
-		why);
-	supervisor_relieve(supervisor, false);
-	close(supervisor->estate_fd);
-	close(supervisor->netlink_fd);
-	return open_all(daemon);
+	supervisor_relieve(supervisor, r == 0);
+	if (r == 0)
+		return 0;
+	return replace_estate(daemon, supervisor->netlink_fd, supervisor->estate_fd);
 }
 
 static int supervise(struct daemon *daemon)
@@ -392,6 +416,7 @@ static int supervise(struct daemon *daemon)
 		return serve(daemon);
 	/* The server's memory is its own affair; ours must be there when it has died. */
 	protect_memory();
+	daemon->stored = fd_store_put(supervisor->netlink_fd, supervisor->estate_fd);
 	return supervisor_run(supervisor);
 }
 

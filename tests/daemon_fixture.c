@@ -95,6 +95,8 @@ pid_t spawn(char *const *args)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(bench.output, STDERR_FILENO);
+	if (bench.in_child)
+		bench.in_child();
 	execv(daemon_path(), args);
 	_exit(127);
 }

@@ -33,6 +33,7 @@ struct bench {
 	const char *max_lazy, *io_retry; /* of the next start, NULL: the default */
 	bool frozen; /* the file system in $DIR */
 	bool supervised; /* of the next start */
+	void (*in_child)(void); /* before exec, NULL: nothing */
 	struct client client;
 };
 

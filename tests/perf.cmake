@@ -19,6 +19,7 @@ load_test(integrated_flush --type disk --logs 4 --seconds 1 --integrated-flush -
 load_test(burst --workload in_sync --logs 16 --burst 20000 --count 40000)
 load_test(open_loop --workload mark_flush --logs 8 --rate 5000 --seconds 1)
 load_test(slow_device --workload in_sync --logs 8 --depth 8 --slow-device 200 --seconds 1)
+load_test(kill --type disk --logs 8 --writers 4 --resync --kill 20)
 load_test(ctr --workload ctr --type disk --logs 4 --seconds 1)
 
 # What the daemon records, the generator plays again.

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -385,6 +387,104 @@ Test(restart, an_estate_of_another_version_is_refused)
 	unsetenv("DIRTYLOGD_INHERITED");
 	expect_said("cannot be taken over: it is too short", "");
 	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+}
+
+/* --- systemd --- */
+
+/* What the daemon sends to systemd. */
+static struct {
+	int socket;
+	int fds[2];
+	char names[2][16];
+	unsigned count;
+} notify;
+
+static void open_notify(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "@dirtylogd-notify"};
+	socklen_t length = offsetof(struct sockaddr_un, sun_path) + strlen(address.sun_path);
+
+	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	address.sun_path[0] = '\0';
+	notify.socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(bind(notify.socket, (struct sockaddr *)&address, length), 0);
+}
+
+/* Keep the fds that come. */
+static void read_notify(void)
+{
+	char text[256], control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text) - 1};
+	struct msghdr message;
+	struct cmsghdr *header;
+	ssize_t n;
+
+	for (;;) {
+		message = (struct msghdr){.msg_iov = &iov,
+					  .msg_iovlen = 1,
+					  .msg_control = control,
+					  .msg_controllen = sizeof(control)};
+		n = recvmsg(notify.socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n < 0)
+			return;
+		text[n] = '\0';
+		header = CMSG_FIRSTHDR(&message);
+		if (!header)
+			continue;
+		cr_assert_lt(notify.count, 2);
+		memcpy(&notify.fds[notify.count], CMSG_DATA(header), sizeof(int));
+		cr_assert_eq(sscanf(text, "FDSTORE=1\nFDNAME=%15s", notify.names[notify.count]), 1);
+		notify.count++;
+	}
+}
+
+static void hand_fds_over(void)
+{
+	char text[48];
+
+	/* High first: 3 and 4 may be among them. */
+	for (unsigned i = 0; i < 2; i++)
+		notify.fds[i] = fcntl(notify.fds[i], F_DUPFD, 100);
+	for (unsigned i = 0; i < 2; i++)
+		dup2(notify.fds[i], 3 + (int)i);
+	for (unsigned i = 0; i < 2; i++)
+		close(notify.fds[i]);
+	snprintf(text, sizeof(text), "%d", getpid());
+	setenv("LISTEN_PID", text, 1);
+	setenv("LISTEN_FDS", "2", 1);
+	snprintf(text, sizeof(text), "%s:%s", notify.names[0], notify.names[1]);
+	setenv("LISTEN_FDNAMES", text, 1);
+}
+
+/* A request that comes while no server runs waits in the socket that systemd holds. */
+Test(restart, systemd_keeps_the_state_over_a_restart)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct wire_message request;
+	struct answer answer;
+	uint64_t region = 9;
+
+	open_notify();
+	start_supervised(NULL);
+	read_notify();
+	cr_assert_eq(notify.count, 2);
+	make_log(&loop, REGIONS, " nosync");
+	mark(2);
+	mark(4);
+	clear(4);
+	cr_assert_eq(end_daemon(SIGTERM), 0);
+	cr_assert(clean_on_disk(&loop, 4), "the end writes the clears");
+	request = client_request(&bench.client, DM_ULOG_IS_CLEAN, &region, sizeof(region));
+	client_send(&bench.client, &request, wire_length(&request));
+	bench.in_child = hand_fds_over;
+	start_supervised(NULL);
+	answer = client_receive(&bench.client, WAIT_MSEC);
+	cr_assert_not(answer_is_foreign(&answer, &request));
+	cr_assert_eq(answer_u64(&answer, 0), 1);
+	cr_assert_eq(is_clean(2), 0);
+	cr_assert_eq(sync_count(), REGIONS);
+	cr_assert_eq(stat_of("unknown_log"), 0);
+	expect_silence(QUIET_MSEC);
 }
 
 /* --- ends --- */
