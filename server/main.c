@@ -136,6 +136,7 @@ static int start_workers(struct daemon *daemon)
 		worker->desk.options = &daemon->options.log;
 		worker->mirrors = daemon->mirrors;
 		worker->graveyard = &daemon->registry.graveyard;
+		worker->placement = &daemon->options.placement;
 		worker->engine_kind = daemon->options.io_engine;
 		desk_set_up(&worker->desk, &daemon->estate, daemon->nworkers, &daemon->transport,
 			    &daemon->slots);
@@ -201,6 +202,7 @@ static void *control(void *argument)
 	};
 
 	pthread_setname_np(pthread_self(), "control");
+	placement_all(&daemon->options.placement); /* not where the receiver polls */
 	if (daemon->generation > 1)
 		protect_memory();
 	while (poll(fds, 2, -1) < 0 || !(fds[0].revents & POLLIN)) {
@@ -263,6 +265,8 @@ static int serve_until_stopped(struct daemon *daemon)
 	if (r < 0)
 		return r;
 	set_up_receiver(daemon);
+	if (!daemon->receiver.follows)
+		placement_one(&daemon->options.placement, 0);
 	receiver_open(&daemon->receiver);
 	logs = takeover_logs(&daemon->estate, &daemon->registry, daemon->workers, daemon->nworkers);
 	if (daemon->generation > 1)
@@ -309,6 +313,7 @@ static int serve(void *context)
 
 	daemon->generation = atomic_fetch_add(&daemon->estate.fixed->generation, 1) + 1;
 	set_stack_size();
+	placement_all(&daemon->options.placement);
 	r = set_up_signals(daemon);
 	if (r == 0)
 		r = logging_start();

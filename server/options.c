@@ -37,6 +37,9 @@ static const char usage_text[] =
 	"  -F, --follow yes|no         bind the receiver to the processor that single requests "
 	"come\n"
 	"                              from (default yes; no with --busy-poll)\n"
+	"  -u, --cpus LIST             run there only, each worker on one of them (0-3,8; default: "
+	"the\n"
+	"                              scheduler decides)\n"
 	"  -e, --io-engine ENGINE      auto (default), uring or sync\n"
 	"  -a, --accept-from WHO       kernel (default), or any: for load tests only\n"
 	"  -o, --record FILE           record the requests for dirtylog-load --replay; FILE is "
@@ -60,6 +63,7 @@ static const struct option long_options[] = {
 	{"io-retry", required_argument, NULL, 'R'},
 	{"rcvbuf", required_argument, NULL, 'r'},
 	{"follow", required_argument, NULL, 'F'},
+	{"cpus", required_argument, NULL, 'u'},
 	{"busy-poll", required_argument, NULL, 'p'},
 	{"io-engine", required_argument, NULL, 'e'},
 	{"accept-from", required_argument, NULL, 'a'},
@@ -162,6 +166,10 @@ static const char *set_option(struct options *options, int option, const char *v
 		return NULL;
 	case 'F':
 		return parse_yes(value, &options->follow) ? NULL : "yes or no";
+	case 'u':
+		return placement_parse(&options->placement, value)
+			       ? NULL
+			       : "processors that may be used, as 0-3,8";
 	case 'e':
 		return parse_engine(value, &options->io_engine) ? NULL : "auto, uring or sync";
 	case 'a':
@@ -211,7 +219,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	int option;
 
 	set_defaults(options);
-	while ((option = getopt_long(argc, argv, "fw:l:c:m:R:r:p:F:e:a:o:s:hV", long_options,
+	while ((option = getopt_long(argc, argv, "fw:l:c:m:R:r:p:F:u:e:a:o:s:hV", long_options,
 				     NULL)) != -1) {
 		const char *wanted;
 

@@ -9,6 +9,7 @@
 #include "iouring/flush_engine.h"
 #include "server/log.h"
 #include "server/logging.h"
+#include "server/placement.h"
 
 struct options {
 	bool foreground;
@@ -18,6 +19,7 @@ struct options {
 	int rcvbuf;
 	int64_t busy_poll_ns;
 	bool follow;
+	struct placement placement;
 	enum flush_engine_kind io_engine;
 	bool accept_any;
 	bool supervise;

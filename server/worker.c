@@ -10,6 +10,7 @@
 #include "server/log_device.h"
 #include "server/logging.h"
 #include "server/mirrors.h"
+#include "server/placement.h"
 #include "server/serve.h"
 #include "server/stats.h"
 
@@ -673,7 +674,10 @@ static void *run(void *argument)
 
 	snprintf(name, sizeof(name), "worker-%u", worker->index);
 	pthread_setname_np(pthread_self(), name);
-	worker->start_error = set_up(worker);
+	/* The first is the receiver's. */
+	worker->start_error = placement_one(worker->placement, worker->index + 1);
+	if (worker->start_error == 0)
+		worker->start_error = set_up(worker);
 	sem_post(&worker->started);
 	if (worker->start_error == 0)
 		loop(worker);

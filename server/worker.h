@@ -12,6 +12,7 @@
 #include "server/desk.h"
 
 struct mirrors;
+struct placement;
 
 struct worker {
 	struct desk desk; /* first: worker_of */
@@ -28,6 +29,7 @@ struct worker {
 	bool hand_over; /* a successor keeps the clears; set before stop */
 	int64_t stop_deadline_ns; /* 0 until stop was seen */
 	enum flush_engine_kind engine_kind;
+	const struct placement *placement;
 	int start_error;
 	sem_t started; /* start_error is set */
 };

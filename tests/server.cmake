@@ -6,6 +6,7 @@ unit_test(recording dirtylog_core)
 unit_test(logging dirtylog_server)
 unit_test(log_write dirtylog_server)
 unit_test(estate dirtylog_server)
+unit_test(placement dirtylog_server)
 
 # Without Criterion, so that it runs under ThreadSanitizer too.
 add_executable(stress_inbox stress_inbox.c)
