@@ -68,6 +68,7 @@ report() { # LOAD DEPTH
 	figure "depth $2 $1: mean latency $(each_log middle "$@" 2) us"
 }
 
+# Reported only: reads ask a userspace log, not the kernel's, and a busy host turns the ratio of writes.
 round=0
 while [ $round -lt $ROUNDS ]; do
 	for kind in $KINDS; do
