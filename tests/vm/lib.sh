@@ -265,13 +265,14 @@ fio_run() {
 	fio --minimal --terse-version=3 --thread --name=job --direct=1 --ioengine=libaio --bs=4k \
 		--output="/tmp/fio.$fio_label" "$@" 2>"/tmp/fio.$fio_label.log"
 }
-# Fields of fio's terse format: write_iops write_mean write_max (us) read_iops error
+# Fields of fio's terse format: write_iops write_mean write_max (us) read_iops read_mean error
 fio_field() { # LABEL NAME
 	awk -F';' -v name="$2" 'NF > 100 {
 		if (name == "write_iops") print $49
 		if (name == "write_mean") print int($81)
 		if (name == "write_max") print $80
 		if (name == "read_iops") print $8
+		if (name == "read_mean") print int($40)
 		if (name == "error") print $5
 		exit }' "/tmp/fio.$1"
 }
