@@ -2,6 +2,8 @@
 /* Desks. */
 #include "server/desk.h"
 
+#include "server/crash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,7 @@ int desk_open(struct desk *desk, enum flush_engine_kind kind, unsigned ios)
 {
 	int r = create_ios(desk, ios);
 
+	crash_mark(&desk->kept->crashed);
 	if (r == 0)
 		r = flush_engine_create(&desk->engine, kind, ios);
 	return r;

@@ -56,6 +56,12 @@ static inline void desk_executes(struct desk *desk, const struct slot *slot)
 			      memory_order_relaxed);
 }
 
+/* A predecessor's log is being taken up, or none (NULL). */
+static inline void desk_adopts(struct desk *desk, const struct mirror_log *log)
+{
+	atomic_store(&desk->kept->adopting, log ? log->record->number + 1 : 0);
+}
+
 /* Reply with no payload. */
 void desk_reply(struct desk *desk, struct slot *slot, int error);
 void desk_reply_all(struct desk *desk, struct slot_list *list, int error);

@@ -565,9 +565,13 @@ static void rebuild(struct dirty_log *log)
 bool dirty_log_attach(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
 {
 	lay_over(log, mem, config, region_bitmap_attach);
-	/* An image is read into a log that is not loaded yet, block by block, as no change of it. */
-	if (atomic_load_explicit(&log->kept->changing, memory_order_relaxed) ||
-	    !dirty_log_loaded(log)) {
+	if (!dirty_log_loaded(log)) {
+		/* Perhaps an image was being read into it. Whoever loads it begins anew. */
+		rebuild(log);
+		dirty_log_unload(log);
+		return true;
+	}
+	if (atomic_load_explicit(&log->kept->changing, memory_order_relaxed)) {
 		rebuild(log);
 		end_change(log);
 	}

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x6474796c6f676501)
@@ -81,7 +82,8 @@ int estate_create(struct estate *estate)
 {
 	int r;
 
-	*estate = (struct estate){.fd = memfd_create("dirtylogd-estate", MFD_CLOEXEC)};
+	*estate = (struct estate){
+		.fd = memfd_create("dirtylogd-estate", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
 	if (estate->fd < 0)
 		return -errno;
 	r = ftruncate(estate->fd, FILE_BYTES) == 0 ? map(estate) : -errno;
@@ -89,6 +91,8 @@ int estate_create(struct estate *estate)
 		close(estate->fd);
 		return r;
 	}
+	/* Who takes it over can rely on its size: no access behind its end. */
+	fcntl(estate->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	estate->fixed->header = header_of_this_program();
 	atomic_store(&estate->fixed->end, page_up(sizeof(struct estate_fixed)));
 	return 0;
@@ -109,6 +113,23 @@ static const char *fault_of(const struct estate_header *header)
 	return NULL;
 }
 
+static bool size_is_sealed(int fd)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat(fd, &st) == 0 &&
+	       st.st_size == FILE_BYTES;
+}
+
+static bool end_is_good(const struct estate *estate)
+{
+	uint64_t end = atomic_load(&estate->fixed->end);
+
+	return end % PAGE == 0 && end >= page_up(sizeof(struct estate_fixed)) &&
+	       end <= (uint64_t)FILE_BYTES;
+}
+
 int estate_adopt(struct estate *estate, int fd, const char **why)
 {
 	struct estate_header header;
@@ -116,15 +137,20 @@ int estate_adopt(struct estate *estate, int fd, const char **why)
 
 	*why = NULL;
 	*estate = (struct estate){.fd = fd};
-	if (pread(fd, &header, sizeof(header), 0) != sizeof(header))
-		*why = "it is too short";
+	if (!size_is_sealed(fd) || pread(fd, &header, sizeof(header), 0) != sizeof(header))
+		*why = "it has another size";
 	else
 		*why = fault_of(&header);
 	if (*why)
 		return -EINVAL;
 	r = map(estate);
-	if (r < 0)
+	if (r < 0) {
 		*why = strerror(-r);
+	} else if (!end_is_good(estate)) {
+		*why = "its end is damaged";
+		munmap(estate->fixed, page_up(sizeof(struct estate_fixed)));
+		r = -EINVAL;
+	}
 	return r;
 }
 
@@ -232,6 +258,24 @@ void estate_free(struct estate *estate, struct log_record *record)
 	pthread_mutex_unlock(&estate->lock);
 }
 
+void estate_blame(struct estate *estate, uint64_t number)
+{
+	off_t at;
+	uint32_t deaths;
+
+	if (number == 0 || number > ESTATE_LOGS_MAX)
+		return;
+	at = (off_t)atomic_load(&estate->fixed->directory[number - 1]);
+	if (at < (off_t)sizeof(struct estate_fixed))
+		return;
+	at += (off_t)offsetof(struct log_record, deaths);
+	if (pread(estate->fd, &deaths, sizeof(deaths), at) != sizeof(deaths))
+		return;
+	deaths++;
+	if (pwrite(estate->fd, &deaths, sizeof(deaths), at) != sizeof(deaths))
+		return; /* it is tried once more often */
+}
+
 void estate_unmap(struct log_record *record)
 {
 	munmap(record, record->bytes);
@@ -278,8 +322,13 @@ static struct log_record *take_up(struct estate *estate, uint32_t number, uint64
 		return NULL;
 	}
 	if (record_whole(&head, number, offset, end)) {
+		struct log_record *record = NULL;
+
 		if (!head.gone && head.status)
-			return map_extent(estate, offset, head.bytes);
+			record = map_extent(estate, offset, head.bytes);
+		if (record)
+			return record;
+		*broken = !head.gone && head.status; /* no memory for it */
 	} else {
 		*broken = head.status != 0 && !head.gone;
 	}

@@ -30,6 +30,7 @@
 #define ESTATE_RECEIVER ESTATE_WORKERS_MAX /* its desk's number */
 #define ESTATE_DESKS (ESTATE_WORKERS_MAX + 1)
 #define ESTATE_FLIGHTS 128u /* of a desk */
+#define DEATHS_MAX 3u /* crashes that a request, or a log being taken up, may cause */
 
 /* Blocks of a log's image on their way to the device. A predecessor's count as changed. */
 struct flight {
@@ -40,6 +41,8 @@ struct flight {
 /* What one thread that executes logs leaves behind. */
 struct estate_desk {
 	_Alignas(64) _Atomic uint64_t executing; /* arrival of the request in hand, 0: none */
+	_Atomic uint64_t adopting; /* directory entry + 1 of the log being taken up, 0: none */
+	_Atomic uint32_t crashed; /* not 0: it was this desk's thread that crashed */
 	struct dispatch dispatch;
 	struct flight flights[ESTATE_FLIGHTS];
 };
@@ -52,12 +55,14 @@ struct log_record {
 	uint64_t luid;
 	uint64_t id;
 	uint32_t block_bytes; /* of the log device, 0: a core log */
+	uint32_t major, minor; /* of it: its name may come to mean another */
 	uint32_t no_legs;
 	char uuid[DM_UUID_LEN];
 	char ctr_text[CTR_ARGS_TEXT_MAX + 1];
 	uint64_t checksum; /* over all before */
 	_Atomic uint64_t status; /* log.c; 0: not published */
 	_Atomic uint64_t wrote; /* estate_fixed.writers when this log began to write its device */
+	_Atomic uint32_t deaths; /* of servers that were taking it up */
 	_Atomic uint64_t gone; /* not 0: the kernel was told that the log is gone */
 };
 
@@ -80,6 +85,7 @@ struct estate_fixed {
 	_Atomic uint32_t generation; /* servers that have been started on it */
 	_Atomic uint32_t served; /* not 0: one of them has answered requests */
 	_Atomic uint32_t crashed; /* not 0: the last one has ended by its own fault */
+	_Atomic uint64_t attaching; /* as estate_desk.adopting, before there are desks */
 	struct intake intake;
 	struct estate_desk desks[ESTATE_DESKS];
 	_Atomic uint64_t directory[ESTATE_LOGS_MAX]; /* offset of an extent, 0: free */
@@ -117,6 +123,9 @@ void estate_drop(struct log_record *record);
 
 /* Give the extent back. Nobody looks at it any more. */
 void estate_free(struct estate *estate, struct log_record *record);
+
+/* The log of directory entry number - 1 was being taken up by a server that crashed; 0: none. */
+void estate_blame(struct estate *estate, uint64_t number);
 
 /* Leave it to a successor. */
 void estate_unmap(struct log_record *record);

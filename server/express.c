@@ -40,7 +40,9 @@ static void written(struct desk *desk, struct mirror_log *log)
 
 static void io_ended(struct desk *desk, struct log_io *io)
 {
+	desk_executes(desk, mirror_log_waiter(io->log));
 	io->finish(desk, io->log, io);
+	desk_executes(desk, NULL);
 }
 
 const struct desk_ops express_ops = {
@@ -74,9 +76,11 @@ void express_write(struct desk *desk)
 
 	while ((log = desk->to_write)) {
 		desk->to_write = log->express_next;
+		desk_executes(desk, log->waiters.first);
 		if (!log_write_start(desk, log))
 			leave(desk, log); /* no buffer: its worker has some */
 	}
+	desk_executes(desk, NULL);
 }
 
 bool express_serve(struct desk *desk, struct mirror_log *log, struct slot *slot)

@@ -42,7 +42,9 @@ void kill_point(const char *name)
 		return;
 	passed = atomic_fetch_add(armed.passed, 1);
 	if (passed == armed.skip || (armed.always && passed > armed.skip)) {
-		kill(getpid(), armed.always ? SIGABRT : SIGKILL);
+		if (armed.always)
+			raise(SIGABRT); /* of this thread, as a fault would be */
+		kill(getpid(), SIGKILL);
 		pause(); /* another thread may be the one that the signal ends first */
 	}
 }

@@ -90,6 +90,7 @@ static void read_finished(struct desk *desk, struct mirror_log *log, struct log_
 	if (readable && log->load.valid > 0)
 		log_image_decode_blocks(&log->dirty.geometry, &log->dirty.image, log->load.valid,
 					io->first, io->count, io->op.buf);
+	kill_point("read");
 	log->load.next = io->first + io->count;
 	desk_io_give(desk, io);
 	if (readable && log->load.next <= last_block(log))

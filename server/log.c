@@ -15,6 +15,7 @@
 #define STATUS_FOREIGN 0x40u
 #define STATUS_SYNC_COUNT_ASKED 0x80u
 #define STATUS_RESYNC_ASKED 0x100u
+#define STATUS_NUDGED 0x200u
 #define STATUS_RECONNECTS_SHIFT 16
 
 static struct mirror_log *allocate(struct estate *estate, const char *uuid, uint64_t luid,
@@ -72,6 +73,8 @@ int mirror_log_make_bits(struct mirror_log *log)
 	record->luid = log->luid;
 	record->id = log->id;
 	record->block_bytes = config.block_bytes;
+	record->major = log->device ? log->device->major : 0;
+	record->minor = log->device ? log->device->minor : 0;
 	record->no_legs = log->no_legs;
 	memcpy(record->uuid, log->uuid, sizeof(record->uuid));
 	memcpy(record->ctr_text, log->ctr_text, sizeof(record->ctr_text));
@@ -93,6 +96,7 @@ static uint32_t status_of(struct mirror_log *log)
 	status |= log->ever_resumed ? STATUS_EVER_RESUMED : 0;
 	status |= atomic_load(&log->failed) ? STATUS_FAILED : 0;
 	status |= log->foreign ? STATUS_FOREIGN : 0;
+	status |= log->nudged ? STATUS_NUDGED : 0;
 	status |= atomic_load(&log->sync_count_asked) ? STATUS_SYNC_COUNT_ASKED : 0;
 	status |= atomic_load(&log->resync_asked) ? STATUS_RESYNC_ASKED : 0;
 	return status | (log->reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
@@ -118,11 +122,12 @@ static bool take_status(struct mirror_log *log, uint64_t kept)
 		return false;
 	log->ever_resumed = status & STATUS_EVER_RESUMED;
 	log->foreign = status & STATUS_FOREIGN;
+	log->nudged = status & STATUS_NUDGED;
 	log->reconnects = status >> STATUS_RECONNECTS_SHIFT;
 	atomic_store(&log->failed, (status & STATUS_FAILED) != 0);
 	atomic_store(&log->sync_count_asked, (status & STATUS_SYNC_COUNT_ASKED) != 0);
 	atomic_store(&log->resync_asked, (status & STATUS_RESYNC_ASKED) != 0);
-	mirror_log_set_state(log, (enum log_state)state);
+	log->kept_state = (enum log_state)state;
 	return true;
 }
 
@@ -164,6 +169,19 @@ struct mirror_log *mirror_log_adopt(struct estate *estate, struct log_record *re
 	}
 	log->record = record;
 	return log;
+}
+
+struct slot *mirror_log_waiter(const struct mirror_log *log)
+{
+	if (log->loads)
+		return log->load.slot;
+	if (log->committing.first)
+		return log->committing.first;
+	if (log->waiters.first)
+		return log->waiters.first;
+	if (log->draining.first)
+		return log->draining.first;
+	return log->resuming ? log->resuming : log->closing;
 }
 
 void mirror_log_writes(struct mirror_log *log)

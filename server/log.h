@@ -112,6 +112,8 @@ struct mirror_log {
 	_Alignas(64) struct dirty_log dirty;
 	bool loads; /* the image is being read: the worker keeps the log SCHEDULED */
 	bool ever_resumed;
+	bool nudged; /* mirrors.h: was asked for since the last reconnect */
+	enum log_state kept_state; /* of a predecessor's log, until its worker has taken it over */
 	unsigned reconnects; /* reconnect CTRs whose RESUME has not come yet */
 	bool overflow_paused; /* too many lazy regions, but the legs can't be flushed now */
 	_Atomic bool failed; /* the kernel was told, or the image could not be read */
@@ -181,9 +183,12 @@ int mirror_log_make_bits(struct mirror_log *log);
 struct mirror_log *mirror_log_adopt(struct estate *estate, struct log_record *record,
 				    const char **why);
 
-/* Tell a successor what has changed in state, ever_resumed, reconnects, failed, foreign and the two
- * asked; before the kernel hears of it. The one executing it. */
+/* Tell a successor what has changed in state, ever_resumed, reconnects, failed, foreign, nudged and
+ * the two asked; before the kernel hears of it. The one executing it. */
 void mirror_log_keep(struct mirror_log *log);
+
+/* The request on whose behalf the log is executed when none has just come; NULL: none waits. */
+struct slot *mirror_log_waiter(const struct mirror_log *log);
 
 /* This log begins to write its device. Its desk's thread. */
 void mirror_log_writes(struct mirror_log *log);

@@ -119,6 +119,17 @@ static int check_size(const struct log_device *device, uint64_t region_count, ch
 	return -ENOSPC;
 }
 
+/* Each device by the same node, whatever name it was given: locks (log_device_claim) are on the node. */
+static void open_by_number(struct log_device *device)
+{
+	int fd = log_device_open_number(device->major, device->minor, O_RDWR | O_DIRECT);
+
+	if (fd < 0)
+		return;
+	close(device->fd);
+	device->fd = fd;
+}
+
 /* Under the lock: join the open device of the same number, or keep this one. */
 static struct log_device *share(struct log_device *fresh)
 {
@@ -163,6 +174,7 @@ int log_device_get(const char *name, uint64_t region_count, struct log_device **
 		discard(fresh);
 		return r;
 	}
+	open_by_number(fresh);
 	pthread_mutex_lock(&devices.lock);
 	*device = share(fresh);
 	pthread_mutex_unlock(&devices.lock);

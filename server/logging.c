@@ -18,6 +18,7 @@
 #define RING_LINES 512u
 #define LINE_BYTES 400u
 #define LIMIT_LINES 10u
+#define FLUSH_LIMIT_NS (200 * NSEC_PER_MSEC)
 #define LIMIT_WINDOW_NS (5 * NSEC_PER_SEC)
 
 /* A line is free at its turn (sequence == ticket), written at ticket + 1. */
@@ -31,6 +32,7 @@ static struct {
 	struct line ring[RING_LINES];
 	_Atomic uint64_t head; /* next ticket to write */
 	uint64_t tail; /* the writer's */
+	_Atomic uint64_t put; /* lines written, for logging_flush */
 	_Atomic uint64_t lost;
 	_Atomic int level;
 	_Atomic bool stop;
@@ -81,6 +83,7 @@ static bool put_next(void)
 	put(line->level, line->text);
 	atomic_store_explicit(&line->sequence, logging.tail + RING_LINES, memory_order_release);
 	logging.tail++;
+	atomic_store(&logging.put, logging.tail);
 	return true;
 }
 
@@ -154,6 +157,15 @@ int logging_start(void)
 	r = pthread_create(&logging.thread, NULL, writer, NULL);
 	logging.running = r == 0;
 	return -r;
+}
+
+void logging_flush(void)
+{
+	int64_t end_ns = clock_now() + FLUSH_LIMIT_NS;
+
+	while (logging.running && clock_now() < end_ns &&
+	       atomic_load(&logging.put) != atomic_load(&logging.head))
+		usleep(1000);
 }
 
 void logging_stop(void)

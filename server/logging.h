@@ -18,6 +18,9 @@ void logging_open(enum logging_level level, bool to_syslog);
 /* Start the writer. 0 or -errno. */
 int logging_start(void);
 
+/* Wait until what was said is written, for at most 200 ms. Not on the request path. */
+void logging_flush(void);
+
 /* Write what is left and stop. */
 void logging_stop(void);
 

@@ -2,6 +2,7 @@
 /* dirtylogd: wires the parts together, and takes them apart in order. */
 #include "server/clock.h"
 #include "server/control.h"
+#include "server/crash.h"
 #include "server/fd_store.h"
 #include "server/kill_point.h"
 #include "server/logging.h"
@@ -64,6 +65,7 @@ static int set_up_signals(struct daemon *daemon)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	daemon->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return daemon->signal_fd < 0 ? -errno : 0;
@@ -157,7 +159,9 @@ static int start_workers(struct daemon *daemon)
 static void stop_threads(struct daemon *daemon)
 {
 	for (unsigned i = 0; i < daemon->nworkers; i++)
-		worker_stop(&daemon->workers[i], daemon->hand_over);
+		worker_ask_to_stop(&daemon->workers[i], daemon->hand_over);
+	for (unsigned i = 0; i < daemon->nworkers; i++)
+		worker_stop(&daemon->workers[i]);
 	mirrors_stop(daemon->mirrors);
 	for (unsigned i = 0; i < daemon->nworkers; i++)
 		worker_destroy(&daemon->workers[i]);
@@ -184,12 +188,17 @@ static void set_up_receiver(struct daemon *daemon)
 		    &daemon->slots);
 }
 
+/* SIGUSR2: a successor takes over at once. SIGTERM: the end, or a new start by systemd, if it holds the
+ * socket. SIGQUIT: the end of this estate in any case. */
 static void read_signal(struct daemon *daemon)
 {
 	struct signalfd_siginfo info = {0};
 
-	if (read(daemon->signal_fd, &info, sizeof(info)) == sizeof(info))
-		daemon->hand_over = info.ssi_signo == SIGUSR2;
+	if (read(daemon->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	daemon->hand_over = info.ssi_signo == SIGUSR2;
+	if (info.ssi_signo == SIGQUIT)
+		daemon->stored = false;
 }
 
 /* Clients until SIGTERM, or until a successor shall take over. */
@@ -236,12 +245,12 @@ static int start_recorder(struct daemon *daemon)
 }
 
 /* Before anything new is received. */
-static void take_over(struct daemon *daemon, unsigned logs)
+static void take_over(struct daemon *daemon, int logs)
 {
 	int64_t start_ns = clock_now();
-	unsigned requests = takeover_requests(&daemon->receiver);
+	int requests = takeover_requests(&daemon->receiver);
 
-	log_info("took over %u logs and %u requests from the server before (server %u; %lld us for "
+	log_info("took over %d logs and %d requests from the server before (server %u; %lld us for "
 		 "the requests)",
 		 logs, requests, daemon->generation,
 		 (long long)(clock_now() - start_ns) / NSEC_PER_USEC);
@@ -260,7 +269,7 @@ static void say_ready(struct daemon *daemon)
 static int serve_until_stopped(struct daemon *daemon)
 {
 	int r = start_recorder(daemon);
-	unsigned logs;
+	int logs;
 
 	if (r < 0)
 		return r;
@@ -290,6 +299,8 @@ static int run(struct daemon *daemon)
 
 	if (r < 0)
 		return r;
+	/* Its pages are not mapped in a fork, and a datagram shall not meet a fault that a signal ends. */
+	madvise(daemon->estate.fixed, sizeof(*daemon->estate.fixed), MADV_POPULATE_WRITE);
 	takeover_slots(&daemon->estate);
 	slots_open(&daemon->slots, daemon->estate.fixed->slots, ESTATE_SLOTS,
 		   &daemon->estate.fixed->arrivals);
@@ -313,6 +324,7 @@ static int serve(void *context)
 
 	daemon->generation = atomic_fetch_add(&daemon->estate.fixed->generation, 1) + 1;
 	set_stack_size();
+	crash_watch();
 	placement_all(&daemon->options.placement);
 	r = set_up_signals(daemon);
 	if (r == 0)
@@ -358,7 +370,7 @@ static int take_estate(struct daemon *daemon, int netlink_fd, int estate_fd)
 	int r = estate_adopt(&daemon->estate, estate_fd, &why);
 
 	if (r == 0)
-		return transport_adopt(&daemon->transport, netlink_fd);
+		return transport_adopt(&daemon->transport, netlink_fd, daemon->options.rcvbuf);
 	log_warning(
 		"the state of the server before cannot be taken over: %s. The kernel has to make "
 		"its logs again",
@@ -387,8 +399,11 @@ static int start_anew(struct daemon *daemon)
 	listen(daemon->control_fd, 16); /* the holder is this process, no longer its parent */
 	if (!fd_store_take(&netlink_fd, &estate_fd))
 		return open_all(daemon);
-	if (take_estate(daemon, netlink_fd, estate_fd) == 0)
+	if (take_estate(daemon, netlink_fd, estate_fd) == 0) {
+		/* To systemd this is a start: it waits to hear of it. */
+		atomic_store(&daemon->estate.fixed->served, 0);
 		return 0;
+	}
 	return replace_estate(daemon, netlink_fd, estate_fd);
 }
 

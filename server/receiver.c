@@ -3,6 +3,7 @@
 #include "server/receiver.h"
 
 #include "server/clock.h"
+#include "server/crash.h"
 #include "server/express.h"
 #include "server/kill_point.h"
 #include "server/logging.h"
@@ -18,9 +19,9 @@
 #define NO_SLOT_PAUSE_USEC 200
 #define STOP_POKE_USEC 2000
 #define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
+#define HAND_OVER_LIMIT_NS (100 * NSEC_PER_MSEC) /* what is left is in the estate */
 #define EXPRESS_IOS 64u
-#define DEATHS_MAX 3u
-#define HEX_MAX 64u
+#define HEX_BYTES 128u /* in a line */
 
 static void refuse(struct receiver *receiver, struct slot *slot, int error)
 {
@@ -176,7 +177,6 @@ static void dispatch(struct receiver *receiver, struct slot *slot)
 	struct mirror_log *log;
 
 	stats_count_request(wire_type(message));
-	desk_executes(&receiver->desk, slot);
 	if (receiver->recorder)
 		recorder_put(receiver->recorder, message);
 	slot->head.kind = MAIL_REQUEST;
@@ -242,6 +242,7 @@ static void take_in(struct receiver *receiver, struct intake *intake, unsigned i
 	kill_point("received");
 	slot_arrived(receiver->slots, slot, length);
 	intake_taken(intake, i);
+	desk_executes(&receiver->desk, slot);
 	kill_point("arrived");
 	handle(receiver, slot, length);
 }
@@ -294,6 +295,7 @@ void receiver_open(struct receiver *receiver)
 
 	start_following(receiver);
 	receiver->desk.ops = &express_ops;
+	crash_mark(&receiver->desk.kept->crashed);
 	if (!receiver->express)
 		return;
 	r = desk_open(&receiver->desk, FLUSH_ENGINE_URING, EXPRESS_IOS);
@@ -337,7 +339,8 @@ static void serve_until_stopped(struct receiver *receiver, struct intake *intake
 /* The group is left, and what the socket still holds is the last; or all of that is a successor's. */
 static void finish(struct receiver *receiver, struct intake *intake)
 {
-	int64_t deadline = clock_coarse() + STOP_LIMIT_NS;
+	int64_t deadline =
+		clock_coarse() + (receiver->hand_over ? HAND_OVER_LIMIT_NS : STOP_LIMIT_NS);
 
 	while (!receiver->hand_over && turn(receiver, intake, false) > 0)
 		;
@@ -356,17 +359,24 @@ static void hex(char *text, const uint8_t *bytes, unsigned count)
 	text[2 * count] = '\0';
 }
 
+/* Written out before it is answered: the next crash would take the lines with it. */
 static void report(const struct slot *slot)
 {
 	const struct wire_message *message = &slot->message;
-	char payload[2 * HEX_MAX + 1];
+	char text[2 * HEX_BYTES + 1];
 
-	hex(payload, message->payload, slot->data_size < HEX_MAX ? slot->data_size : HEX_MAX);
 	log_error(
 		"request %s of log %s has ended the server %u times: it is refused. Please report "
-		"this line as a bug (luid %llx, payload %s)",
+		"this as a bug, with the payload (luid %llx, %u bytes)",
 		wire_opcode(message)->name, message->request.uuid, slot->deaths,
-		(unsigned long long)message->request.luid, payload);
+		(unsigned long long)message->request.luid, slot->data_size);
+	for (uint32_t at = 0; at < slot->data_size; at += HEX_BYTES) {
+		uint32_t left = slot->data_size - at;
+
+		hex(text, message->payload + at, left < HEX_BYTES ? left : HEX_BYTES);
+		log_error("payload at %u: %s", at, text);
+	}
+	logging_flush();
 }
 
 /* What does least harm. An unknown log is made anew by the kernel, from its log device, and the request
@@ -392,8 +402,12 @@ static void ask_again(struct receiver *receiver, struct slot *slot)
 	const struct wire_message *message = &slot->message;
 	const struct mirror_log *log;
 
+	desk_executes(&receiver->desk, slot);
 	if (!slot->checked) {
-		handle(receiver, slot, slot->length);
+		if (slot->deaths < DEATHS_MAX)
+			handle(receiver, slot, slot->length);
+		else
+			drop(receiver, slot);
 		return;
 	}
 	log = registry_find(receiver->registry, message->request.luid, message->request.uuid);

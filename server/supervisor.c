@@ -19,6 +19,8 @@
 #define DELETED " (deleted)"
 #define RELIEF_LIMIT_NS (30 * NSEC_PER_SEC)
 #define CHECK_LIMIT_SEC 10
+#define TRIAL_MAX 64
+#define STOP_TRIES 3u /* servers that may crash while they stop */
 #define QUICK_NS (1 * NSEC_PER_SEC) /* a server that has lived less has died of its start */
 #define QUICK_FREE 3u /* such deaths in a row that cost no pause */
 #define PAUSE_FIRST_NS (10 * NSEC_PER_MSEC)
@@ -117,7 +119,7 @@ void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
 
 	if (supervisor->server <= 0)
 		return;
-	kill(supervisor->server, hand_over ? SIGUSR2 : SIGTERM);
+	kill(supervisor->server, hand_over ? SIGUSR2 : SIGQUIT);
 	while (!ended(supervisor, &status)) {
 		if (clock_now() > end_ns)
 			kill(supervisor->server, SIGKILL);
@@ -127,16 +129,29 @@ void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
 
 /* --- another program --- */
 
-/* Whether it can be run at all: we could not come back from it. */
+/* Our own command line, and `--version` behind it: options are read from left to right. */
+static void fill_trial(const struct supervisor *supervisor, char *argv[TRIAL_MAX])
+{
+	static char version[] = "--version";
+	unsigned n = 0;
+
+	for (; supervisor->argv[n] && n < TRIAL_MAX - 2; n++)
+		argv[n] = supervisor->argv[n];
+	argv[n] = version;
+	argv[n + 1] = NULL;
+}
+
+/* Whether it can be run at all, and takes our options: we could not come back from it. */
 static bool program_runs(const struct supervisor *supervisor)
 {
-	char *const argv[] = {"dirtylogd", "--version", NULL};
+	char *argv[TRIAL_MAX];
 	pid_t pid = fork();
 	int status = -1;
 
 	if (pid == 0) {
 		alarm(CHECK_LIMIT_SEC);
 		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+		fill_trial(supervisor, argv);
 		execve(supervisor->program, argv, supervisor->environment);
 		_exit(127);
 	}
@@ -172,10 +187,12 @@ static int watch(struct supervisor *supervisor)
 	while (!ended(supervisor, &status)) {
 		int signal_number = sigwaitinfo(&set, NULL);
 
-		if (signal_number == SIGTERM || signal_number == SIGINT)
-			kill(supervisor->server, signal_number);
-		else if (signal_number == SIGHUP)
+		if (signal_number == SIGTERM || signal_number == SIGINT) {
+			supervisor->stopping = true;
+			kill(supervisor->server, SIGTERM);
+		} else if (signal_number == SIGHUP && !supervisor->stopping) {
 			become_new_program(supervisor);
+		}
 	}
 	return status;
 }
@@ -200,8 +217,7 @@ static int64_t pause_after(int status, int64_t lived_ns, unsigned *quick)
 	return steps > 9 ? PAUSE_MAX_NS : PAUSE_FIRST_NS << steps;
 }
 
-/* False: told to end meanwhile. */
-static bool wait_for(int64_t pause_ns)
+static void wait_for(struct supervisor *supervisor, int64_t pause_ns)
 {
 	struct timespec pause = {.tv_sec = pause_ns / NSEC_PER_SEC,
 				 .tv_nsec = pause_ns % NSEC_PER_SEC};
@@ -210,13 +226,22 @@ static bool wait_for(int64_t pause_ns)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	return sigtimedwait(&set, NULL, &pause) < 0;
+	if (sigtimedwait(&set, NULL, &pause) > 0)
+		supervisor->stopping = true;
+}
+
+/* One that was told to end and died has left requests in hand: the next one answers them, and ends. */
+static bool is_over(const struct supervisor *supervisor, int status, unsigned *stops)
+{
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || !atomic_load(supervisor->served)))
+		return true;
+	return supervisor->stopping && ++*stops >= STOP_TRIES;
 }
 
 int supervisor_run(struct supervisor *supervisor)
 {
 	pid_t self = getpid();
-	unsigned quick = 0;
+	unsigned quick = 0, stops = 0;
 
 	for (;;) {
 		int64_t start_ns = clock_now();
@@ -227,14 +252,14 @@ int supervisor_run(struct supervisor *supervisor)
 		if (supervisor->server == 0)
 			return become_server(supervisor, self);
 		if (supervisor->server > 0) {
+			if (supervisor->stopping)
+				kill(supervisor->server, SIGTERM);
 			status = watch(supervisor);
-			if (WIFEXITED(status) &&
-			    (WEXITSTATUS(status) == 0 || !atomic_load(supervisor->served)))
-				return WEXITSTATUS(status);
+			if (is_over(supervisor, status, &stops))
+				return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 			atomic_store(supervisor->crashed, crashed(status));
 			pause_ns = pause_after(status, clock_now() - start_ns, &quick);
 		}
-		if (!wait_for(pause_ns))
-			return 1;
+		wait_for(supervisor, pause_ns);
 	}
 }

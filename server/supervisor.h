@@ -26,6 +26,7 @@
 struct supervisor {
 	int netlink_fd, estate_fd, control_fd;
 	pid_t server; /* 0: none runs */
+	bool stopping; /* told to end */
 	char **argv;
 	const _Atomic uint32_t *served; /* not 0 once a server was ready */
 	_Atomic uint32_t *crashed; /* set: whether the last one has ended by its own fault */

@@ -2,6 +2,7 @@
 /* Taking over. */
 #include "server/takeover.h"
 
+#include "server/kill_point.h"
 #include "server/logging.h"
 
 #include <errno.h>
@@ -25,26 +26,59 @@ static void count_arrived(struct estate *estate)
 	}
 }
 
-/* The receiver may have passed it on to a worker: then it stands at both desks. */
-static bool was_executing(const struct estate *estate, const struct slot *slot)
+/* The receiver may have passed it on to a worker: then it stands at both desks. If it is known whose
+ * thread crashed, the others are not to blame. */
+static bool was_executing(const struct estate *estate, const struct slot *slot, bool known)
+{
+	for (unsigned i = 0; i < ESTATE_DESKS; i++) {
+		const struct estate_desk *desk = &estate->fixed->desks[i];
+
+		if (atomic_load(&desk->executing) == slot->arrival &&
+		    (!known || atomic_load(&desk->crashed)))
+			return true;
+	}
+	return false;
+}
+
+static bool crash_is_known(const struct estate *estate)
 {
 	for (unsigned i = 0; i < ESTATE_DESKS; i++)
-		if (atomic_load(&estate->fixed->desks[i].executing) == slot->arrival)
+		if (atomic_load(&estate->fixed->desks[i].crashed))
 			return true;
 	return false;
 }
 
-static void count_deaths(struct estate *estate)
+static void blame_slots(struct estate *estate)
 {
+	bool known = crash_is_known(estate);
+
 	for (unsigned i = 0; i < ESTATE_SLOTS; i++) {
 		struct slot *slot = &estate->fixed->slots[i];
 
-		if (atomic_load(&estate->fixed->crashed) && slot_phase(slot) == SLOT_ASKED &&
-		    was_executing(estate, slot))
+		if (slot_phase(slot) == SLOT_ASKED && was_executing(estate, slot, known))
 			slot->deaths++;
 	}
+}
+
+static void blame_logs(struct estate *estate)
+{
+	estate_blame(estate, atomic_load(&estate->fixed->attaching));
 	for (unsigned i = 0; i < ESTATE_DESKS; i++)
+		estate_blame(estate, atomic_load(&estate->fixed->desks[i].adopting));
+}
+
+static void count_deaths(struct estate *estate)
+{
+	if (atomic_load(&estate->fixed->crashed)) {
+		blame_slots(estate);
+		blame_logs(estate);
+	}
+	atomic_store(&estate->fixed->attaching, 0);
+	for (unsigned i = 0; i < ESTATE_DESKS; i++) {
 		atomic_store(&estate->fixed->desks[i].executing, 0);
+		atomic_store(&estate->fixed->desks[i].adopting, 0);
+		atomic_store(&estate->fixed->desks[i].crashed, 0);
+	}
 }
 
 void takeover_slots(struct estate *estate)
@@ -79,14 +113,28 @@ static void take_flights(struct estate *estate, struct mirror_log **logs)
 /* Its CTR had not been carried out, and is in hand still. */
 static bool half_made(const struct mirror_log *log)
 {
-	return mirror_log_state(log) == LOG_CREATED && log->reconnects > 0 &&
+	return log->kept_state == LOG_CREATED && log->reconnects > 0 &&
 	       !dirty_log_loaded(&log->dirty);
+}
+
+static struct mirror_log *attach(struct estate *estate, struct log_record *record, const char **why)
+{
+	struct mirror_log *log;
+
+	*why = "it has ended too many servers";
+	if (atomic_load(&record->deaths) >= DEATHS_MAX)
+		return NULL;
+	atomic_store(&estate->fixed->attaching, record->number + 1);
+	kill_point("attach");
+	log = mirror_log_adopt(estate, record, why);
+	atomic_store(&estate->fixed->attaching, 0);
+	return log;
 }
 
 static struct mirror_log *take_log(struct estate *estate, struct log_record *record)
 {
 	const char *why;
-	struct mirror_log *log = mirror_log_adopt(estate, record, &why);
+	struct mirror_log *log = attach(estate, record, &why);
 
 	if (!log) {
 		log_error("log %s is not taken over: %s; the kernel has to make it again",
@@ -110,16 +158,17 @@ static void enter(struct registry *registry, struct worker *workers, unsigned nw
 	mirror_log_post(log, &log->adopt_mail);
 }
 
-unsigned takeover_logs(struct estate *estate, struct registry *registry, struct worker *workers,
-		       unsigned nworkers)
+int takeover_logs(struct estate *estate, struct registry *registry, struct worker *workers,
+		  unsigned nworkers)
 {
 	struct mirror_log **logs = calloc(ESTATE_LOGS_MAX, sizeof(struct mirror_log *));
-	unsigned count = 0, damaged = 0;
+	int count = 0;
+	unsigned damaged = 0;
 	struct log_record *record;
 	uint32_t at = 0;
 
 	if (!logs)
-		return 0;
+		return -ENOMEM;
 	while ((record = estate_next(estate, &at, &damaged)))
 		logs[record->number] = take_log(estate, record);
 	if (damaged)
@@ -148,19 +197,19 @@ static int by_arrival(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
-unsigned takeover_requests(struct receiver *receiver)
+int takeover_requests(struct receiver *receiver)
 {
 	struct slots *slots = receiver->slots;
 	struct slot **in_hand = malloc(slots->count * sizeof(struct slot *));
-	unsigned count = 0;
+	int count = 0;
 
 	if (!in_hand)
-		return 0;
+		return -ENOMEM;
 	for (unsigned i = 0; i < slots->count; i++)
 		if (slot_phase(&slots->all[i]) != SLOT_FREE)
 			in_hand[count++] = &slots->all[i];
-	qsort(in_hand, count, sizeof(struct slot *), by_arrival);
-	for (unsigned i = 0; i < count; i++)
+	qsort(in_hand, (size_t)count, sizeof(struct slot *), by_arrival);
+	for (int i = 0; i < count; i++)
 		receiver_take_over(receiver, in_hand[i]);
 	free(in_hand);
 	return count;

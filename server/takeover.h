@@ -12,11 +12,12 @@
 void takeover_slots(struct estate *estate);
 
 /* Put the predecessor's logs into the registry; their workers, which must run, open the devices before
- * anything else. Returns how many. */
-unsigned takeover_logs(struct estate *estate, struct registry *registry, struct worker *workers,
-		       unsigned nworkers);
+ * anything else. Returns how many, or -ENOMEM. */
+int takeover_logs(struct estate *estate, struct registry *registry, struct worker *workers,
+		  unsigned nworkers);
 
-/* Answer what was in hand, in the order of arrival. On the receiver's thread. Returns how many. */
-unsigned takeover_requests(struct receiver *receiver);
+/* Answer what was in hand, in the order of arrival. On the receiver's thread. Returns how many,
+ * or -ENOMEM. */
+int takeover_requests(struct receiver *receiver);
 
 #endif

@@ -82,9 +82,8 @@ int transport_open(struct transport *transport, int rcvbuf)
 	return r < 0 ? r : 0;
 }
 
-int transport_adopt(struct transport *transport, int fd)
+int transport_adopt(struct transport *transport, int fd, int rcvbuf)
 {
-	socklen_t length = sizeof(transport->rcvbuf);
 	int protocol = -1;
 	socklen_t size = sizeof(protocol);
 
@@ -93,8 +92,16 @@ int transport_adopt(struct transport *transport, int fd)
 	if (protocol != NETLINK_CONNECTOR)
 		return -EPROTOTYPE;
 	transport->fd = fd;
-	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &transport->rcvbuf, &length);
-	return 0;
+	return set_options(transport, rcvbuf);
+}
+
+void transport_join(struct transport *transport)
+{
+	int group = CN_IDX_DM;
+
+	if (setsockopt(transport->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) !=
+	    0)
+		log_error("cannot join connector group %d: %s", group, strerror(errno));
 }
 
 void transport_close(struct transport *transport)

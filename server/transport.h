@@ -21,8 +21,12 @@ struct transport {
 /* Open, size the buffer and join. 0 or -errno, said in the log. */
 int transport_open(struct transport *transport, int rcvbuf);
 
-/* Take over a socket that another process has opened. 0 or -errno: fd is no such socket. */
-int transport_adopt(struct transport *transport, int fd);
+/* Take over a socket that another process has opened, and joined with. 0 or -errno: fd is no such
+ * socket. */
+int transport_adopt(struct transport *transport, int fd, int rcvbuf);
+
+/* Join the group, if a predecessor has left it. */
+void transport_join(struct transport *transport);
 void transport_close(struct transport *transport);
 
 /* Leave the group: the kernel sees at once that nobody serves. The receiver's, at the end. */

@@ -23,6 +23,7 @@
 #define SETTLE_DELAY_NS (200 * NSEC_PER_MSEC)
 #define NUDGE_DELAY_NS (3 * NSEC_PER_SEC)
 #define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
+#define HAND_OVER_LIMIT_NS (100 * NSEC_PER_MSEC) /* what is left is in the estate */
 
 #define log_of_link(link, member) \
 	((struct mirror_log *)((char *)(link)-offsetof(struct mirror_log, member)))
@@ -165,20 +166,19 @@ static bool is_reconnect(const struct slot *slot)
 	return message->payload[message->request.data_size - 1] == '\0';
 }
 
-static int open_device(struct mirror_log *log)
+static int open_device(struct mirror_log *log, const char *name)
 {
 	char why[160] = "";
-	int r = log_device_get(log->args.device, log->args.region_count, &log->device, why,
-			       sizeof(why));
+	int r = log_device_get(name, log->args.region_count, &log->device, why, sizeof(why));
 
 	if (r < 0)
-		log_error("log %s: cannot use log device %s: %s", log->uuid, log->args.device, why);
+		log_error("log %s: cannot use log device %s: %s", log->uuid, name, why);
 	return r;
 }
 
 static int open_log(struct mirror_log *log)
 {
-	int r = log->args.disk ? open_device(log) : 0;
+	int r = log->args.disk ? open_device(log, log->args.device) : 0;
 
 	if (r < 0)
 		return r;
@@ -246,15 +246,28 @@ static void ask_mirrors_again(struct worker *worker, struct mirror_log *log)
 		return;
 	if (!atomic_load_explicit(&log->sync_count_asked, memory_order_relaxed))
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_SETTLE, SETTLE_DELAY_NS);
-	if (!atomic_load_explicit(&log->resync_asked, memory_order_relaxed))
+	if (log->nudged && !atomic_load_explicit(&log->resync_asked, memory_order_relaxed))
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
+}
+
+/* By number: the name may mean another device by now. */
+static int open_kept_device(struct mirror_log *log)
+{
+	char number[32];
+
+	if (!log->args.disk)
+		return 0;
+	snprintf(number, sizeof(number), "%u:%u", log->record->major, log->record->minor);
+	return open_device(log, number);
 }
 
 /* A predecessor's log: all there but for its device. */
 static void adopt(struct worker *worker, struct mirror_log *log)
 {
-	int r = log->args.disk ? open_device(log) : 0;
+	int r;
 
+	desk_adopts(&worker->desk, log);
+	r = open_kept_device(log);
 	if (r == 0 && log->device && log->device->block_bytes != log->record->block_bytes)
 		r = -EINVAL;
 	if (r < 0) {
@@ -266,9 +279,11 @@ static void adopt(struct worker *worker, struct mirror_log *log)
 	if (log->device)
 		log_device_inherit(log->device, log->id, log->record->wrote);
 	all_append(&worker->all, log);
+	mirror_log_set_state(log, log->kept_state);
 	ask_mirrors_again(worker, log);
-	if (mirror_log_state(log) == LOG_ACTIVE)
+	if (mirror_log_state(log) == LOG_ACTIVE && dirty_log_loaded(&log->dirty))
 		commit_start(worker, log);
+	desk_adopts(&worker->desk, NULL);
 }
 
 static void handle_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -301,6 +316,7 @@ static void reconnected(struct worker *worker, struct mirror_log *log, struct sl
 {
 	log->reconnects--;
 	atomic_store_explicit(&log->resync_asked, false, memory_order_relaxed);
+	log->nudged = true;
 	mirror_log_keep(log);
 	if (!log->no_legs)
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
@@ -367,6 +383,20 @@ static void handle_postsuspend(struct worker *worker, struct mirror_log *log, st
 	clears_drain(worker, log, slot);
 }
 
+/* Without a DTR the kernel shall make the log again, and ask again. */
+static void answer_waiters_of_the_gone(struct worker *worker, struct mirror_log *log)
+{
+	struct slot *slot;
+
+	while ((slot = slot_list_pop(&log->waiters))) {
+		if (log->closing)
+			wire_reply(&slot->message, -EIO, 0);
+		else
+			wire_reply_unknown_log(&slot->message);
+		outbox_add(&worker->desk.outbox, slot);
+	}
+}
+
 static void close_when_idle(struct worker *worker, struct mirror_log *log)
 {
 	struct slot *slot = log->closing;
@@ -376,7 +406,7 @@ static void close_when_idle(struct worker *worker, struct mirror_log *log)
 	slot_list_move(&log->waiters, &log->draining);
 	if (log->resuming)
 		slot_list_add(&log->waiters, log->resuming);
-	desk_reply_all(&worker->desk, &log->waiters, -EIO);
+	answer_waiters_of_the_gone(worker, log);
 	bury(worker, log);
 	kill_point("dtr");
 	log_info("log %s (%llx) gone", log->uuid, (unsigned long long)log->luid);
@@ -465,6 +495,7 @@ static void execute_completed(struct worker *worker, struct mirror_log *log)
 
 	while ((io = log->completed)) {
 		log->completed = io->next;
+		desk_executes(&worker->desk, mirror_log_waiter(log));
 		io->finish(&worker->desk, log, io);
 	}
 }
@@ -491,6 +522,7 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 {
 	int64_t now = clock_coarse();
 
+	desk_executes(&worker->desk, mirror_log_waiter(log));
 	if (log->loads) {
 		if (log->load.starved)
 			load_continue(worker, log);
@@ -595,7 +627,8 @@ static bool stop_step(struct worker *worker, int64_t now)
 	if (!atomic_load_explicit(&worker->stop, memory_order_acquire))
 		return false;
 	if (worker->stop_deadline_ns == 0) {
-		worker->stop_deadline_ns = now + STOP_LIMIT_NS;
+		worker->stop_deadline_ns =
+			now + (worker->hand_over ? HAND_OVER_LIMIT_NS : STOP_LIMIT_NS);
 		for (log = worker->all.first; log; log = log->all_link.next)
 			worker_attend(worker, log);
 		return false;
@@ -603,7 +636,9 @@ static bool stop_step(struct worker *worker, int64_t now)
 	if (!mailbox_empty(&worker->queue.logs))
 		return false;
 	if (now > worker->stop_deadline_ns) {
-		log_warning("stopping with work left: a log device or a leg does not answer");
+		if (!worker->hand_over)
+			log_warning(
+				"stopping with work left: a log device or a leg does not answer");
 		return true;
 	}
 	return !something_left(worker);
@@ -699,11 +734,15 @@ int worker_start(struct worker *worker)
 	return worker->start_error;
 }
 
-void worker_stop(struct worker *worker, bool hand_over)
+void worker_ask_to_stop(struct worker *worker, bool hand_over)
 {
 	worker->hand_over = hand_over;
 	atomic_store_explicit(&worker->stop, true, memory_order_release);
 	flush_engine_wake(worker->desk.engine);
+}
+
+void worker_stop(struct worker *worker)
+{
 	pthread_join(worker->thread, NULL);
 }
 

@@ -38,9 +38,11 @@ struct worker {
  * 0 or -errno. */
 int worker_start(struct worker *worker);
 
-/* Finish: answer what is in hand, write pending clears unless a successor takes over, end the thread.
- * Blocks, bounded in time. */
-void worker_stop(struct worker *worker, bool hand_over);
+/* Let it finish: answer what is in hand, write pending clears unless a successor takes over. */
+void worker_ask_to_stop(struct worker *worker, bool hand_over);
+
+/* Wait for the end of its thread, after worker_ask_to_stop. Bounded in time. */
+void worker_stop(struct worker *worker);
 
 /* Free what is left, once nobody can post to the worker's logs any more. */
 void worker_destroy(struct worker *worker);

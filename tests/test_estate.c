@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
@@ -213,8 +214,22 @@ Test(estate, another_boot_is_refused)
 	expect_refused("another boot");
 }
 
-Test(estate, a_short_file_is_refused)
+Test(estate, a_file_whose_size_can_change_is_refused)
 {
-	cr_assert_eq(ftruncate(estate.fd, 8), 0);
-	expect_refused("too short");
+	struct estate other;
+	const char *why;
+	int fd = memfd_create("other", MFD_CLOEXEC);
+
+	cr_assert_eq(pwrite(fd, &estate.fixed->header, sizeof(estate.fixed->header), 0),
+		     (ssize_t)sizeof(estate.fixed->header));
+	cr_assert_eq(estate_adopt(&other, fd, &why), -EINVAL);
+	cr_assert(strstr(why, "size"), "%s", why);
+	cr_assert_neq(ftruncate(estate.fd, 8), 0, "an estate can be cut short");
+	close(fd);
+}
+
+Test(estate, an_end_beyond_the_file_is_refused)
+{
+	atomic_store(&estate.fixed->end, UINT64_C(1) << 61);
+	expect_refused("end");
 }
