@@ -324,7 +324,8 @@ static void serve_until_stopped(struct receiver *receiver, struct intake *intake
 {
 	int64_t poll_until = 0;
 
-	while (!atomic_load_explicit(&receiver->stop, memory_order_relaxed)) {
+	/* acquire: hand_over was set before. */
+	while (!atomic_load_explicit(&receiver->stop, memory_order_acquire)) {
 		bool polling = receiver->busy_poll_ns > 0 && clock_now() < poll_until;
 		int n = turn(receiver, intake, !polling && !writes(receiver));
 
