@@ -197,6 +197,7 @@ int transport_receive(struct transport *transport, struct intake *intake, bool w
 
 void outbox_add(struct outbox *outbox, struct slot *slot)
 {
+	kill_point("replied");
 	slot_set_phase(slot, SLOT_ANSWERED);
 	outbox->waiting[outbox->count++] = slot;
 	if (outbox->count == TRANSPORT_BATCH)

@@ -268,6 +268,11 @@ Test(restart, killed_between_write_and_acknowledgement)
 	try_place("written", 3);
 }
 
+Test(restart, killed_when_a_reply_has_overwritten_its_request)
+{
+	try_place("replied", 10);
+}
+
 Test(restart, killed_before_answers_are_sent)
 {
 	try_place("answered", 10);
@@ -301,6 +306,41 @@ Test(restart, killed_when_an_image_had_been_read)
 Test(restart, killed_before_a_destructor_is_answered)
 {
 	try_place("dtr", 1);
+}
+
+static void send_regions(unsigned type, uint64_t first, uint64_t second)
+{
+	uint64_t regions[2] = {first, second};
+	struct wire_message request =
+		client_request(&bench.client, type, regions, sizeof(regions));
+
+	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
+}
+
+/* They come in one batch, since the server is stopped meanwhile, and are in hand when it dies. */
+Test(restart, requests_in_hand_are_answered_in_the_order_in_which_they_came)
+{
+	pid_t server;
+
+	start_supervised("received:2");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	server = (pid_t)stat_of("server_pid");
+	kill(server, SIGSTOP);
+	send_regions(DM_ULOG_MARK_REGION, 3, 4);
+	send_regions(DM_ULOG_CLEAR_REGION, 3, 4);
+	send_regions(DM_ULOG_MARK_REGION, 4, 5);
+	kill(server, SIGCONT);
+	for (unsigned i = 0; i < 3; i++) {
+		struct answer answer = client_receive(&bench.client, WAIT_MSEC);
+
+		cr_assert_gt(answer.got, 0);
+		cr_assert_eq(answer.message.request.error, 0);
+	}
+	cr_assert_eq(stat_of("server"), 2);
+	cr_assert_eq(is_clean(3), 1);
+	cr_assert_eq(is_clean(4), 0);
+	cr_assert_eq(is_clean(5), 0);
 }
 
 /* --- writes of the dead --- */
