@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# about: the narrated tour of ./dev demo: resync, speed beside the kernel's log, a power cut
+# about: the narrated tour of ./dev demo: resync, speed beside the kernel's log, kills, a power cut
 # disks: a=1G b=1G log=64M logk=64M journal=1M
-# timeout: 150
+# timeout: 180
 # quick: no
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
@@ -55,6 +55,24 @@ if [ "$PHASE" = 1 ]; then
 	speed dirtylogd-flush "$LOG"
 	speed kernel "$LOGK"
 	speed dirtylogd-flush "$LOG"
+
+	say "Now the server is killed five times while fio writes and verifies:"
+	wipe "$LOG"
+	mk_mirror r dirtylogd-flush $SECTORS "$LOG" 1024 "$A" "$B" nosync || exit 1
+	sleep 1
+	fio_run r --filename=/dev/mapper/r --rw=randwrite --size=256m --runtime=9 --time_based --iodepth=4 \
+		--verify=crc32c --verify_backlog=64 --verify_fatal=1 &
+	fio_pid=$!
+	for _ in 1 2 3 4 5; do
+		sleep 1.5
+		kill -KILL "$(dirtylogctl stats | awk '$1 == "server_pid" { print $2 }')"
+	done
+	wait $fio_pid
+	check "fio verify across five kills" fio_ok r
+	say "   $(fio_field r write_iops) writes/s, the slowest took $(($(fio_field r write_max) / 1000)) ms, no error;"
+	say "   in sync: $(sync_ratio r) regions, $(dirtylogctl stats | awk '$1 == "server" { print $2 }') servers so far."
+	check "all in sync across five kills" in_sync r
+	rm_mirror r
 
 	say "Now the power fails while fio writes."
 	wipe "$LOG"
