@@ -82,7 +82,7 @@ int supervisor_prepare(struct supervisor *supervisor, char **argv)
 
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	supervisor->argv = argv;
-	for (; environ[n] && n < max; n++)
+	for (; n < max && environ[n]; n++)
 		supervisor->environment[n] = environ[n];
 	supervisor->environment[n] = supervisor->inherited;
 	return find_program(supervisor);
@@ -135,7 +135,7 @@ static void fill_trial(const struct supervisor *supervisor, char *argv[TRIAL_MAX
 	static char version[] = "--version";
 	unsigned n = 0;
 
-	for (; supervisor->argv[n] && n < TRIAL_MAX - 2; n++)
+	for (; n < TRIAL_MAX - 2 && supervisor->argv[n]; n++)
 		argv[n] = supervisor->argv[n];
 	argv[n] = version;
 	argv[n + 1] = NULL;

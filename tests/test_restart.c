@@ -311,8 +311,7 @@ Test(restart, killed_before_a_destructor_is_answered)
 static void send_regions(unsigned type, uint64_t first, uint64_t second)
 {
 	uint64_t regions[2] = {first, second};
-	struct wire_message request =
-		client_request(&bench.client, type, regions, sizeof(regions));
+	struct wire_message request = client_request(&bench.client, type, regions, sizeof(regions));
 
 	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
 }
