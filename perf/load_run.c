@@ -173,6 +173,11 @@ static void loose_killer(struct run *run)
 
 static void catch_killer(struct run *run)
 {
+	if (run->options->kills == 0)
+		return;
+	if (run->killer.killed < run->options->kills && !*run->killer.interrupted)
+		fprintf(stderr, "dirtylog-load: only %u of %u servers were killed in the time\n",
+			run->killer.killed, run->options->kills);
 	run->daemon.runner.tick = NULL;
 	run->result->kills = run->killer.killed;
 	run->result->stalls = run->killer.gaps;

@@ -30,12 +30,6 @@ void log_model_init(struct log_model *model, void *mem, uint64_t regions, bool i
 	start_over(model);
 }
 
-void log_model_reset(struct log_model *model)
-{
-	memset(model->sync_changed, 0, log_model_bytes(model->regions));
-	start_over(model);
-}
-
 static bool test(const uint64_t *map, uint64_t region)
 {
 	return map[region / 64] >> region % 64 & 1;

@@ -30,9 +30,6 @@ size_t log_model_bytes(uint64_t regions);
  * outliving the model. */
 void log_model_init(struct log_model *model, void *mem, uint64_t regions, bool in_sync);
 
-/* As at the first RESUME. Touches the whole memory. */
-void log_model_reset(struct log_model *model);
-
 /* Region is below regions, here and below. */
 bool log_model_in_sync(const struct log_model *model, uint64_t region);
 bool log_model_is_clean(const struct log_model *model, uint64_t region);

@@ -83,7 +83,7 @@ struct estate_fixed {
 	_Atomic uint64_t arrivals;
 	_Atomic uint64_t writers; /* how often a device got another writer */
 	_Atomic uint32_t generation; /* servers that have been started on it */
-	_Atomic uint32_t served; /* not 0: one of them has answered requests */
+	_Atomic uint32_t served; /* of them, how many have become ready */
 	_Atomic uint32_t crashed; /* not 0: the last one has ended by its own fault */
 	_Atomic uint64_t attaching; /* as estate_desk.adopting, before there are desks */
 	struct intake intake;

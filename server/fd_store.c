@@ -17,8 +17,8 @@ static bool put(const char *name_line, int fd)
 
 bool fd_store_put(int netlink_fd, int estate_fd)
 {
-	return put("FDSTORE=1\nFDNAME=" NETLINK, netlink_fd) &&
-	       put("FDSTORE=1\nFDNAME=" ESTATE, estate_fd);
+	return put("FDSTORE=1\nFDPOLL=0\nFDNAME=" NETLINK, netlink_fd) &&
+	       put("FDSTORE=1\nFDPOLL=0\nFDNAME=" ESTATE, estate_fd);
 }
 
 /* The name's first fd; -1 if there is none. */

@@ -153,11 +153,11 @@ struct mirror_log {
 	/* The receiver too reads these, and retry_since_ns, while it holds the log. */
 	struct log_link aging_link, retry_link, starved_link, all_link;
 
-	/* Constant after the log is in the registry, but device and memory, which CTR sets. */
+	/* Constant after the log is in the registry, but device and record, which CTR sets. */
 	struct ctr_args args;
 	char ctr_text[CTR_ARGS_TEXT_MAX + 1];
 	char uuid[DM_UUID_LEN];
-	uint64_t id; /* unique in this process */
+	uint64_t id; /* unique in the estate */
 	struct log_device *device;
 	bool device_left;
 	struct estate *estate;

@@ -188,6 +188,12 @@ static void set_up_receiver(struct daemon *daemon)
 		    &daemon->slots);
 }
 
+/* Its supervisor is an I/O flusher already, and it has inherited that. */
+static bool answers_first(const struct daemon *daemon)
+{
+	return daemon->generation > 1 && daemon->options.supervise;
+}
+
 /* SIGUSR2: a successor takes over at once. SIGTERM: the end, or a new start by systemd, if it holds the
  * socket. SIGQUIT: the end of this estate in any case. */
 static void read_signal(struct daemon *daemon)
@@ -212,7 +218,7 @@ static void *control(void *argument)
 
 	pthread_setname_np(pthread_self(), "control");
 	placement_all(&daemon->options.placement); /* not where the receiver polls */
-	if (daemon->generation > 1)
+	if (answers_first(daemon))
 		protect_memory();
 	while (poll(fds, 2, -1) < 0 || !(fds[0].revents & POLLIN)) {
 		if (fds[1].revents & POLLIN)
@@ -244,16 +250,25 @@ static int start_recorder(struct daemon *daemon)
 	return daemon->generation > 1 ? 0 : r;
 }
 
-/* Before anything new is received. */
-static void take_over(struct daemon *daemon, int logs)
+/* Before anything new is received. 0, or -errno: another try may do better. */
+static int take_over(struct daemon *daemon)
 {
 	int64_t start_ns = clock_now();
-	int requests = takeover_requests(&daemon->receiver);
+	int logs, requests;
 
-	log_info("took over %d logs and %d requests from the server before (server %u; %lld us for "
-		 "the requests)",
-		 logs, requests, daemon->generation,
-		 (long long)(clock_now() - start_ns) / NSEC_PER_USEC);
+	if (daemon->generation == 1)
+		return 0;
+	logs = takeover_logs(&daemon->estate, &daemon->registry, daemon->workers, daemon->nworkers);
+	if (logs < 0)
+		return logs;
+	requests = takeover_requests(&daemon->receiver);
+	if (requests < 0)
+		return requests;
+	log_info("took over %d logs and %d requests from the server before, in %lld us; this is "
+		 "server %u",
+		 logs, requests, (long long)((clock_now() - start_ns) / NSEC_PER_USEC),
+		 daemon->generation);
+	return 0;
 }
 
 static void say_ready(struct daemon *daemon)
@@ -262,14 +277,13 @@ static void say_ready(struct daemon *daemon)
 		 DIRTYLOG_VERSION, daemon->nworkers, daemon->workers[0].desk.engine->ops->name,
 		 daemon->transport.rcvbuf / 2,
 		 daemon->options.accept_any ? ", requests of any sender accepted" : "");
-	if (!atomic_exchange(&daemon->estate.fixed->served, 1))
+	if (atomic_fetch_add(&daemon->estate.fixed->served, 1) == 0)
 		sd_notify(0, "READY=1");
 }
 
 static int serve_until_stopped(struct daemon *daemon)
 {
 	int r = start_recorder(daemon);
-	int logs;
 
 	if (r < 0)
 		return r;
@@ -277,9 +291,10 @@ static int serve_until_stopped(struct daemon *daemon)
 	if (!daemon->receiver.follows)
 		placement_one(&daemon->options.placement, 0);
 	receiver_open(&daemon->receiver);
-	logs = takeover_logs(&daemon->estate, &daemon->registry, daemon->workers, daemon->nworkers);
-	if (daemon->generation > 1)
-		take_over(daemon, logs);
+	r = take_over(daemon);
+	if (r < 0)
+		goto out;
+	transport_join(&daemon->transport);
 	daemon->main_thread = pthread_self();
 	r = -pthread_create(&daemon->control_thread, NULL, control, daemon);
 	if (r < 0)
@@ -334,7 +349,7 @@ static int serve(void *context)
 		return 1;
 	}
 	/* A successor answers first: to lock its memory takes as long as all the rest of its start. */
-	if (daemon->generation == 1)
+	if (!answers_first(daemon))
 		protect_memory();
 	r = run(daemon);
 	if (!daemon->hand_over)
@@ -369,19 +384,25 @@ static int take_estate(struct daemon *daemon, int netlink_fd, int estate_fd)
 	const char *why;
 	int r = estate_adopt(&daemon->estate, estate_fd, &why);
 
-	if (r == 0)
-		return transport_adopt(&daemon->transport, netlink_fd, daemon->options.rcvbuf);
-	log_warning(
-		"the state of the server before cannot be taken over: %s. The kernel has to make "
-		"its logs again",
-		why);
+	if (r == 0) {
+		r = transport_adopt(&daemon->transport, netlink_fd, daemon->options.rcvbuf);
+		why = "its socket is no netlink socket";
+	}
+	if (r < 0)
+		log_warning(
+			"the state of the server before cannot be taken over: %s. The kernel has "
+			"to make its logs again",
+			why);
 	return r;
 }
 
 static int replace_estate(struct daemon *daemon, int netlink_fd, int estate_fd)
 {
 	fd_store_clear();
-	close(estate_fd);
+	if (daemon->estate.fixed)
+		estate_close(&daemon->estate);
+	else
+		close(estate_fd);
 	close(netlink_fd);
 	return open_all(daemon);
 }

@@ -361,23 +361,39 @@ static void hex(char *text, const uint8_t *bytes, unsigned count)
 }
 
 /* Written out before it is answered: the next crash would take the lines with it. */
+static void report_bytes(const char *what, const uint8_t *bytes, uint32_t count)
+{
+	char text[2 * HEX_BYTES + 1];
+
+	for (uint32_t at = 0; at < count; at += HEX_BYTES) {
+		hex(text, bytes + at, count - at < HEX_BYTES ? count - at : HEX_BYTES);
+		log_error("%s at %u: %s", what, at, text);
+	}
+	logging_flush();
+}
+
 static void report(const struct slot *slot)
 {
 	const struct wire_message *message = &slot->message;
-	char text[2 * HEX_BYTES + 1];
 
 	log_error(
 		"request %s of log %s has ended the server %u times: it is refused. Please report "
 		"this as a bug, with the payload (luid %llx, %u bytes)",
 		wire_opcode(message)->name, message->request.uuid, slot->deaths,
 		(unsigned long long)message->request.luid, slot->data_size);
-	for (uint32_t at = 0; at < slot->data_size; at += HEX_BYTES) {
-		uint32_t left = slot->data_size - at;
+	report_bytes("payload", message->payload, slot->data_size);
+}
 
-		hex(text, message->payload + at, left < HEX_BYTES ? left : HEX_BYTES);
-		log_error("payload at %u: %s", at, text);
-	}
-	logging_flush();
+/* It was not even found to be a request. */
+static void give_up(struct receiver *receiver, struct slot *slot)
+{
+	uint32_t length = slot->length < WIRE_DATAGRAM_MAX ? slot->length : WIRE_DATAGRAM_MAX;
+
+	log_error("a message of %u bytes from netlink port %u has ended the server %u times: it is "
+		  "dropped. Please report this as a bug",
+		  slot->length, slot->from.nl_pid, slot->deaths);
+	report_bytes("message", (const uint8_t *)&slot->message.nl, length);
+	drop(receiver, slot);
 }
 
 /* What does least harm. An unknown log is made anew by the kernel, from its log device, and the request
@@ -408,7 +424,7 @@ static void ask_again(struct receiver *receiver, struct slot *slot)
 		if (slot->deaths < DEATHS_MAX)
 			handle(receiver, slot, slot->length);
 		else
-			drop(receiver, slot);
+			give_up(receiver, slot);
 		return;
 	}
 	log = registry_find(receiver->registry, message->request.luid, message->request.uuid);

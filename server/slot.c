@@ -54,7 +54,7 @@ void slot_restore(struct slot *slot, const char *ctr_text)
 {
 	struct wire_message *message = &slot->message;
 
-	if (!slot->checked)
+	if (!slot->checked || slot->data_size > WIRE_PAYLOAD_MAX)
 		return;
 	message->request.data_size = slot->data_size;
 	message->request.error = 0;

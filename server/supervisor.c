@@ -23,6 +23,7 @@
 #define STOP_TRIES 3u /* servers that may crash while they stop */
 #define QUICK_NS (1 * NSEC_PER_SEC) /* a server that has lived less has died of its start */
 #define QUICK_FREE 3u /* such deaths in a row that cost no pause */
+#define QUICK_FREE_KILLED 20u /* by SIGKILL: the kernel, for lack of memory? */
 #define PAUSE_FIRST_NS (10 * NSEC_PER_MSEC)
 #define PAUSE_MAX_NS (5 * NSEC_PER_SEC)
 
@@ -81,6 +82,7 @@ int supervisor_prepare(struct supervisor *supervisor, char **argv)
 	unsigned n = 0;
 
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGCHLD, SIG_DFL); /* who has started us may have ignored it */
 	supervisor->argv = argv;
 	for (; n < max && environ[n]; n++)
 		supervisor->environment[n] = environ[n];
@@ -203,17 +205,19 @@ static bool crashed(int status)
 	return !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
 }
 
-static int64_t pause_after(int status, int64_t lived_ns, unsigned *quick)
+/* A server that had become ready and was killed from outside has done nothing wrong. */
+static int64_t pause_after(int status, int64_t lived_ns, bool ready, unsigned *quick)
 {
+	unsigned free = crashed(status) ? QUICK_FREE : QUICK_FREE_KILLED;
 	unsigned steps;
 
-	if (lived_ns >= QUICK_NS || !crashed(status)) {
+	if (lived_ns >= QUICK_NS || (ready && !crashed(status))) {
 		*quick = 0;
 		return 0;
 	}
-	if (++*quick <= QUICK_FREE)
+	if (++*quick <= free)
 		return 0;
-	steps = *quick - QUICK_FREE - 1;
+	steps = *quick - free - 1;
 	return steps > 9 ? PAUSE_MAX_NS : PAUSE_FIRST_NS << steps;
 }
 
@@ -246,6 +250,7 @@ int supervisor_run(struct supervisor *supervisor)
 	for (;;) {
 		int64_t start_ns = clock_now();
 		int64_t pause_ns = PAUSE_FIRST_NS;
+		uint32_t served = atomic_load(supervisor->served);
 		int status;
 
 		supervisor->server = fork();
@@ -258,7 +263,8 @@ int supervisor_run(struct supervisor *supervisor)
 			if (is_over(supervisor, status, &stops))
 				return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 			atomic_store(supervisor->crashed, crashed(status));
-			pause_ns = pause_after(status, clock_now() - start_ns, &quick);
+			pause_ns = pause_after(status, clock_now() - start_ns,
+					       atomic_load(supervisor->served) > served, &quick);
 		}
 		wait_for(supervisor, pause_ns);
 	}

@@ -10,7 +10,7 @@
  *   SIGCHLD           the server is started again, at once; after deaths that it has caused itself and
  *                     that come fast, later and later
  *
- * One thread. Nothing is allocated, and no file is opened, after supervisor_prepare, but for SIGHUP.
+ * One thread. supervisor_run allocates nothing and opens no file, but for SIGHUP.
  */
 #ifndef SERVER_SUPERVISOR_H
 #define SERVER_SUPERVISOR_H
@@ -28,7 +28,7 @@ struct supervisor {
 	pid_t server; /* 0: none runs */
 	bool stopping; /* told to end */
 	char **argv;
-	const _Atomic uint32_t *served; /* not 0 once a server was ready */
+	const _Atomic uint32_t *served; /* how many servers have become ready */
 	_Atomic uint32_t *crashed; /* set: whether the last one has ended by its own fault */
 	/* The fork of the server runs it and returns its exit status. */
 	int (*serve)(void *context);

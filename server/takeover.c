@@ -62,9 +62,15 @@ static void blame_slots(struct estate *estate)
 
 static void blame_logs(struct estate *estate)
 {
+	bool known = crash_is_known(estate);
+
 	estate_blame(estate, atomic_load(&estate->fixed->attaching));
-	for (unsigned i = 0; i < ESTATE_DESKS; i++)
-		estate_blame(estate, atomic_load(&estate->fixed->desks[i].adopting));
+	for (unsigned i = 0; i < ESTATE_DESKS; i++) {
+		const struct estate_desk *desk = &estate->fixed->desks[i];
+
+		if (!known || atomic_load(&desk->crashed))
+			estate_blame(estate, atomic_load(&desk->adopting));
+	}
 }
 
 static void count_deaths(struct estate *estate)
@@ -73,6 +79,7 @@ static void count_deaths(struct estate *estate)
 		blame_slots(estate);
 		blame_logs(estate);
 	}
+	atomic_store(&estate->fixed->crashed, 0);
 	atomic_store(&estate->fixed->attaching, 0);
 	for (unsigned i = 0; i < ESTATE_DESKS; i++) {
 		atomic_store(&estate->fixed->desks[i].executing, 0);
@@ -113,8 +120,7 @@ static void take_flights(struct estate *estate, struct mirror_log **logs)
 /* Its CTR had not been carried out, and is in hand still. */
 static bool half_made(const struct mirror_log *log)
 {
-	return log->kept_state == LOG_CREATED && log->reconnects > 0 &&
-	       !dirty_log_loaded(&log->dirty);
+	return log->kept_state == LOG_CREATED && log->reconnects > 0 && !log->ever_resumed;
 }
 
 static struct mirror_log *attach(struct estate *estate, struct log_record *record, const char **why)

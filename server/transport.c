@@ -104,12 +104,6 @@ void transport_join(struct transport *transport)
 		log_error("cannot join connector group %d: %s", group, strerror(errno));
 }
 
-void transport_close(struct transport *transport)
-{
-	close(transport->fd);
-	transport->fd = -1;
-}
-
 void transport_leave(struct transport *transport)
 {
 	int group = CN_IDX_DM;

@@ -27,7 +27,6 @@ int transport_adopt(struct transport *transport, int fd, int rcvbuf);
 
 /* Join the group, if a predecessor has left it. */
 void transport_join(struct transport *transport);
-void transport_close(struct transport *transport);
 
 /* Leave the group: the kernel sees at once that nobody serves. The receiver's, at the end. */
 void transport_leave(struct transport *transport);

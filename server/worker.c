@@ -273,6 +273,7 @@ static void adopt(struct worker *worker, struct mirror_log *log)
 	if (r < 0) {
 		log_error("log %s cannot be taken over: the kernel has to make it again",
 			  log->uuid);
+		desk_adopts(&worker->desk, NULL);
 		bury(worker, log);
 		return;
 	}

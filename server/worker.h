@@ -34,7 +34,8 @@ struct worker {
 	sem_t started; /* start_error is set */
 };
 
-/* Start the thread of a worker whose options, outbox, mirrors, graveyard and engine_kind are set.
+/* Start the thread of a worker that has options, mirrors, graveyard, placement and engine_kind,
+ * and whose desk was set up.
  * 0 or -errno. */
 int worker_start(struct worker *worker);
 

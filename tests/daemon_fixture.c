@@ -123,6 +123,8 @@ void start_with(const char *accept, const char *engine, const char *delay)
 			"1048576",
 			"--supervise",
 			bench.supervised ? "yes" : "no",
+			"--cpus",
+			(char *)(bench.cpus ? bench.cpus : "0-1"),
 			NULL};
 	int64_t end = now_msec() + WAIT_MSEC;
 
@@ -207,6 +209,8 @@ void tear_down(void)
 		set_frozen(false); /* or nobody could unmount it again */
 	status = end_daemon(SIGKILL);
 	client_close(&bench.client);
+	/* A supervisor would have started the next one, and nobody would have noticed. */
+	cr_expect_null(strstr(output(), "Sanitizer"), "%s", output());
 	cr_expect(status == -1 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
 		  "the daemon had ended by itself (status %#x):\n%s", (unsigned)status, output());
 }

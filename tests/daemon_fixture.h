@@ -30,7 +30,7 @@ struct loop {
 struct bench {
 	pid_t daemon;
 	int output; /* what it says */
-	const char *max_lazy, *io_retry; /* of the next start, NULL: the default */
+	const char *max_lazy, *io_retry, *cpus; /* of the next start, NULL: the default */
 	bool frozen; /* the file system in $DIR */
 	bool supervised; /* of the next start */
 	void (*in_child)(void); /* before exec, NULL: nothing */

@@ -2,6 +2,7 @@
 /* The daemon over netlink and loop devices: what each request does, and what goes wrong. */
 #include "tests/daemon_fixture.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -822,6 +823,51 @@ Test(daemon, a_slow_log_device_holds_nobody_else_up)
 	cr_assert_not(clean_on_disk(&cold, 3));
 	close(cold.fd);
 	end_cold_loop();
+}
+
+/* --- threads --- */
+
+static bool runs_on(pid_t thread, unsigned cpu)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(thread, sizeof(set), &set) == 0 && CPU_COUNT(&set) == 1 &&
+	       CPU_ISSET(cpu, &set);
+}
+
+static pid_t thread_named(const char *wanted)
+{
+	char path[300], name[32] = "";
+	struct dirent *entry;
+	DIR *tasks;
+	pid_t found = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", bench.daemon);
+	tasks = opendir(path);
+	while (!found && (entry = readdir(tasks))) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", bench.daemon, entry->d_name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		if (fscanf(file, "%31s", name) == 1 && strcmp(name, wanted) == 0)
+			found = atoi(entry->d_name);
+		fclose(file);
+	}
+	closedir(tasks);
+	return found;
+}
+
+/* Workers begin with the second; needs two processors. */
+Test(daemon, workers_run_where_they_are_told)
+{
+	bench.cpus = "0,1";
+	start();
+	cr_assert(runs_on(thread_named("worker-0"), 1));
+	cr_assert(runs_on(thread_named("worker-1"), 0));
+	cr_assert_not(runs_on(thread_named("control"), 0));
+	cr_assert_not(runs_on(thread_named("control"), 1));
 }
 
 /* --- bad input --- */

@@ -164,6 +164,40 @@ Test(restart, a_server_killed_while_it_reads_an_image_leaves_it_as_it_was)
 		cr_assert_eq(clean_on_disk(&loop, r), r != 3, "region %u", r);
 }
 
+/* The kernel makes a log again for a mirror that runs; killed anywhere in that, its bits are known. */
+static void try_reconnect(const char *kill_at)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t bits[3] = {0xf7, 0xff, 0x0f}; /* 3 is dirty */
+
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	start_supervised(kill_at);
+	reconnect(&loop, REGIONS);
+	cr_assert_eq(sync_count(), REGIONS - 1);
+	cr_assert_eq(in_sync(3), 0);
+	resume();
+	expect_work(3);
+	cr_assert_eq(set_region_sync(3, 1), 0);
+	cr_assert_eq(sync_count(), REGIONS);
+	expect_serves();
+	cr_assert_eq(stat_of("server"), 2);
+}
+
+Test(restart, killed_before_a_reconnect_is_carried_out)
+{
+	try_reconnect("ctr:0");
+}
+
+Test(restart, killed_while_a_reconnect_reads_the_image)
+{
+	try_reconnect("read:0");
+}
+
+Test(restart, killed_before_a_reconnect_is_answered)
+{
+	try_reconnect("loaded:0");
+}
+
 /* Its name may come to mean another device, as after lvrename. */
 Test(restart, a_log_device_is_found_again_by_its_number)
 {
@@ -231,6 +265,8 @@ static void try_place(const char *name, unsigned least)
 		cr_assert_eq(end_daemon(SIGTERM), 0, "%s", output());
 		close(loop.fd);
 		close(loop.file);
+		cr_assert_leq(servers, 2, "%lu servers, and one was killed:\n%s", servers,
+			      output());
 		deaths += servers == 2;
 		if (servers == 1)
 			break;
@@ -459,21 +495,38 @@ Test(restart, a_program_that_does_not_run_is_not_taken)
 	cr_assert_eq(ask_u64(DM_ULOG_GET_REGION_SIZE, NULL, 0), 8);
 }
 
-/* What a supervisor of another version leaves: its fds (and a server, but not here). */
-Test(restart, an_estate_of_another_version_is_refused)
+/* A supervisor of another version leaves its fds (and a server, but not here). */
+static void start_on(int estate_fd)
 {
 	struct client netlink;
-	int estate = memfd_create("estate", 0), holder, control = control_listen(&holder);
-	char text[64] = "";
+	int holder, control = control_listen(&holder);
+	char text[64];
 
 	cr_assert_eq(client_open(&netlink, 1, "other"), 0);
-	cr_assert_eq(write(estate, text, sizeof(text)), (ssize_t)sizeof(text));
+	fcntl(estate_fd, F_SETFD, 0);
 	fcntl(netlink.fd, F_SETFD, 0);
 	fcntl(control, F_SETFD, 0);
-	snprintf(text, sizeof(text), "%d,%d,%d,0", netlink.fd, estate, control);
+	snprintf(text, sizeof(text), "%d,%d,%d,0", netlink.fd, estate_fd, control);
 	setenv("DIRTYLOGD_INHERITED", text, 1);
 	start_supervised(NULL);
 	unsetenv("DIRTYLOGD_INHERITED");
+}
+
+Test(restart, an_estate_of_another_version_is_refused)
+{
+	struct estate estate;
+
+	cr_assert_eq(estate_create(&estate), 0);
+	estate.fixed->header.layout++;
+	estate_seal(&estate.fixed->header);
+	start_on(estate.fd);
+	expect_said("cannot be taken over: it is of another version", "");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+}
+
+Test(restart, what_is_no_estate_is_refused)
+{
+	start_on(memfd_create("other", MFD_CLOEXEC));
 	expect_said("cannot be taken over: it has another size", "");
 	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
 }
@@ -524,7 +577,9 @@ static void read_notify(void)
 		if (notify.count == 2)
 			continue; /* of the second start */
 		memcpy(&notify.fds[notify.count], CMSG_DATA(header), sizeof(int));
-		cr_assert_eq(sscanf(text, "FDSTORE=1\nFDNAME=%15s", notify.names[notify.count]), 1);
+		cr_assert_eq(sscanf(text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%15s",
+				    notify.names[notify.count]),
+			     1);
 		notify.count++;
 	}
 }
