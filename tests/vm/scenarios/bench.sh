@@ -8,7 +8,7 @@
 . /scenarios/lib.sh
 
 A=$(dev a) B=$(dev b) LOGK=$(dev logk) LOGD=$(dev logd)
-ROUNDS=4
+ROUNDS=5
 start_daemon || exit 1
 
 log_of() { if [ "$1" = kernel ]; then echo "$LOGK"; else echo "$LOGD"; fi; }
@@ -36,22 +36,23 @@ measure() {
 	figure "${m_label}_$m_kind $iops IOPS, $log_per_write log sectors a write, mean $(fio_field bench write_mean) us"
 }
 
-# compare LABEL MEASURE_ARG...: kernel, dirtylogd, kernel, dirtylogd ...
+# compare LABEL MEASURE_ARG...: kernel, dirtylogd, kernel, dirtylogd ... The host's speed changes in the
+# meantime, so what counts is the ratio of two that were measured one behind the other.
 compare() {
 	c_label=$1
 	shift
-	c_kernel='' c_ours='' c_round=0
+	c_kernel='' c_ours='' c_ratios='' c_round=0
 	while [ $c_round -lt $ROUNDS ]; do
 		measure "$c_label" kernel "$@"
-		c_kernel="$c_kernel $iops"
+		c_kernel="$c_kernel $iops" c_last=$iops
 		measure "$c_label" dirtylogd "$@"
-		c_ours="$c_ours $iops"
+		c_ours="$c_ours $iops" c_ratios="$c_ratios $(ratio "$iops" "$c_last")"
 		c_round=$((c_round + 1))
 	done
 	# shellcheck disable=SC2086
-	c_kernel=$(median $c_kernel) c_ours=$(median $c_ours)
-	figure "${c_label}_median kernel $c_kernel, dirtylogd $c_ours IOPS, ratio $(ratio "$c_ours" "$c_kernel")"
-	at_least "$c_label: IOPS at least the kernel's" "$c_ours" "$c_kernel"
+	c_kernel=$(median $c_kernel) c_ours=$(median $c_ours) c_ratio=$(median $c_ratios)
+	figure "${c_label}_median kernel $c_kernel, dirtylogd $c_ours IOPS; ratios of pairs$c_ratios, median $c_ratio"
+	at_least "$c_label: IOPS at least the kernel's (median of pairs)" "$c_ratio" 1
 }
 
 compare in_sync 8388608 1024 nosync 6
