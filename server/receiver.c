@@ -51,7 +51,8 @@ static void retire(struct receiver *receiver, struct mirror_log *log)
 		 (unsigned long long)log->luid);
 	/* The registry's reference goes with the grave. */
 	registry_remove(receiver->registry, log);
-	if (mirror_log_serves(log))
+	/* Of a predecessor's log the record is there from the start, else once its CTR was carried out. */
+	if (log->kept_state != LOG_OPENING || mirror_log_serves(log))
 		estate_drop(log->record);
 	log->retire_mail.kind = MAIL_RETIRE;
 	mirror_log_post(log, &log->retire_mail);
