@@ -5,7 +5,7 @@
  *
  * | who            | may call                                            |
  * |----------------|-----------------------------------------------------|
- * | the owner      | everything (one thread at a time, see server/log.h) |
+ * | the owner      | everything (one thread at a time, see server/log/log.h) |
  * | any other      | bit_tree_test; its answer may be out of date        |
  */
 #ifndef BITMAP_BIT_TREE_H

@@ -7,7 +7,7 @@
  *
  * | who            | may call                                                     |
  * |----------------|--------------------------------------------------------------|
- * | the owner      | everything (one thread at a time, see server/log.h)          |
+ * | the owner      | everything (one thread at a time, see server/log/log.h)          |
  * | any other      | region_bitmap_test, _count: atomic, may be a moment old      |
  */
 #ifndef BITMAP_REGION_BITMAP_H

@@ -2,7 +2,7 @@
 /* The control socket. */
 #include "server/control.h"
 
-#include "server/stats.h"
+#include "server/base/stats.h"
 
 #include <errno.h>
 #include <inttypes.h>

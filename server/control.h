@@ -5,7 +5,7 @@
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
 
-#include "server/registry.h"
+#include "server/log/registry.h"
 
 #define CONTROL_NAME "dirtylogd" /* behind a NUL: abstract, see unix(7) */
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dirtylogd: wires the parts together, and takes them apart in order. */
-#include "server/clock.h"
+#include "server/base/clock.h"
 #include "server/control.h"
-#include "server/crash.h"
-#include "server/fd_store.h"
-#include "server/kill_point.h"
-#include "server/logging.h"
-#include "server/mirrors.h"
+#include "server/base/crash.h"
+#include "server/restart/fd_store.h"
+#include "server/base/kill_point.h"
+#include "server/base/diag.h"
+#include "server/log/mirrors.h"
 #include "server/options.h"
-#include "server/supervisor.h"
+#include "server/restart/supervisor.h"
 #include "server/takeover.h"
 
 #include <errno.h>

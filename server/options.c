@@ -2,7 +2,7 @@
 /* Command line of dirtylogd. */
 #include "server/options.h"
 
-#include "server/clock.h"
+#include "server/base/clock.h"
 
 #include <errno.h>
 #include <getopt.h>

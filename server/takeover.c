@@ -2,8 +2,8 @@
 /* Taking over. */
 #include "server/takeover.h"
 
-#include "server/kill_point.h"
-#include "server/logging.h"
+#include "server/base/kill_point.h"
+#include "server/base/diag.h"
 
 #include <errno.h>
 #include <stdlib.h>

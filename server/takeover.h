@@ -5,7 +5,7 @@
 #ifndef SERVER_TAKEOVER_H
 #define SERVER_TAKEOVER_H
 
-#include "server/receiver.h"
+#include "server/work/receiver.h"
 
 /* What of the slots is free: replies that were sent, and datagrams that had come but were not yet
  * looked at, become so and not so. Before slots_open. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Any constructor string: no stray access, and what is taken keeps the promises of
- * server/ctr_args.h. Input: the string.
+ * server/protocol/ctr_args.h. Input: the string.
  */
-#include "server/ctr_args.h"
+#include "server/protocol/ctr_args.h"
 
 #include <errno.h>
 #include <stdlib.h>

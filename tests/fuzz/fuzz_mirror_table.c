@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Any text as a mirror's table line. */
-#include "server/mirror_table.h"
+#include "server/protocol/mirror_table.h"
 
 #include <stdlib.h>
 #include <string.h>

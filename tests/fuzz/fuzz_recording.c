@@ -2,7 +2,7 @@
 /* Any file as a recording: no stray access, an end, and records that encode to the same bytes but
  * for the padding. Input: the file.
  */
-#include "server/recording.h"
+#include "server/protocol/recording.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any datagram through the one check; what it calls good keeps the promises of server/wire.h.
+/* Any datagram through the one check; what it calls good keeps the promises of server/protocol/wire.h.
  *
  * Input: the datagram, from its netlink header on. The message is as long as the datagram and no
  * longer, so that a look behind its end is seen.
  */
-#include "server/wire.h"
+#include "server/protocol/wire.h"
 
 #include <stdlib.h>
 #include <string.h>

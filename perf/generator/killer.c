@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kills. */
+#include "perf/generator/killer.h"
+
+#include "perf/micro/micro.h"
+#include "server/base/clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+#define EARLIEST_NS \
+	(20 * NSEC_PER_MSEC) /* after the last kill: into the successor's start, or behind it */
+#define LATEST_NS (120 * NSEC_PER_MSEC)
+#define PATIENCE_NS (10 * NSEC_PER_SEC) /* for a successor */
+
+static void set_due(struct killer *killer, int64_t now_ns)
+{
+	uint64_t span = (uint64_t)(LATEST_NS - EARLIEST_NS);
+
+	killer->due_ns = now_ns + EARLIEST_NS + (int64_t)(micro_random(&killer->random) % span);
+}
+
+static void close_window(struct killer *killer)
+{
+	if (killer->killed > 0)
+		histogram_record(&killer->gaps, (uint64_t)killer->gap_ns);
+	killer->gap_ns = 0;
+	killer->answered = false;
+}
+
+/* Only a server that has answered: else the stalls of two would be one. */
+static int kill_one(struct killer *killer, int64_t now_ns)
+{
+	pid_t pid = server_process_serving(killer->process);
+
+	if (pid <= 0 || pid == killer->victim || !killer->answered)
+		return now_ns - killer->due_ns > PATIENCE_NS ? -ESRCH : 0;
+	close_window(killer);
+	if (killer->killed == killer->wanted) {
+		killer->done = 1;
+		return 0;
+	}
+	kill(pid, SIGKILL);
+	killer->victim = pid;
+	killer->killed++;
+	set_due(killer, now_ns);
+	return 0;
+}
+
+int killer_tick(struct killer *killer, int64_t now_ns, int n)
+{
+	if (*killer->interrupted)
+		killer->done = 1;
+	if (n > 0) {
+		if (killer->answer_ns && now_ns - killer->answer_ns > killer->gap_ns)
+			killer->gap_ns = now_ns - killer->answer_ns;
+		killer->answer_ns = now_ns;
+		killer->answered = true;
+	}
+	if (killer->done)
+		return 0;
+	if (killer->due_ns == 0) {
+		killer->random = (uint64_t)now_ns | 1;
+		set_due(killer, now_ns);
+	}
+	return now_ns >= killer->due_ns ? kill_one(killer, now_ns) : 0;
+}

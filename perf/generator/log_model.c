@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The state of each region, as differences to the start. */
+#include "perf/generator/log_model.h"
+
+#include <string.h>
+
+static size_t map_bytes(uint64_t regions)
+{
+	return (size_t)((regions + 63) / 64) * sizeof(uint64_t);
+}
+
+size_t log_model_bytes(uint64_t regions)
+{
+	return 2 * map_bytes(regions);
+}
+
+static void start_over(struct log_model *model)
+{
+	model->in_sync = model->starts_in_sync ? model->regions : 0;
+	model->handed = LOG_MODEL_NO_REGION;
+	model->failed = false;
+}
+
+void log_model_init(struct log_model *model, void *mem, uint64_t regions, bool in_sync)
+{
+	model->regions = regions;
+	model->starts_in_sync = in_sync;
+	model->sync_changed = mem;
+	model->clean_changed = (uint64_t *)((uint8_t *)mem + map_bytes(regions));
+	start_over(model);
+}
+
+static bool test(const uint64_t *map, uint64_t region)
+{
+	return map[region / 64] >> region % 64 & 1;
+}
+
+/* A page is written only where something changes. */
+static void put(uint64_t *map, uint64_t region, bool value)
+{
+	if (test(map, region) != value)
+		map[region / 64] ^= UINT64_C(1) << region % 64;
+}
+
+bool log_model_in_sync(const struct log_model *model, uint64_t region)
+{
+	return test(model->sync_changed, region) != model->starts_in_sync;
+}
+
+bool log_model_is_clean(const struct log_model *model, uint64_t region)
+{
+	return test(model->clean_changed, region) != model->starts_in_sync;
+}
+
+void log_model_mark(struct log_model *model, uint64_t region)
+{
+	put(model->clean_changed, region, model->starts_in_sync);
+}
+
+void log_model_clear(struct log_model *model, uint64_t region)
+{
+	if (log_model_in_sync(model, region))
+		put(model->clean_changed, region, !model->starts_in_sync);
+}
+
+void log_model_set_sync(struct log_model *model, uint64_t region, bool in_sync)
+{
+	if (region == model->handed)
+		model->handed = LOG_MODEL_NO_REGION;
+	if (!in_sync) {
+		log_model_mark(model, region);
+		model->failed = true;
+	}
+	if (log_model_in_sync(model, region) == in_sync)
+		return;
+	model->in_sync += in_sync ? 1 : UINT64_MAX;
+	put(model->sync_changed, region, in_sync != model->starts_in_sync);
+}
+
+bool log_model_hand_out(struct log_model *model, bool any, uint64_t region)
+{
+	if (!any)
+		return log_model_all_in_sync(model) || model->failed;
+	if (region >= model->regions || log_model_in_sync(model, region))
+		return false;
+	if (model->handed != LOG_MODEL_NO_REGION && model->handed != region)
+		return false;
+	model->handed = region;
+	return true;
+}

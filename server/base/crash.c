@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Crashes. */
+#include "server/base/crash.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static _Thread_local _Atomic uint32_t *own_mark;
+
+/* The handler is reset before: raised again, the signal does what it would have done. */
+static void crashed(int signal_number)
+{
+	if (own_mark)
+		atomic_store(own_mark, 1);
+	raise(signal_number);
+}
+
+void crash_watch(void)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+	struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_RESETHAND | SA_NODEFER};
+	struct sigaction before;
+
+	for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (sigaction(faults[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+			sigaction(faults[i], &action, NULL);
+}
+
+void crash_mark(_Atomic uint32_t *mark)
+{
+	own_mark = mark;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Counters of the daemon. */
+#include "server/base/stats.h"
+
+struct stats stats;
+
+const char *const stats_names[STATS_COUNTERS] = {
+	[STATS_DROPPED] = "dropped",
+	[STATS_REFUSED] = "refused",
+	[STATS_UNKNOWN_LOG] = "unknown_log",
+	[STATS_SERVED_INLINE] = "served_inline",
+	[STATS_EXPRESS] = "express_writes",
+	[STATS_LOG_WRITES] = "log_writes",
+	[STATS_LOG_BYTES] = "log_bytes_written",
+	[STATS_LEG_FLUSHES] = "leg_flushes",
+	[STATS_CLEARS_WRITTEN] = "clears_written",
+	[STATS_IO_ERRORS] = "io_errors",
+	[STATS_REPLIES_LOST] = "replies_lost",
+};

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The requests that wait for nothing. */
+#include "server/log/answer.h"
+
+#include "server/base/kill_point.h"
+#include "server/base/diag.h"
+#include "server/base/stats.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void put_u64(struct wire_message *message, unsigned index, uint64_t value)
+{
+	memcpy(message->payload + index * sizeof(value), &value, sizeof(value));
+}
+
+static void reply_u64(struct wire_message *message, uint64_t value)
+{
+	put_u64(message, 0, value);
+	wire_reply(message, 0, sizeof(value));
+}
+
+static void reply_pair(struct wire_message *message, uint64_t first, uint64_t second)
+{
+	put_u64(message, 0, first);
+	put_u64(message, 1, second);
+	wire_reply(message, 0, 2 * sizeof(uint64_t));
+}
+
+static void reply_text(struct wire_message *message, const char *text)
+{
+	size_t bytes = strlen(text) + 1;
+
+	memcpy(message->payload, text, bytes);
+	wire_reply(message, 0, (uint32_t)bytes);
+}
+
+static void complain(const struct mirror_log *log, const struct wire_message *message,
+		     uint64_t region)
+{
+	stats_add(STATS_REFUSED, 1);
+	log_limited(LOGGING_WARNING, "%s of log %s: region %" PRIu64 " is not below %" PRIu64,
+		    wire_opcode(message)->name, log->uuid, region, log->dirty.config.region_count);
+}
+
+/* All or nothing: a request with one bad region changes no bit. */
+static bool regions_valid(const struct mirror_log *log, struct wire_message *message,
+			  unsigned count)
+{
+	const uint64_t *regions = wire_regions(message);
+
+	for (unsigned i = 0; i < count; i++) {
+		if (dirty_log_region_valid(&log->dirty, regions[i]))
+			continue;
+		complain(log, message, regions[i]);
+		wire_reply(message, -EINVAL, 0);
+		return false;
+	}
+	return true;
+}
+
+/* A query must have its 8 bytes and no error whatever was asked (docs/protocol.md, trap 1): a
+ * region that does not exist is neither in sync nor clean. */
+static void serve_query(struct mirror_log *log, struct wire_message *message)
+{
+	uint64_t region = wire_regions(message)[0];
+	bool yes = false;
+
+	kill_point("query");
+	if (!dirty_log_region_valid(&log->dirty, region))
+		complain(log, message, region);
+	else if (wire_type(message) == DM_ULOG_IN_SYNC)
+		yes = dirty_log_in_sync(&log->dirty, region);
+	else
+		yes = dirty_log_is_clean(&log->dirty, region);
+	reply_u64(message, yes);
+}
+
+static void serve_clear(struct mirror_log *log, struct wire_message *message)
+{
+	unsigned count = wire_region_count(message);
+
+	if (!regions_valid(log, message, count))
+		return;
+	for (unsigned i = 0; i < count; i++)
+		dirty_log_clear(&log->dirty, wire_regions(message)[i]);
+	wire_reply(message, 0, 0);
+}
+
+static bool durable(const struct mirror_log *log)
+{
+	return log->in_flight == 0 && !dirty_log_has_changed(&log->dirty);
+}
+
+/* MARK, and FLUSH with or without regions. The kernel asks for the durability of a MARK only in the
+ * FLUSH behind it; but a MARK that we had answered, and forgot when we were killed, it would not send
+ * again. So both wait, and the FLUSH of a MARK has nothing left to wait for. */
+static bool serve_mark_or_flush(struct mirror_log *log, struct wire_message *message)
+{
+	unsigned count = wire_region_count(message);
+
+	kill_point("mark-or-flush");
+	if (!regions_valid(log, message, count))
+		return true;
+	for (unsigned i = 0; i < count; i++)
+		dirty_log_mark(&log->dirty, wire_regions(message)[i]);
+	if (!durable(log))
+		return false;
+	wire_reply(message, 0, 0);
+	return true;
+}
+
+static bool serve_set_region_sync(struct mirror_log *log, struct wire_message *message)
+{
+	bool in_sync = wire_regions(message)[1] != 0;
+
+	if (!regions_valid(log, message, 1))
+		return true;
+	dirty_log_set_region_sync(&log->dirty, wire_regions(message)[0], in_sync);
+	if (!in_sync && !durable(log))
+		return false;
+	wire_reply(message, 0, 0);
+	return true;
+}
+
+static void remember_asked(struct mirror_log *log, _Atomic bool *asked)
+{
+	if (atomic_load_explicit(asked, memory_order_relaxed))
+		return;
+	atomic_store_explicit(asked, true, memory_order_relaxed);
+	mirror_log_keep(log);
+}
+
+static void serve_get_resync_work(struct mirror_log *log, struct wire_message *message)
+{
+	uint64_t region = dirty_log_get_resync_work(&log->dirty);
+
+	remember_asked(log, &log->resync_asked);
+	if (region == DIRTY_LOG_NO_REGION)
+		reply_pair(message, 0, 0);
+	else
+		reply_pair(message, 1, region);
+}
+
+static void serve_get_sync_count(struct mirror_log *log, struct wire_message *message)
+{
+	uint64_t n = log->dirty.config.region_count;
+	uint64_t count = dirty_log_sync_count(&log->dirty);
+
+	/* Before the first RESUME the kernel must not think that all is in sync: it would lose the
+	 * hint again at RESUME and ask for resync work on every read ever after. */
+	if (!log->ever_resumed && count == n)
+		count = n - 1;
+	if (count == n)
+		remember_asked(log, &log->sync_count_asked);
+	reply_u64(message, count);
+}
+
+static void serve_is_remote_recovering(struct mirror_log *log, struct wire_message *message)
+{
+	reply_pair(message, 0, dirty_log_sync_hint(&log->dirty));
+}
+
+static void serve_status_info(struct mirror_log *log, struct wire_message *message)
+{
+	char text[64];
+
+	if (!log->args.disk)
+		snprintf(text, sizeof(text), "1 %s", log->args.type);
+	else
+		snprintf(text, sizeof(text), "3 %s %u:%u %c", log->args.type, log->device->major,
+			 log->device->minor,
+			 atomic_load_explicit(&log->failed, memory_order_relaxed) ? 'D' : 'A');
+	reply_text(message, text);
+}
+
+/* The constructor's arguments without the mirror's length, as the table line has them. */
+static void serve_status_table(struct mirror_log *log, struct wire_message *message)
+{
+	const char *text = strchr(log->ctr_text, ' ');
+
+	if (text && strlen(text + 1) < sizeof(message->payload))
+		reply_text(message, text + 1);
+	else
+		wire_reply(message, -EINVAL, 0);
+}
+
+bool serve(struct mirror_log *log, struct wire_message *message)
+{
+	switch (wire_type(message)) {
+	case DM_ULOG_IN_SYNC:
+	case DM_ULOG_IS_CLEAN:
+		serve_query(log, message);
+		return true;
+	case DM_ULOG_MARK_REGION:
+	case DM_ULOG_FLUSH:
+		return serve_mark_or_flush(log, message);
+	case DM_ULOG_CLEAR_REGION:
+		serve_clear(log, message);
+		return true;
+	case DM_ULOG_SET_REGION_SYNC:
+		return serve_set_region_sync(log, message);
+	case DM_ULOG_GET_RESYNC_WORK:
+		serve_get_resync_work(log, message);
+		return true;
+	case DM_ULOG_GET_SYNC_COUNT:
+		serve_get_sync_count(log, message);
+		return true;
+	case DM_ULOG_IS_REMOTE_RECOVERING:
+		serve_is_remote_recovering(log, message);
+		return true;
+	case DM_ULOG_GET_REGION_SIZE:
+		reply_u64(message, log->args.region_size);
+		return true;
+	case DM_ULOG_STATUS_INFO:
+		serve_status_info(log, message);
+		return true;
+	case DM_ULOG_STATUS_TABLE:
+		serve_status_table(log, message);
+		return true;
+	case DM_ULOG_PRESUSPEND:
+		wire_reply(message, 0, 0);
+		return true;
+	default:
+		return false; /* CTR, DTR, POSTSUSPEND, RESUME: the worker's */
+	}
+}

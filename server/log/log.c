@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One log at run time: life, references, and the way to its worker. */
+#include "server/log/log.h"
+
+#include "server/base/kill_point.h"
+#include "server/log/log_device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STATUS_EVER_RESUMED 0x10u
+#define STATUS_FAILED 0x20u
+#define STATUS_FOREIGN 0x40u
+#define STATUS_SYNC_COUNT_ASKED 0x80u
+#define STATUS_RESYNC_ASKED 0x100u
+#define STATUS_NUDGED 0x200u
+#define STATUS_RECONNECTS_SHIFT 16
+
+static struct mirror_log *allocate(struct estate *estate, const char *uuid, uint64_t luid,
+				   const char *text, size_t length)
+{
+	size_t bytes = (sizeof(struct mirror_log) + 63) & ~(size_t)63;
+	struct mirror_log *log = aligned_alloc(64, bytes);
+
+	if (!log)
+		return NULL;
+	memset(log, 0, sizeof(*log));
+	atomic_init(&log->refs, 1);
+	atomic_init(&log->state, LOG_OPENING);
+	log->estate = estate;
+	log->luid = luid;
+	memcpy(log->ctr_text, text, length);
+	strncpy(log->uuid, uuid, DM_UUID_LEN - 1);
+	return log;
+}
+
+struct mirror_log *mirror_log_create(struct estate *estate, const char *uuid, uint64_t luid,
+				     const char *text, size_t length, const struct ctr_args *args)
+{
+	struct mirror_log *log = allocate(estate, uuid, luid, text, length);
+
+	if (!log)
+		return NULL;
+	log->id = atomic_fetch_add(&estate->fixed->last_id, 1) + 1;
+	log->args = *args;
+	return log;
+}
+
+static struct dirty_log_config config_of(const struct mirror_log *log, uint32_t block_bytes)
+{
+	return (struct dirty_log_config){
+		.region_count = log->args.region_count,
+		.block_bytes = block_bytes,
+		.persistent = log->args.disk,
+		.sync = log->args.sync,
+	};
+}
+
+int mirror_log_make_bits(struct mirror_log *log)
+{
+	struct dirty_log_config config = config_of(log, log->device ? log->device->block_bytes : 0);
+	size_t bytes = dirty_log_bytes(&config);
+	struct log_record *record;
+
+	if (bytes == 0)
+		return -EFBIG;
+	record = estate_add(log->estate, bytes);
+	if (!record)
+		return -ENOMEM;
+	kill_point("ctr-half");
+	record->luid = log->luid;
+	record->id = log->id;
+	record->block_bytes = config.block_bytes;
+	record->major = log->device ? log->device->major : 0;
+	record->minor = log->device ? log->device->minor : 0;
+	record->no_legs = log->no_legs;
+	memcpy(record->uuid, log->uuid, sizeof(record->uuid));
+	memcpy(record->ctr_text, log->ctr_text, sizeof(record->ctr_text));
+	dirty_log_init(&log->dirty, log_record_memory(record), &config);
+	estate_publish(record);
+	log->record = record;
+	return 0;
+}
+
+static uint64_t with_check(uint32_t status)
+{
+	return status | (uint64_t)~status << 32;
+}
+
+static uint32_t status_of(struct mirror_log *log)
+{
+	uint32_t status = (uint32_t)mirror_log_state(log);
+
+	status |= log->ever_resumed ? STATUS_EVER_RESUMED : 0;
+	status |= atomic_load(&log->failed) ? STATUS_FAILED : 0;
+	status |= log->foreign ? STATUS_FOREIGN : 0;
+	status |= log->nudged ? STATUS_NUDGED : 0;
+	status |= atomic_load(&log->sync_count_asked) ? STATUS_SYNC_COUNT_ASKED : 0;
+	status |= atomic_load(&log->resync_asked) ? STATUS_RESYNC_ASKED : 0;
+	return status | (log->reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
+}
+
+void mirror_log_keep(struct mirror_log *log)
+{
+	/* A log that is closing is what it was, until it is gone. */
+	if (!log->record || !mirror_log_serves(log))
+		return;
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&log->record->status, with_check(status_of(log)),
+			      memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static bool take_status(struct mirror_log *log, uint64_t kept)
+{
+	uint32_t status = (uint32_t)kept;
+	unsigned state = status & 0xf;
+
+	if (kept != with_check(status) || state < LOG_CREATED || state > LOG_SUSPENDED)
+		return false;
+	log->ever_resumed = status & STATUS_EVER_RESUMED;
+	log->foreign = status & STATUS_FOREIGN;
+	log->nudged = status & STATUS_NUDGED;
+	log->reconnects = status >> STATUS_RECONNECTS_SHIFT;
+	atomic_store(&log->failed, (status & STATUS_FAILED) != 0);
+	atomic_store(&log->sync_count_asked, (status & STATUS_SYNC_COUNT_ASKED) != 0);
+	atomic_store(&log->resync_asked, (status & STATUS_RESYNC_ASKED) != 0);
+	log->kept_state = (enum log_state)state;
+	return true;
+}
+
+/* Returns what is wrong, or NULL. */
+static const char *take_record(struct mirror_log *log, struct log_record *record)
+{
+	struct dirty_log_config config;
+	const char *why;
+
+	if (ctr_args_parse(log->ctr_text, strlen(log->ctr_text), &log->args, &why) < 0)
+		return why;
+	if (log->args.disk != (record->block_bytes != 0))
+		return "its type is not its device's";
+	if (!take_status(log, atomic_load(&record->status)))
+		return "its status is damaged";
+	config = config_of(log, record->block_bytes);
+	if (dirty_log_bytes(&config) != record->memory_bytes)
+		return "its bits have another size";
+	if (!dirty_log_attach(&log->dirty, log_record_memory(record), &config))
+		return "its bits are damaged";
+	return NULL;
+}
+
+struct mirror_log *mirror_log_adopt(struct estate *estate, struct log_record *record,
+				    const char **why)
+{
+	struct mirror_log *log = allocate(estate, record->uuid, record->luid, record->ctr_text,
+					  strlen(record->ctr_text));
+
+	*why = "no memory";
+	if (!log)
+		return NULL;
+	log->id = record->id;
+	log->no_legs = record->no_legs;
+	*why = take_record(log, record);
+	if (*why) {
+		free(log);
+		return NULL;
+	}
+	log->record = record;
+	return log;
+}
+
+struct slot *mirror_log_waiter(const struct mirror_log *log)
+{
+	if (log->loads)
+		return log->load.slot;
+	if (log->committing.first)
+		return log->committing.first;
+	if (log->waiters.first)
+		return log->waiters.first;
+	if (log->draining.first)
+		return log->draining.first;
+	return log->resuming ? log->resuming : log->closing;
+}
+
+void mirror_log_writes(struct mirror_log *log)
+{
+	_Atomic uint64_t *last_writer = &log->device->last_writer;
+
+	if (atomic_load_explicit(last_writer, memory_order_relaxed) == log->id)
+		return;
+	atomic_store_explicit(last_writer, log->id, memory_order_relaxed);
+	atomic_store(&log->record->wrote, atomic_fetch_add(&log->estate->fixed->writers, 1) + 1);
+}
+
+void log_legs_close(struct log_legs *legs)
+{
+	for (unsigned i = 0; legs && i < legs->count; i++)
+		close(legs->fds[i]);
+	free(legs);
+}
+
+void mirror_log_get(struct mirror_log *log)
+{
+	atomic_fetch_add_explicit(&log->refs, 1, memory_order_relaxed);
+}
+
+void mirror_log_leave_devices(struct mirror_log *log)
+{
+	log_legs_close(log->legs);
+	log->legs = NULL;
+	if (log->device && !log->device_left)
+		log_device_leave(log->device);
+	log->device_left = true;
+}
+
+void mirror_log_put(struct mirror_log *log)
+{
+	/* acq_rel: the last one sees what all others did before they let go. */
+	if (atomic_fetch_sub_explicit(&log->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	mirror_log_leave_devices(log);
+	if (log->device)
+		log_device_put(log->device);
+	if (log->record && log->record->gone)
+		estate_free(log->estate, log->record);
+	else if (log->record)
+		estate_unmap(log->record);
+	free(log);
+}
+
+void run_queue_wake(struct run_queue *queue)
+{
+	/* A worker that is awake looks at its queue before it sleeps: no system call for it. */
+	if (atomic_load_explicit(&queue->asleep, memory_order_seq_cst) &&
+	    atomic_exchange_explicit(&queue->asleep, false, memory_order_seq_cst))
+		flush_engine_wake(queue->engine);
+}
+
+void mirror_log_enqueue(struct mirror_log *log)
+{
+	mirror_log_get(log);
+	mailbox_push(&log->run_queue->logs, &log->run_link);
+	run_queue_wake(log->run_queue);
+}
+
+void mirror_log_hand_over(struct mirror_log *log)
+{
+	inbox_hand_over(&log->inbox);
+	mirror_log_enqueue(log);
+}
+
+/* The executor left work for the worker: lazy clears that nobody counts down, or too many. */
+static bool wants_worker(const struct mirror_log *log, const struct log_options *options)
+{
+	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
+
+	return lazy > 0 && (!log->aging_link.on || (lazy > options->max_lazy &&
+						    !log->leg_flush_runs && !log->overflow_paused));
+}
+
+void mirror_log_let_go(struct mirror_log *log, const struct log_options *options)
+{
+	if (wants_worker(log, options))
+		mirror_log_hand_over(log);
+	else if (inbox_release(&log->inbox))
+		mirror_log_enqueue(log);
+}
+
+void mirror_log_post(struct mirror_log *log, struct log_mail *mail)
+{
+	if (inbox_post(&log->inbox, &mail->mail))
+		mirror_log_enqueue(log);
+}
+
+void slot_list_add(struct slot_list *list, struct slot *slot)
+{
+	slot->next_waiter = NULL;
+	if (list->last)
+		list->last->next_waiter = slot;
+	else
+		list->first = slot;
+	list->last = slot;
+}
+
+struct slot *slot_list_pop(struct slot_list *list)
+{
+	struct slot *slot = list->first;
+
+	if (!slot)
+		return NULL;
+	list->first = slot->next_waiter;
+	if (!list->first)
+		list->last = NULL;
+	return slot;
+}
+
+void slot_list_move(struct slot_list *to, struct slot_list *from)
+{
+	struct slot *slot;
+
+	while ((slot = slot_list_pop(from)))
+		slot_list_add(to, slot);
+}

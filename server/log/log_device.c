@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Log devices: open, check, share. */
+#include "server/log/log_device.h"
+
+#include "server/base/diag.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static struct {
+	pthread_mutex_t lock;
+	struct log_device *first;
+} devices = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int open_block(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_checked(const char *path, dev_t number, int flags)
+{
+	struct stat st;
+	int fd = open_block(path, flags);
+
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == number))
+		return fd;
+	close(fd);
+	return -ENODEV;
+}
+
+/* The kernel's own name of the device, in devtmpfs: there before udev is, and without it. */
+static int open_kernel_name(uint32_t major, uint32_t minor, int flags)
+{
+	char path[64], line[128], name[64];
+	int r = -ENODEV;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/uevent", major, minor);
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (r < 0 && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "DEVNAME=%58s", name) != 1)
+			continue;
+		snprintf(path, sizeof(path), "/dev/%.58s", name);
+		r = open_checked(path, makedev(major, minor), flags);
+	}
+	fclose(file);
+	return r;
+}
+
+int log_device_open_number(uint32_t major, uint32_t minor, int flags)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/block/%u:%u", major, minor);
+	fd = open_checked(path, makedev(major, minor), flags);
+	return fd >= 0 ? fd : open_kernel_name(major, minor, flags);
+}
+
+static int open_named(const char *name, int flags)
+{
+	unsigned major, minor;
+	char rest;
+
+	if (sscanf(name, "%u:%u%c", &major, &minor, &rest) == 2)
+		return log_device_open_number(major, minor, flags);
+	if (name[0] != '/')
+		return -ENODEV;
+	return open_block(name, flags);
+}
+
+static int measure(struct log_device *device, char *why, size_t why_bytes)
+{
+	struct stat st;
+	int block = 0;
+
+	if (fstat(device->fd, &st) != 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode)) {
+		snprintf(why, why_bytes, "it is not a block device");
+		return -ENOTBLK;
+	}
+	device->major = major(st.st_rdev);
+	device->minor = minor(st.st_rdev);
+	if (ioctl(device->fd, BLKGETSIZE64, &device->bytes) != 0 ||
+	    ioctl(device->fd, BLKSSZGET, &block) != 0)
+		return -errno;
+	if (block <= 0 || (uint32_t)block > LOG_IO_BYTES) {
+		snprintf(why, why_bytes, "its logical block of %d bytes is not supported", block);
+		return -EINVAL;
+	}
+	device->block_bytes = (uint32_t)block;
+	return 0;
+}
+
+static int check_size(const struct log_device *device, uint64_t region_count, char *why,
+		      size_t why_bytes)
+{
+	struct log_image image = {.nregions = region_count, .block_bytes = device->block_bytes};
+	uint64_t needed = log_image_bytes(&image);
+
+	if (device->bytes >= needed)
+		return 0;
+	snprintf(why, why_bytes, "it has %llu bytes, and %llu regions need %llu",
+		 (unsigned long long)device->bytes, (unsigned long long)region_count,
+		 (unsigned long long)needed);
+	return -ENOSPC;
+}
+
+/* Each device by the same node, whatever name it was given: locks (log_device_claim) are on the node. */
+static void open_by_number(struct log_device *device)
+{
+	int fd = log_device_open_number(device->major, device->minor, O_RDWR | O_DIRECT);
+
+	if (fd < 0)
+		return;
+	close(device->fd);
+	device->fd = fd;
+}
+
+/* Under the lock: join the open device of the same number, or keep this one. */
+static struct log_device *share(struct log_device *fresh)
+{
+	for (struct log_device *d = devices.first; d; d = d->next) {
+		if (d->major != fresh->major || d->minor != fresh->minor)
+			continue;
+		d->refs++;
+		d->users++;
+		d->bytes = fresh->bytes;
+		return d;
+	}
+	fresh->refs = 1;
+	fresh->users = 1;
+	fresh->next = devices.first;
+	devices.first = fresh;
+	return fresh;
+}
+
+static void discard(struct log_device *device)
+{
+	if (device->fd >= 0)
+		close(device->fd);
+	free(device);
+}
+
+int log_device_get(const char *name, uint64_t region_count, struct log_device **device, char *why,
+		   size_t why_bytes)
+{
+	struct log_device *fresh = calloc(1, sizeof(*fresh));
+	int r;
+
+	if (!fresh)
+		return -ENOMEM;
+	why[0] = '\0';
+	fresh->fd = open_named(name, O_RDWR | O_DIRECT);
+	r = fresh->fd < 0 ? fresh->fd : measure(fresh, why, why_bytes);
+	if (r == 0)
+		r = check_size(fresh, region_count, why, why_bytes);
+	if (r < 0) {
+		if (!why[0])
+			snprintf(why, why_bytes, "%s", strerror(-r));
+		discard(fresh);
+		return r;
+	}
+	open_by_number(fresh);
+	pthread_mutex_lock(&devices.lock);
+	*device = share(fresh);
+	pthread_mutex_unlock(&devices.lock);
+	if (*device != fresh)
+		discard(fresh);
+	return 0;
+}
+
+/* Under the lock. */
+static void unlist(struct log_device *device)
+{
+	struct log_device **at = &devices.first;
+
+	while (*at && *at != device)
+		at = &(*at)->next;
+	if (*at)
+		*at = device->next;
+}
+
+void log_device_leave(struct log_device *device)
+{
+	int fd = -1;
+
+	pthread_mutex_lock(&devices.lock);
+	if (--device->users == 0) {
+		unlist(device);
+		fd = device->fd;
+		device->fd = -1;
+	}
+	pthread_mutex_unlock(&devices.lock);
+	/* The last close of a dying device can take its time: alone. */
+	if (fd >= 0)
+		close(fd);
+}
+
+bool log_device_claim(struct log_device *device)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (atomic_load_explicit(&device->claimed, memory_order_relaxed))
+		return true;
+	if (fcntl(device->fd, F_OFD_SETLK, &whole) != 0 && errno == EAGAIN) {
+		log_limited(LOGGING_INFO,
+			    "log device %u:%u is still written by a dirtylogd that has ended",
+			    device->major, device->minor);
+		return false;
+	}
+	atomic_store_explicit(&device->claimed, true, memory_order_relaxed);
+	return true;
+}
+
+void log_device_inherit(struct log_device *device, uint64_t log_id, uint64_t wrote)
+{
+	pthread_mutex_lock(&devices.lock);
+	if (wrote > device->wrote) {
+		device->wrote = wrote;
+		atomic_store_explicit(&device->last_writer, log_id, memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&devices.lock);
+}
+
+void log_device_put(struct log_device *device)
+{
+	bool last;
+
+	pthread_mutex_lock(&devices.lock);
+	last = --device->refs == 0;
+	pthread_mutex_unlock(&devices.lock);
+	if (last)
+		free(device);
+}

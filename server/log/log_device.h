@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Log devices: found, checked, opened once, shared by the logs that use them. Any thread. */
+#ifndef SERVER_LOG_LOG_DEVICE_H
+#define SERVER_LOG_LOG_DEVICE_H
+
+#include "server/log/log.h"
+
+/* Open the device named (path or major:minor; the latter without udev too) for a log of region_count
+ * regions. 0 with a reference in *device, or -errno with what is wrong in why (why_bytes long):
+ * -ENODEV not there, -ENOTBLK not a block device, -ENOSPC too small, -EINVAL its blocks are too
+ * large, else what open(2) says. Blocks on open(2): for the cold path. */
+int log_device_get(const char *name, uint64_t region_count, struct log_device **device, char *why,
+		   size_t why_bytes);
+
+/* The log has ended: its device is closed if no other log uses it, so that it can be removed. The
+ * reference stays, and with it the numbers. */
+void log_device_leave(struct log_device *device);
+
+/* Whether the device may be read and written: a predecessor that was killed can have writes on their
+ * way, which must not land behind ours. Its open file lives as long as they do, and holds a lock. */
+bool log_device_claim(struct log_device *device);
+
+/* Who of a predecessor's logs wrote the device last: the one with the highest `wrote`. */
+void log_device_inherit(struct log_device *device, uint64_t log_id, uint64_t wrote);
+
+/* Drop the reference, after log_device_leave. */
+void log_device_put(struct log_device *device);
+
+/* Open a block device by number, without udev as well. An fd, or -errno. */
+int log_device_open_number(uint32_t major, uint32_t minor, int flags);
+
+#endif

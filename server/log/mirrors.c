@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The mirror thread: device-mapper's tables, read and poked through libdevmapper. */
+#include "server/log/mirrors.h"
+
+#include "server/base/clock.h"
+#include "server/log/log_device.h"
+#include "server/base/diag.h"
+#include "server/protocol/mirror_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libdevmapper.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct mirrors {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct mirror_job *jobs; /* under lock, unordered */
+	bool stop; /* under lock */
+};
+
+/* A mirror whose log is ours. */
+struct found {
+	uint32_t major, minor;
+	struct mirror_table table;
+};
+
+/* All of them, read at once for all jobs that are due. */
+struct scan {
+	struct found *found;
+	unsigned count, room;
+};
+
+/* --- libdevmapper --- */
+
+static void dm_to_log(int level, const char *file, int line, int error, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if ((level & 7) <= 4)
+		log_limited(LOGGING_DEBUG, "device-mapper: %s", text);
+}
+
+static struct dm_task *dm_run(int type, const char *name, uint32_t major, uint32_t minor)
+{
+	struct dm_task *task = dm_task_create(type);
+
+	if (!task)
+		return NULL;
+	if ((name && !dm_task_set_name(task, name)) ||
+	    (!name && type != DM_DEVICE_LIST &&
+	     (!dm_task_set_major(task, (int)major) || !dm_task_set_minor(task, (int)minor))) ||
+	    !dm_task_skip_lockfs(task) || !dm_task_run(task)) {
+		dm_task_destroy(task);
+		return NULL;
+	}
+	return task;
+}
+
+static struct found *add_found(struct scan *scan)
+{
+	if (scan->count == scan->room) {
+		unsigned room = scan->room ? 2 * scan->room : 16;
+		struct found *grown = realloc(scan->found, room * sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		scan->found = grown;
+		scan->room = room;
+	}
+	return &scan->found[scan->count];
+}
+
+static void scan_target(struct scan *scan, const struct dm_info *info, const char *type,
+			const char *params)
+{
+	struct found *found = add_found(scan);
+
+	if (!found || !type || !params || strcmp(type, "mirror") != 0 ||
+	    !mirror_table_parse(params, &found->table))
+		return;
+	found->major = info->major;
+	found->minor = info->minor;
+	scan->count++;
+}
+
+static void scan_device(struct scan *scan, const char *name)
+{
+	struct dm_task *task = dm_run(DM_DEVICE_TABLE, name, 0, 0);
+	struct dm_info info;
+	char *type, *params;
+	uint64_t start, length;
+	void *next = NULL;
+
+	if (!task)
+		return;
+	if (dm_task_get_info(task, &info) && info.exists) {
+		do {
+			next = dm_get_next_target(task, next, &start, &length, &type, &params);
+			scan_target(scan, &info, type, params);
+		} while (next);
+	}
+	dm_task_destroy(task);
+}
+
+static void scan_tables(struct scan *scan)
+{
+	struct dm_task *task = dm_run(DM_DEVICE_LIST, NULL, 0, 0);
+	const struct dm_names *names;
+	uint32_t next;
+
+	scan->count = 0;
+	if (!task)
+		return;
+	names = dm_task_get_names(task);
+	if (names && names->dev) {
+		do {
+			scan_device(scan, names->name);
+			next = names->next;
+			names = (const struct dm_names *)((const char *)names + next);
+		} while (next);
+	}
+	dm_task_destroy(task);
+}
+
+static const struct found *find_mirror(const struct scan *scan, const char *uuid)
+{
+	for (unsigned i = 0; i < scan->count; i++)
+		if (strcmp(scan->found[i].table.uuid, uuid) == 0)
+			return &scan->found[i];
+	return NULL;
+}
+
+/* --- jobs --- */
+
+static bool add_leg(struct log_legs *legs, uint32_t major, uint32_t minor)
+{
+	int fd = -EMFILE;
+
+	if (legs->count < MIRROR_TABLE_LEGS_MAX)
+		fd = log_device_open_number(major, minor, O_RDONLY);
+	if (fd < 0) {
+		log_warning("leg %u:%u cannot be opened for flushing: %s", major, minor,
+			    strerror(-fd));
+		return false;
+	}
+	legs->fds[legs->count++] = fd;
+	return true;
+}
+
+/* Of all tables that name the log: a flush too many costs time, one too few data. */
+static struct log_legs *open_legs(const struct scan *scan, const char *uuid)
+{
+	struct log_legs *legs = calloc(1, sizeof(*legs));
+	bool good = legs != NULL;
+
+	for (unsigned i = 0; good && i < scan->count; i++) {
+		const struct mirror_table *table = &scan->found[i].table;
+
+		if (strcmp(table->uuid, uuid) != 0)
+			continue;
+		for (unsigned leg = 0; good && leg < table->nlegs; leg++)
+			good = add_leg(legs, table->legs[leg][0], table->legs[leg][1]);
+	}
+	if (good)
+		return legs;
+	log_legs_close(legs);
+	return NULL;
+}
+
+static void do_legs(const struct scan *scan, struct mirror_job *job)
+{
+	if (find_mirror(scan, job->log->uuid))
+		job->legs = open_legs(scan, job->log->uuid);
+	else
+		log_debug("the mirror of log %s is in no live table", job->log->uuid);
+	/* The worker drops the reference. */
+	mirror_log_post(job->log, &job->head);
+}
+
+static void spawn_self(const char *option, const struct found *found)
+{
+	char option_copy[32], number[32];
+	char *argv[] = {"dirtylogd", option_copy, number, NULL};
+	pid_t pid;
+	int r;
+
+	snprintf(option_copy, sizeof(option_copy), "%s", option);
+	snprintf(number, sizeof(number), "%u:%u", found->major, found->minor);
+	r = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ);
+	if (r != 0)
+		log_warning("mirror %s cannot be settled: %s", number, strerror(r));
+}
+
+static bool all_in_sync(const struct mirror_log *log)
+{
+	return dirty_log_sync_count(&log->dirty) == log->args.region_count;
+}
+
+static void do_settle(const struct scan *scan, const struct mirror_log *log)
+{
+	const struct found *found = find_mirror(scan, log->uuid);
+
+	if (found && all_in_sync(log) &&
+	    !atomic_load_explicit(&log->sync_count_asked, memory_order_relaxed))
+		spawn_self("--query-device", found);
+}
+
+static void do_nudge(const struct scan *scan, const struct mirror_log *log)
+{
+	const struct found *found = find_mirror(scan, log->uuid);
+
+	if (!found || mirror_log_state(log) != LOG_ACTIVE || all_in_sync(log) ||
+	    atomic_load_explicit(&log->resync_asked, memory_order_relaxed))
+		return;
+	log_info("mirror %u:%u of log %s does not ask for resync work: suspending and resuming it",
+		 found->major, found->minor, log->uuid);
+	spawn_self("--cycle-device", found);
+}
+
+static void do_job(const struct scan *scan, struct mirror_job *job)
+{
+	struct mirror_log *log = job->log;
+
+	if (job->kind == MIRROR_JOB_LEGS) {
+		do_legs(scan, job);
+		return;
+	}
+	if (job->kind == MIRROR_JOB_SETTLE)
+		do_settle(scan, log);
+	else
+		do_nudge(scan, log);
+	free(job);
+	mirror_log_put(log);
+}
+
+/* --- the children --- */
+
+static bool dm_do(int type, uint32_t major, uint32_t minor)
+{
+	struct dm_task *task = dm_run(type, NULL, major, minor);
+
+	if (task)
+		dm_task_destroy(task);
+	return task != NULL;
+}
+
+int mirrors_query_device(const char *major_minor)
+{
+	unsigned major, minor;
+
+	if (sscanf(major_minor, "%u:%u", &major, &minor) != 2)
+		return 2;
+	return dm_do(DM_DEVICE_STATUS, major, minor) ? 0 : 1;
+}
+
+/* Nobody else is at it. */
+static bool is_free(uint32_t major, uint32_t minor)
+{
+	struct dm_task *task = dm_run(DM_DEVICE_INFO, NULL, major, minor);
+	struct dm_info info;
+	bool is;
+
+	if (!task)
+		return false;
+	is = dm_task_get_info(task, &info) && info.exists && !info.suspended &&
+	     !info.inactive_table;
+	dm_task_destroy(task);
+	return is;
+}
+
+int mirrors_cycle_device(const char *major_minor)
+{
+	unsigned major, minor;
+
+	if (sscanf(major_minor, "%u:%u", &major, &minor) != 2)
+		return 2;
+	dm_udev_set_sync_support(0);
+	if (!is_free(major, minor))
+		return 1;
+	dm_do(DM_DEVICE_SUSPEND, major, minor);
+	return dm_do(DM_DEVICE_RESUME, major, minor) ? 0 : 1;
+}
+
+/* --- the thread --- */
+
+/* Under the lock: take out all jobs that are due; *next is the earliest deadline of the rest. */
+static struct mirror_job *take_due(struct mirrors *mirrors, int64_t now, int64_t *next)
+{
+	struct mirror_job **at = &mirrors->jobs;
+	struct mirror_job *due = NULL;
+
+	*next = INT64_MAX;
+	while (*at) {
+		struct mirror_job *job = *at;
+
+		if (job->due_ns <= now) {
+			*at = job->next;
+			job->next = due;
+			due = job;
+			continue;
+		}
+		if (job->due_ns < *next)
+			*next = job->due_ns;
+		at = &job->next;
+	}
+	return due;
+}
+
+static void do_jobs(struct scan *scan, struct mirror_job *job)
+{
+	scan_tables(scan);
+	while (job) {
+		struct mirror_job *next = job->next;
+
+		do_job(scan, job);
+		job = next;
+	}
+}
+
+static void wait_for_more(struct mirrors *mirrors, int64_t next)
+{
+	struct timespec until = {.tv_sec = next / NSEC_PER_SEC, .tv_nsec = next % NSEC_PER_SEC};
+
+	if (next == INT64_MAX)
+		pthread_cond_wait(&mirrors->more, &mirrors->lock);
+	else
+		pthread_cond_timedwait(&mirrors->more, &mirrors->lock, &until);
+}
+
+static void *run(void *argument)
+{
+	struct mirrors *mirrors = argument;
+	struct scan scan = {0};
+	struct mirror_job *due;
+	int64_t next;
+
+	pthread_setname_np(pthread_self(), "mirrors");
+	dm_log_with_errno_init(dm_to_log);
+	dm_udev_set_sync_support(0);
+	pthread_mutex_lock(&mirrors->lock);
+	while (!mirrors->stop) {
+		due = take_due(mirrors, clock_now(), &next);
+		if (!due) {
+			wait_for_more(mirrors, next);
+			continue;
+		}
+		pthread_mutex_unlock(&mirrors->lock);
+		do_jobs(&scan, due);
+		pthread_mutex_lock(&mirrors->lock);
+	}
+	pthread_mutex_unlock(&mirrors->lock);
+	free(scan.found);
+	return NULL;
+}
+
+int mirrors_start(struct mirrors **mirrors)
+{
+	struct mirrors *made = calloc(1, sizeof(*made));
+	pthread_condattr_t monotonic;
+	int r;
+
+	if (!made)
+		return -ENOMEM;
+	pthread_mutex_init(&made->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&made->more, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	r = pthread_create(&made->thread, NULL, run, made);
+	if (r != 0) {
+		free(made);
+		return -r;
+	}
+	*mirrors = made;
+	return 0;
+}
+
+void mirrors_stop(struct mirrors *mirrors)
+{
+	struct mirror_job *job;
+
+	pthread_mutex_lock(&mirrors->lock);
+	mirrors->stop = true;
+	pthread_cond_signal(&mirrors->more);
+	pthread_mutex_unlock(&mirrors->lock);
+	pthread_join(mirrors->thread, NULL);
+	while ((job = mirrors->jobs)) {
+		mirrors->jobs = job->next;
+		mirror_log_put(job->log);
+		free(job);
+	}
+	free(mirrors);
+}
+
+int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job_kind kind,
+		int64_t delay_ns)
+{
+	struct mirror_job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return -ENOMEM;
+	job->head.kind = MAIL_LEGS;
+	job->log = log;
+	job->kind = kind;
+	job->due_ns = clock_now() + delay_ns;
+	mirror_log_get(log);
+	pthread_mutex_lock(&mirrors->lock);
+	job->next = mirrors->jobs;
+	mirrors->jobs = job;
+	pthread_cond_signal(&mirrors->more);
+	pthread_mutex_unlock(&mirrors->lock);
+	return 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The mirror thread: what has to be asked of device-mapper about the mirrors that we serve.
+ *
+ * It reads tables only, which the kernel answers without asking us. What makes the kernel ask us is
+ * done by a child process: a thread of ours that waits in the kernel for our own answer would, if
+ * we are killed then, keep our sockets open, and no successor could start and answer it.
+ */
+#ifndef SERVER_LOG_MIRRORS_H
+#define SERVER_LOG_MIRRORS_H
+
+#include "server/log/log.h"
+
+enum mirror_job_kind {
+	MIRROR_JOB_LEGS, /* find and open the legs; comes back to the log as MAIL_LEGS */
+	MIRROR_JOB_SETTLE, /* after RESUME: make the kernel ask GET_SYNC_COUNT, see below */
+	MIRROR_JOB_NUDGE, /* after a reconnect: make the kernel ask for resync work again */
+};
+
+/* SETTLE: RESUME resets the kernel's in_sync_hint to 0, and a mirror that it knows to be in sync
+ * asks neither for the count nor for work any more: a status query lets it learn the hint.
+ * NUDGE: a mirror that was in sync when its log server died never asks for resync work. Only a
+ * RESUME resets its hint, so the mirror is suspended and resumed; the child resumes it even if we
+ * die meanwhile. */
+struct mirror_job {
+	struct log_mail head;
+	struct mirror_job *next;
+	struct mirror_log *log; /* a reference */
+	enum mirror_job_kind kind;
+	int64_t due_ns;
+	struct log_legs *legs; /* result of LEGS */
+};
+
+struct mirrors;
+
+/* 0 or -errno. SIGCHLD must be ignored: nobody waits for the children. */
+int mirrors_start(struct mirrors **mirrors);
+
+/* End the thread; jobs that are not due are dropped. Blocks for as long as device-mapper takes to
+ * print its tables. The workers' threads must have ended, their run queues must still be there. */
+void mirrors_stop(struct mirrors *mirrors);
+
+/* Ask, not before delay_ns from now. Takes a reference on log until it is done. 0 or -ENOMEM. */
+int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job_kind kind,
+		int64_t delay_ns);
+
+/* What the children do: query the status of a device (major:minor), or suspend and resume it unless
+ * it is suspended or another table waits for it. Return an exit status. */
+int mirrors_query_device(const char *major_minor);
+int mirrors_cycle_device(const char *major_minor);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The logs of this host. */
+#include "server/log/registry.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NEVER_RESUMED_MAX 2u
+
+static unsigned luid_bucket(uint64_t luid)
+{
+	/* Kernel addresses: the low bits say nothing (Fibonacci hashing). */
+	return (unsigned)((luid * UINT64_C(0x9E3779B97F4A7C15)) >> 50) % REGISTRY_BUCKETS;
+}
+
+static unsigned uuid_bucket(const char *uuid)
+{
+	uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
+
+	for (; *uuid; uuid++)
+		hash = (hash ^ (uint8_t)*uuid) * UINT64_C(0x100000001B3);
+	return (unsigned)(hash % REGISTRY_BUCKETS);
+}
+
+int registry_create(struct registry *registry)
+{
+	memset(registry, 0, sizeof(*registry));
+	pthread_mutex_init(&registry->lock, NULL);
+	registry->by_luid = calloc(REGISTRY_BUCKETS, sizeof(*registry->by_luid));
+	registry->by_uuid = calloc(REGISTRY_BUCKETS, sizeof(*registry->by_uuid));
+	if (registry->by_luid && registry->by_uuid)
+		return 0;
+	free(registry->by_luid);
+	free(registry->by_uuid);
+	return -ENOMEM;
+}
+
+void registry_destroy(struct registry *registry)
+{
+	registry_sweep(registry);
+	for (unsigned i = 0; i < REGISTRY_BUCKETS; i++) {
+		struct mirror_log *log;
+
+		while ((log = registry->by_luid[i])) {
+			registry->by_luid[i] = log->luid_next;
+			mirror_log_put(log);
+		}
+	}
+	free(registry->by_luid);
+	free(registry->by_uuid);
+}
+
+struct mirror_log *registry_find(const struct registry *registry, uint64_t luid, const char *uuid)
+{
+	struct mirror_log *log = registry->by_luid[luid_bucket(luid)];
+
+	while (log && (log->luid != luid || strcmp(log->uuid, uuid) != 0))
+		log = log->luid_next;
+	return log;
+}
+
+struct mirror_log *registry_find_stale(const struct registry *registry, uint64_t luid,
+				       const char *uuid)
+{
+	struct mirror_log *log = registry->by_luid[luid_bucket(luid)];
+
+	while (log && (log->luid != luid || strcmp(log->uuid, uuid) == 0))
+		log = log->luid_next;
+	return log;
+}
+
+struct mirror_log *registry_find_orphan(const struct registry *registry, const char *uuid)
+{
+	struct mirror_log *oldest = NULL;
+	unsigned count = 0;
+
+	for (struct mirror_log *log = registry->by_uuid[uuid_bucket(uuid)]; log;
+	     log = log->uuid_next) {
+		if (strcmp(log->uuid, uuid) != 0 || mirror_log_state(log) != LOG_CREATED)
+			continue;
+		count++;
+		if (!oldest || log->id < oldest->id)
+			oldest = log;
+	}
+	return count > NEVER_RESUMED_MAX ? oldest : NULL;
+}
+
+void registry_add(struct registry *registry, struct mirror_log *log)
+{
+	struct mirror_log **luid_at = &registry->by_luid[luid_bucket(log->luid)];
+	struct mirror_log **uuid_at = &registry->by_uuid[uuid_bucket(log->uuid)];
+
+	pthread_mutex_lock(&registry->lock);
+	log->luid_next = *luid_at;
+	*luid_at = log;
+	log->uuid_next = *uuid_at;
+	*uuid_at = log;
+	registry->count++;
+	pthread_mutex_unlock(&registry->lock);
+}
+
+static bool unlink_luid(struct registry *registry, struct mirror_log *log)
+{
+	struct mirror_log **at = &registry->by_luid[luid_bucket(log->luid)];
+
+	while (*at && *at != log)
+		at = &(*at)->luid_next;
+	if (!*at)
+		return false;
+	*at = log->luid_next;
+	return true;
+}
+
+static void unlink_uuid(struct registry *registry, struct mirror_log *log)
+{
+	struct mirror_log **at = &registry->by_uuid[uuid_bucket(log->uuid)];
+
+	while (*at && *at != log)
+		at = &(*at)->uuid_next;
+	if (*at)
+		*at = log->uuid_next;
+}
+
+bool registry_remove(struct registry *registry, struct mirror_log *log)
+{
+	bool was_in;
+
+	pthread_mutex_lock(&registry->lock);
+	was_in = unlink_luid(registry, log);
+	if (was_in) {
+		unlink_uuid(registry, log);
+		registry->count--;
+	}
+	pthread_mutex_unlock(&registry->lock);
+	return was_in;
+}
+
+void registry_sweep(struct registry *registry)
+{
+	struct mail *mail;
+
+	if (mailbox_empty(&registry->graveyard))
+		return;
+	mail = mailbox_take(&registry->graveyard);
+	while (mail) {
+		struct mirror_log *log =
+			(struct mirror_log *)((char *)mail -
+					      offsetof(struct mirror_log, grave_link));
+
+		mail = mail->next;
+		registry_remove(registry, log);
+		mirror_log_put(log);
+	}
+}
+
+unsigned registry_count(struct registry *registry)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&registry->lock);
+	count = registry->count;
+	pthread_mutex_unlock(&registry->lock);
+	return count;
+}
+
+void registry_visit(struct registry *registry, void (*visit)(const struct mirror_log *, void *),
+		    void *context)
+{
+	pthread_mutex_lock(&registry->lock);
+	for (unsigned i = 0; i < REGISTRY_BUCKETS; i++)
+		for (struct mirror_log *log = registry->by_luid[i]; log; log = log->luid_next)
+			visit(log, context);
+	pthread_mutex_unlock(&registry->lock);
+}

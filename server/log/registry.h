@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The logs of this host, found by (uuid, luid).
+ *
+ * The receiver alone looks up, adds and removes; it takes the lock for changes only. Control reads
+ * under the lock. The registry holds one reference on each log.
+ */
+#ifndef SERVER_LOG_REGISTRY_H
+#define SERVER_LOG_REGISTRY_H
+
+#include "server/log/log.h"
+
+#define REGISTRY_BUCKETS 16384u
+
+struct registry {
+	struct mirror_log **by_luid;
+	struct mirror_log **by_uuid;
+	unsigned count;
+	pthread_mutex_t lock;
+	struct mailbox graveyard; /* dead logs, left by the workers */
+};
+
+int registry_create(struct registry *registry);
+
+/* Drops every log that is left. */
+void registry_destroy(struct registry *registry);
+
+/* NULL when there is none. */
+struct mirror_log *registry_find(const struct registry *registry, uint64_t luid, const char *uuid);
+
+/* A log of this luid with another uuid: the kernel has freed it, since luid is its address. */
+struct mirror_log *registry_find_stale(const struct registry *registry, uint64_t luid,
+				       const char *uuid);
+
+/* The kernel holds at most a live, an inactive and an about-to-be-replaced table of a uuid: of more
+ * never-resumed logs the oldest is an orphan of a table load that failed. NULL: none. */
+struct mirror_log *registry_find_orphan(const struct registry *registry, const char *uuid);
+
+void registry_add(struct registry *registry, struct mirror_log *log);
+
+/* Take out without dropping the reference. False: it was not in. */
+bool registry_remove(struct registry *registry, struct mirror_log *log);
+
+/* Take out and drop what the workers have buried. */
+void registry_sweep(struct registry *registry);
+
+/* How many there are. Any thread. */
+unsigned registry_count(struct registry *registry);
+
+/* Call visit for each log, under the lock. Any thread. */
+void registry_visit(struct registry *registry, void (*visit)(const struct mirror_log *, void *),
+		    void *context);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The receiver follows those who ask from processor to processor. One mirror is a chain of round
+ * trips, and a wake-up on another processor, which has to be woken itself, is most of each: on the
+ * same one it costs a switch. The scheduler prefers an idle processor, since it cannot know that the
+ * sender is about to sleep.
+ *
+ * Where messages are sent from is told by a socket filter, which runs in the sender's context. While
+ * single requests come from one processor, the receiver is bound to it; when they come in batches,
+ * it is free again. All calls are the receiver's.
+ */
+#ifndef SERVER_NETLINK_FOLLOW_H
+#define SERVER_NETLINK_FOLLOW_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct follow {
+	const volatile uint32_t *sender; /* processor of the last message; NULL: not following */
+	int map_fd;
+	cpu_set_t allowed; /* as the administrator set it */
+	uint32_t candidate;
+	unsigned run; /* requests in a row from candidate */
+	int bound; /* processor, -1: free */
+};
+
+/* Attach the filter to fd. 0, or -errno: bpf is not allowed here, follow_turn does nothing. */
+int follow_open(struct follow *follow, int fd);
+void follow_close(struct follow *follow);
+
+/* A receive brought n requests. */
+void follow_turn(struct follow *follow, unsigned n);
+
+#endif

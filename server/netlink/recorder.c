@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Recording. */
+#include "server/netlink/recorder.h"
+
+#include "server/base/clock.h"
+#include "server/base/diag.h"
+#include "server/protocol/recording.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RING_BYTES (16u << 20)
+#define PERIOD_USEC 20000
+#define STOP_LIMIT_SEC 2
+
+struct recorder {
+	int fd;
+	pthread_t thread;
+	int64_t start_ns;
+	uint64_t recorded, missed; /* requests; the receiver's */
+	_Atomic bool stop;
+	_Atomic bool broken; /* the file cannot be written */
+	/* Bytes ever put and ever written; each has one writer. */
+	_Alignas(64) _Atomic uint64_t head;
+	_Alignas(64) _Atomic uint64_t tail;
+	uint8_t ring[RING_BYTES];
+};
+
+static int write_all(int fd, const uint8_t *bytes, size_t count)
+{
+	while (count > 0) {
+		ssize_t n = write(fd, bytes, count);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			bytes += n;
+			count -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* Bring what is in the ring to the file. */
+static int drain(struct recorder *recorder)
+{
+	uint64_t tail = atomic_load_explicit(&recorder->tail, memory_order_relaxed);
+	uint64_t head = atomic_load_explicit(&recorder->head, memory_order_acquire);
+
+	while (tail != head) {
+		size_t at = tail % RING_BYTES;
+		size_t count = head - tail < RING_BYTES - at ? head - tail : RING_BYTES - at;
+		int r = write_all(recorder->fd, recorder->ring + at, count);
+
+		if (r < 0)
+			return r;
+		tail += count;
+		atomic_store_explicit(&recorder->tail, tail, memory_order_release);
+	}
+	return 0;
+}
+
+static void *run(void *argument)
+{
+	struct recorder *recorder = argument;
+	bool last = false;
+	int r = 0;
+
+	pthread_setname_np(pthread_self(), "recorder");
+	while (!last && r == 0) {
+		last = atomic_load(&recorder->stop);
+		r = drain(recorder);
+		if (!last)
+			usleep(PERIOD_USEC);
+	}
+	if (r < 0) {
+		atomic_store(&recorder->broken, true);
+		log_error("recording ends: cannot write its file: %s", strerror(-r));
+	}
+	return NULL;
+}
+
+static int open_file(const char *path)
+{
+	uint8_t header[RECORDING_HEADER_BYTES];
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	recording_encode_header(header);
+	r = write_all(fd, header, sizeof(header));
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+int recorder_start(struct recorder **recorder, const char *path)
+{
+	struct recorder *self = aligned_alloc(64, (sizeof(*self) + 63) & ~(size_t)63);
+	int r = -ENOMEM;
+
+	if (!self)
+		return r;
+	memset(self, 0, sizeof(*self));
+	self->start_ns = clock_now();
+	r = self->fd = open_file(path);
+	if (r < 0)
+		goto err_free;
+	r = -pthread_create(&self->thread, NULL, run, self);
+	if (r < 0)
+		goto err_close;
+	*recorder = self;
+	return 0;
+
+err_close:
+	close(self->fd);
+err_free:
+	free(self);
+	return r;
+}
+
+static void copy_in(struct recorder *recorder, uint64_t head, const uint8_t *bytes, size_t count)
+{
+	size_t at = head % RING_BYTES;
+	size_t first = count < RING_BYTES - at ? count : RING_BYTES - at;
+
+	memcpy(recorder->ring + at, bytes, first);
+	memcpy(recorder->ring, bytes + first, count - first);
+}
+
+void recorder_put(struct recorder *recorder, const struct wire_message *message)
+{
+	uint64_t head = atomic_load_explicit(&recorder->head, memory_order_relaxed);
+	uint64_t tail = atomic_load_explicit(&recorder->tail, memory_order_acquire);
+	uint8_t record[RECORDING_RECORD_MAX];
+	uint32_t length = RECORDING_DATA_MIN + message->request.data_size;
+	size_t count = recording_encode(record, (uint64_t)(clock_now() - recorder->start_ns),
+					&message->request, length);
+
+	if (head - tail + count > RING_BYTES || atomic_load(&recorder->broken)) {
+		recorder->missed++;
+		return;
+	}
+	copy_in(recorder, head, record, count);
+	atomic_store_explicit(&recorder->head, head + count, memory_order_release);
+	recorder->recorded++;
+}
+
+void recorder_stop(struct recorder *recorder)
+{
+	struct timespec limit;
+
+	if (!recorder)
+		return;
+	atomic_store(&recorder->stop, true);
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += STOP_LIMIT_SEC;
+	if (pthread_timedjoin_np(recorder->thread, NULL, &limit) != 0) {
+		log_warning("the end of the recording is lost: its file cannot be written now");
+		return; /* the thread still uses it */
+	}
+	log_info("%" PRIu64 " requests recorded, %" PRIu64 " missed", recorder->recorded,
+		 recorder->missed);
+	close(recorder->fd);
+	free(recorder);
+}

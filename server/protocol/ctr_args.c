@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Parser of the constructor string. */
+#include "server/protocol/ctr_args.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct words {
+	char *at;
+	char *save;
+};
+
+static char *next_word(struct words *words)
+{
+	char *word = strtok_r(words->at, " ", &words->save);
+
+	words->at = NULL;
+	return word;
+}
+
+/* Digits only: strtoull would take signs, spaces and 0x as well. */
+static bool parse_number(const char *word, uint64_t max, uint64_t *value)
+{
+	char *end;
+
+	if (!word || word[0] < '0' || word[0] > '9')
+		return false;
+	errno = 0;
+	*value = strtoull(word, &end, 10);
+	return errno == 0 && *end == '\0' && *value <= max;
+}
+
+static const char *parse_type(const char *word, struct ctr_args *args)
+{
+	static const struct {
+		const char *name;
+		bool disk;
+	} types[] = {
+		{"disk", true},
+		{"core", false},
+		{"clustered-disk", true},
+		{"clustered-core", false},
+	};
+
+	for (size_t i = 0; word && i < sizeof(types) / sizeof(types[0]); i++) {
+		if (strcmp(word, types[i].name) != 0)
+			continue;
+		strcpy(args->type, types[i].name);
+		args->disk = types[i].disk;
+		return NULL;
+	}
+	return "log type is none of disk, core, clustered-disk, clustered-core";
+}
+
+static const char *parse_device(const char *word, struct ctr_args *args)
+{
+	if (!args->disk)
+		return NULL;
+	if (!word)
+		return "log device is missing";
+	if (strlen(word) >= sizeof(args->device))
+		return "log device name is too long";
+	strcpy(args->device, word);
+	return NULL;
+}
+
+static const char *parse_region_size(const char *word, struct ctr_args *args)
+{
+	uint64_t size;
+
+	if (!parse_number(word, UINT32_MAX, &size))
+		return "region size is not a number of sectors";
+	if (size < CTR_ARGS_MIN_REGION_SECTORS || (size & (size - 1)) != 0)
+		return "region size is not a power of two of at least 8 sectors";
+	args->region_size = (uint32_t)size;
+	args->region_count = args->sectors / size + (args->sectors % size != 0);
+	return NULL;
+}
+
+static const char *parse_options(struct words *words, struct ctr_args *args)
+{
+	char *word;
+
+	while ((word = next_word(words))) {
+		if (strcmp(word, "sync") == 0 && args->sync == CTR_ARGS_DEFAULTSYNC)
+			args->sync = CTR_ARGS_SYNC;
+		else if (strcmp(word, "nosync") == 0 && args->sync == CTR_ARGS_DEFAULTSYNC)
+			args->sync = CTR_ARGS_NOSYNC;
+		else if (strcmp(word, "block_on_error") == 0 && !args->block_on_error)
+			args->block_on_error = true;
+		else
+			return "unknown, doubled or contrary option behind the region size";
+	}
+	return NULL;
+}
+
+static const char *parse_words(struct words *words, struct ctr_args *args)
+{
+	const char *why;
+
+	if (!parse_number(next_word(words), INT64_MAX, &args->sectors) || args->sectors == 0)
+		return "mirror length is not a number of sectors";
+	why = parse_type(next_word(words), args);
+	if (!why && args->disk)
+		why = parse_device(next_word(words), args);
+	if (!why)
+		why = parse_region_size(next_word(words), args);
+	if (!why)
+		why = parse_options(words, args);
+	return why;
+}
+
+int ctr_args_parse(const char *text, size_t length, struct ctr_args *args, const char **why)
+{
+	char copy[CTR_ARGS_TEXT_MAX + 1];
+	struct words words = {.at = copy};
+
+	memset(args, 0, sizeof(*args));
+	if (length > CTR_ARGS_TEXT_MAX || memchr(text, '\0', length)) {
+		*why = "constructor string too long or with a NUL inside";
+		return -EINVAL;
+	}
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	*why = parse_words(&words, args);
+	return *why ? -EINVAL : 0;
+}

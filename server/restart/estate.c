@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The estate. */
+#include "server/restart/estate.h"
+
+#include "server/protocol/dirty_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC UINT64_C(0x6474796c6f676501)
+#define LAYOUT 1u /* to be raised when anything in it gets another meaning */
+#define FILE_BYTES (INT64_C(1) << 60) /* holes all but a little */
+#define PAGE 4096u
+#define RECORD_BYTES ((sizeof(struct log_record) + 63) & ~(size_t)63)
+
+static uint64_t checksum(const void *bytes, size_t count)
+{
+	uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
+
+	for (size_t i = 0; i < count; i++)
+		hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001B3);
+	return hash;
+}
+
+static uint64_t page_up(uint64_t bytes)
+{
+	return (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
+static void read_boot_id(char id[40])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	memset(id, 0, 40);
+	if (fd < 0)
+		return;
+	if (read(fd, id, 36) != 36)
+		memset(id, 0, 40);
+	close(fd);
+}
+
+void estate_seal(struct estate_header *header)
+{
+	header->checksum = checksum(header, offsetof(struct estate_header, checksum));
+}
+
+static struct estate_header header_of_this_program(void)
+{
+	struct estate_header header = {
+		.magic = MAGIC,
+		.layout = LAYOUT,
+		.bytes = sizeof(struct estate_fixed),
+		.record_bytes = sizeof(struct log_record),
+		.kept_bytes = sizeof(struct dirty_log_kept),
+		.slot_bytes = sizeof(struct slot),
+		.version = DIRTYLOG_VERSION,
+	};
+
+	read_boot_id(header.boot_id);
+	estate_seal(&header);
+	return header;
+}
+
+static int map(struct estate *estate)
+{
+	void *at = mmap(NULL, page_up(sizeof(struct estate_fixed)), PROT_READ | PROT_WRITE,
+			MAP_SHARED, estate->fd, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	estate->fixed = at;
+	pthread_mutex_init(&estate->lock, NULL);
+	return 0;
+}
+
+int estate_create(struct estate *estate)
+{
+	int r;
+
+	*estate = (struct estate){
+		.fd = memfd_create("dirtylogd-estate", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+	if (estate->fd < 0)
+		return -errno;
+	r = ftruncate(estate->fd, FILE_BYTES) == 0 ? map(estate) : -errno;
+	if (r < 0) {
+		close(estate->fd);
+		return r;
+	}
+	/* Who takes it over can rely on its size: no access behind its end. */
+	fcntl(estate->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	estate->fixed->header = header_of_this_program();
+	atomic_store(&estate->fixed->end, page_up(sizeof(struct estate_fixed)));
+	return 0;
+}
+
+static const char *fault_of(const struct estate_header *header)
+{
+	struct estate_header own = header_of_this_program();
+
+	if (header->magic != MAGIC)
+		return "it is none";
+	if (header->checksum != checksum(header, offsetof(struct estate_header, checksum)))
+		return "its header is damaged";
+	if (memcmp(header->boot_id, own.boot_id, sizeof(own.boot_id)) != 0)
+		return "it is of another boot";
+	if (memcmp(header, &own, offsetof(struct estate_header, version)) != 0)
+		return "it is of another version of dirtylogd";
+	return NULL;
+}
+
+static bool size_is_sealed(int fd)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & F_SEAL_SHRINK) && fstat(fd, &st) == 0 &&
+	       st.st_size == FILE_BYTES;
+}
+
+static bool end_is_good(const struct estate *estate)
+{
+	uint64_t end = atomic_load(&estate->fixed->end);
+
+	return end % PAGE == 0 && end >= page_up(sizeof(struct estate_fixed)) &&
+	       end <= (uint64_t)FILE_BYTES;
+}
+
+int estate_adopt(struct estate *estate, int fd, const char **why)
+{
+	struct estate_header header;
+	int r;
+
+	*why = NULL;
+	*estate = (struct estate){.fd = fd};
+	if (!size_is_sealed(fd) || pread(fd, &header, sizeof(header), 0) != sizeof(header))
+		*why = "it has another size";
+	else
+		*why = fault_of(&header);
+	if (*why)
+		return -EINVAL;
+	r = map(estate);
+	if (r < 0) {
+		*why = strerror(-r);
+	} else if (!end_is_good(estate)) {
+		*why = "its end is damaged";
+		munmap(estate->fixed, page_up(sizeof(struct estate_fixed)));
+		r = -EINVAL;
+	}
+	return r;
+}
+
+void estate_close(struct estate *estate)
+{
+	if (estate->fixed)
+		munmap(estate->fixed, page_up(sizeof(struct estate_fixed)));
+	estate->fixed = NULL;
+	close(estate->fd);
+}
+
+static void set_entry(struct estate *estate, uint64_t number, uint64_t offset)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store(&estate->fixed->directory[number], offset);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* Under the lock. Returns ESTATE_LOGS_MAX if none is free. */
+static uint32_t free_entry(struct estate *estate)
+{
+	for (uint32_t i = 0; i < ESTATE_LOGS_MAX; i++) {
+		uint32_t number = (estate->hint + i) % ESTATE_LOGS_MAX;
+
+		if (atomic_load(&estate->fixed->directory[number]) == 0) {
+			estate->hint = number + 1;
+			return number;
+		}
+	}
+	return ESTATE_LOGS_MAX;
+}
+
+static struct log_record *map_extent(const struct estate *estate, uint64_t offset, uint64_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, estate->fd, (off_t)offset);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static void punch(const struct estate *estate, uint64_t offset, uint64_t bytes)
+{
+	fallocate(estate->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		  (off_t)bytes);
+}
+
+/* Under the lock. The entry is there before the extent has a page: a successor finds what we were
+ * making, and frees it. */
+static struct log_record *add(struct estate *estate, uint64_t bytes)
+{
+	uint64_t offset = atomic_load(&estate->fixed->end);
+	uint32_t number = free_entry(estate);
+	struct log_record *record;
+
+	if (number == ESTATE_LOGS_MAX || bytes > (uint64_t)FILE_BYTES - offset)
+		return NULL;
+	atomic_store(&estate->fixed->end, offset + bytes);
+	set_entry(estate, number, offset);
+	record = map_extent(estate, offset, bytes);
+	if (!record) {
+		set_entry(estate, number, 0);
+		return NULL;
+	}
+	record->number = number;
+	record->offset = offset;
+	record->bytes = bytes;
+	return record;
+}
+
+struct log_record *estate_add(struct estate *estate, uint64_t memory_bytes)
+{
+	struct log_record *record;
+
+	pthread_mutex_lock(&estate->lock);
+	record = add(estate, page_up(RECORD_BYTES + memory_bytes));
+	pthread_mutex_unlock(&estate->lock);
+	if (record)
+		record->memory_bytes = memory_bytes;
+	return record;
+}
+
+void estate_publish(struct log_record *record)
+{
+	record->checksum = checksum(record, offsetof(struct log_record, checksum));
+}
+
+void estate_drop(struct log_record *record)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store(&record->gone, 1);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+void estate_free(struct estate *estate, struct log_record *record)
+{
+	uint64_t number = record->number, offset = record->offset, bytes = record->bytes;
+
+	estate_drop(record);
+	munmap(record, bytes);
+	/* Not the first page: it tells a successor how much is left to do. */
+	if (bytes > PAGE)
+		punch(estate, offset + PAGE, bytes - PAGE);
+	punch(estate, offset, PAGE);
+	pthread_mutex_lock(&estate->lock);
+	set_entry(estate, number, 0);
+	pthread_mutex_unlock(&estate->lock);
+}
+
+void estate_blame(struct estate *estate, uint64_t number)
+{
+	off_t at;
+	uint32_t deaths;
+
+	if (number == 0 || number > ESTATE_LOGS_MAX)
+		return;
+	at = (off_t)atomic_load(&estate->fixed->directory[number - 1]);
+	if (at < (off_t)sizeof(struct estate_fixed))
+		return;
+	at += (off_t)offsetof(struct log_record, deaths);
+	if (pread(estate->fd, &deaths, sizeof(deaths), at) != sizeof(deaths))
+		return;
+	deaths++;
+	if (pwrite(estate->fd, &deaths, sizeof(deaths), at) != sizeof(deaths))
+		return; /* it is tried once more often */
+}
+
+void estate_unmap(struct log_record *record)
+{
+	munmap(record, record->bytes);
+}
+
+static bool record_whole(const struct log_record *record, uint64_t number, uint64_t offset,
+			 uint64_t end)
+{
+	return record->number == number && record->offset == offset && record->bytes % PAGE == 0 &&
+	       record->bytes >= RECORD_BYTES && record->bytes <= end - offset &&
+	       record->memory_bytes <= record->bytes - RECORD_BYTES &&
+	       record->checksum == checksum(record, offsetof(struct log_record, checksum)) &&
+	       memchr(record->uuid, '\0', sizeof(record->uuid)) &&
+	       memchr(record->ctr_text, '\0', sizeof(record->ctr_text));
+}
+
+/* Of an extent that is no log: all that lies up to the next one. */
+static void clear_away(struct estate *estate, uint32_t number, uint64_t offset)
+{
+	uint64_t next = atomic_load(&estate->fixed->end);
+
+	for (uint32_t i = 0; i < ESTATE_LOGS_MAX; i++) {
+		uint64_t other = atomic_load(&estate->fixed->directory[i]);
+
+		if (other > offset && other < next)
+			next = other;
+	}
+	punch(estate, offset, next - offset);
+	set_entry(estate, number, 0);
+}
+
+/* The record of an entry, mapped; NULL if it is none, *broken if it should be one. */
+static struct log_record *take_up(struct estate *estate, uint32_t number, uint64_t offset,
+				  bool *broken)
+{
+	uint64_t end = atomic_load(&estate->fixed->end);
+	struct log_record head;
+
+	*broken = offset % PAGE != 0 || offset < page_up(sizeof(struct estate_fixed)) ||
+		  offset >= end ||
+		  pread(estate->fd, &head, sizeof(head), (off_t)offset) != (ssize_t)sizeof(head);
+	if (*broken) {
+		set_entry(estate, number, 0);
+		return NULL;
+	}
+	if (record_whole(&head, number, offset, end)) {
+		struct log_record *record = NULL;
+
+		if (!head.gone && head.status)
+			record = map_extent(estate, offset, head.bytes);
+		if (record)
+			return record;
+		*broken = !head.gone && head.status; /* no memory for it */
+	} else {
+		*broken = head.status != 0 && !head.gone;
+	}
+	clear_away(estate, number, offset);
+	return NULL;
+}
+
+struct log_record *estate_next(struct estate *estate, uint32_t *at, unsigned *damaged)
+{
+	for (; *at < ESTATE_LOGS_MAX; (*at)++) {
+		uint64_t offset = atomic_load(&estate->fixed->directory[*at]);
+		struct log_record *record;
+		bool broken = false;
+
+		if (offset == 0)
+			continue;
+		record = take_up(estate, *at, offset, &broken);
+		*damaged += broken;
+		if (record) {
+			(*at)++;
+			return record;
+		}
+	}
+	return NULL;
+}
+
+void *log_record_memory(struct log_record *record)
+{
+	return (uint8_t *)record + RECORD_BYTES;
+}

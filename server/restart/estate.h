@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The estate: all memory that outlives the serving process, so that its successor goes on where it was
+ * killed (docs/restart.md). One memfd, held by the supervisor:
+ *
+ *   header | intake | desks | directory | slots | extent of a log | extent of a log | ...
+ *
+ * All but the extents is mapped as one; each extent by itself. There are no pointers in it that a
+ * successor follows: it may lie at another address.
+ *
+ * An extent begins with the log's record; its bits follow. The directory tells where extents are.
+ * Extents are never laid over old ones: the file grows, and what is gone is a hole.
+ *
+ * | operation                          | by                                        |
+ * |------------------------------------|-------------------------------------------|
+ * | estate_create, _adopt, _next       | one thread, before others start           |
+ * | estate_add, _publish, _drop, _free | any thread                                |
+ * | a desk, the intake, a record       | its owner                                 |
+ */
+#ifndef SERVER_RESTART_ESTATE_H
+#define SERVER_RESTART_ESTATE_H
+
+#include <pthread.h>
+
+#include "server/protocol/ctr_args.h"
+#include "server/netlink/transport.h"
+
+#define ESTATE_SLOTS 16384u
+#define ESTATE_LOGS_MAX 131072u
+#define ESTATE_WORKERS_MAX 64u
+#define ESTATE_RECEIVER ESTATE_WORKERS_MAX /* its desk's number */
+#define ESTATE_DESKS (ESTATE_WORKERS_MAX + 1)
+#define ESTATE_FLIGHTS 128u /* of a desk */
+#define DEATHS_MAX 3u /* crashes that a request, or a log being taken up, may cause */
+
+/* Blocks of a log's image on their way to the device. A predecessor's count as changed. */
+struct flight {
+	uint64_t log; /* directory entry + 1, 0: none */
+	uint64_t first, count; /* blocks */
+};
+
+/* What one thread that executes logs leaves behind. */
+struct estate_desk {
+	_Alignas(64) _Atomic uint64_t executing; /* arrival of the request in hand, 0: none */
+	_Atomic uint64_t adopting; /* directory entry + 1 of the log being taken up, 0: none */
+	_Atomic uint32_t crashed; /* not 0: it was this desk's thread that crashed */
+	struct dispatch dispatch;
+	struct flight flights[ESTATE_FLIGHTS];
+};
+
+/* A log's identity, constant; and its status, one word, so that it changes at once. */
+struct log_record {
+	uint64_t number; /* directory entry */
+	uint64_t offset, bytes; /* of the extent, page-aligned */
+	uint64_t memory_bytes; /* of the bits */
+	uint64_t luid;
+	uint64_t id;
+	uint32_t block_bytes; /* of the log device, 0: a core log */
+	uint32_t major, minor; /* of it: its name may come to mean another */
+	uint32_t no_legs;
+	char uuid[DM_UUID_LEN];
+	char ctr_text[CTR_ARGS_TEXT_MAX + 1];
+	uint64_t checksum; /* over all before */
+	_Atomic uint64_t status; /* log.c; 0: not published */
+	_Atomic uint64_t wrote; /* estate_fixed.writers when this log began to write its device */
+	_Atomic uint32_t deaths; /* of servers that were taking it up */
+	_Atomic uint64_t gone; /* not 0: the kernel was told that the log is gone */
+};
+
+struct estate_header {
+	uint64_t magic;
+	uint64_t layout;
+	uint64_t bytes; /* of estate_fixed */
+	uint64_t record_bytes, kept_bytes, slot_bytes;
+	char version[16]; /* of the program, for messages */
+	char boot_id[40];
+	uint64_t checksum; /* over all before */
+};
+
+struct estate_fixed {
+	struct estate_header header;
+	_Atomic uint64_t end; /* of the last extent */
+	_Atomic uint64_t last_id;
+	_Atomic uint64_t arrivals;
+	_Atomic uint64_t writers; /* how often a device got another writer */
+	_Atomic uint32_t generation; /* servers that have been started on it */
+	_Atomic uint32_t served; /* of them, how many have become ready */
+	_Atomic uint32_t crashed; /* not 0: the last one has ended by its own fault */
+	_Atomic uint64_t attaching; /* as estate_desk.adopting, before there are desks */
+	struct intake intake;
+	struct estate_desk desks[ESTATE_DESKS];
+	_Atomic uint64_t directory[ESTATE_LOGS_MAX]; /* offset of an extent, 0: free */
+	struct slot slots[ESTATE_SLOTS];
+};
+
+struct estate {
+	int fd;
+	struct estate_fixed *fixed;
+	pthread_mutex_t lock; /* directory entries are taken and freed under it */
+	uint32_t hint;
+};
+
+/* Make an empty one. 0 or -errno. */
+int estate_create(struct estate *estate);
+
+/* Take over one that another process has made, through its fd. Returns -errno, with the reason in
+ * *why (a static string), if it is of another program version or boot, or damaged. */
+int estate_adopt(struct estate *estate, int fd, const char **why);
+
+/* Set the header's checksum. */
+void estate_seal(struct estate_header *header);
+
+void estate_close(struct estate *estate);
+
+/* An extent for memory_bytes of a log's bits, mapped and zeroed; NULL: no memory, or too many logs.
+ * The caller fills in the identity and publishes. */
+struct log_record *estate_add(struct estate *estate, uint64_t memory_bytes);
+
+/* The record is whole: a successor will find it. */
+void estate_publish(struct log_record *record);
+
+/* The kernel is about to hear that the log is gone: no successor will find it. */
+void estate_drop(struct log_record *record);
+
+/* Give the extent back. Nobody looks at it any more. */
+void estate_free(struct estate *estate, struct log_record *record);
+
+/* The log of directory entry number - 1 was being taken up by a server that crashed; 0: none. */
+void estate_blame(struct estate *estate, uint64_t number);
+
+/* Leave it to a successor. */
+void estate_unmap(struct log_record *record);
+
+/* The next published record from directory entry *at on, mapped; NULL: none is left. Damaged ones
+ * are counted in *damaged and freed, as is what a predecessor was making or freeing. */
+struct log_record *estate_next(struct estate *estate, uint32_t *at, unsigned *damaged);
+
+/* The bits of a log: 64-byte aligned, record->memory_bytes. */
+void *log_record_memory(struct log_record *record);
+
+#endif

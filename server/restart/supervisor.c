@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The supervisor. */
+#include "server/restart/supervisor.h"
+
+#include "server/base/clock.h"
+#include "server/base/diag.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define INHERITED "DIRTYLOGD_INHERITED"
+#define DELETED " (deleted)"
+#define RELIEF_LIMIT_NS (30 * NSEC_PER_SEC)
+#define CHECK_LIMIT_SEC 10
+#define TRIAL_MAX 64
+#define STOP_TRIES 3u /* servers that may crash while they stop */
+#define QUICK_NS (1 * NSEC_PER_SEC) /* a server that has lived less has died of its start */
+#define QUICK_FREE 3u /* such deaths in a row that cost no pause */
+#define QUICK_FREE_KILLED 20u /* by SIGKILL: the kernel, for lack of memory? */
+#define PAUSE_FIRST_NS (10 * NSEC_PER_MSEC)
+#define PAUSE_MAX_NS (5 * NSEC_PER_SEC)
+
+extern char **environ;
+
+static const int our_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+
+static sigset_t signal_set(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned i = 0; i < sizeof(our_signals) / sizeof(our_signals[0]); i++)
+		sigaddset(&set, our_signals[i]);
+	return set;
+}
+
+static void set_close_on_exec(const struct supervisor *supervisor, bool on)
+{
+	fcntl(supervisor->netlink_fd, F_SETFD, on ? FD_CLOEXEC : 0);
+	fcntl(supervisor->estate_fd, F_SETFD, on ? FD_CLOEXEC : 0);
+	fcntl(supervisor->control_fd, F_SETFD, on ? FD_CLOEXEC : 0);
+}
+
+bool supervisor_inherits(struct supervisor *supervisor)
+{
+	const char *text = getenv(INHERITED);
+
+	if (!text || sscanf(text, "%d,%d,%d,%d", &supervisor->netlink_fd, &supervisor->estate_fd,
+			    &supervisor->control_fd, &supervisor->server) != 4)
+		return false;
+	unsetenv(INHERITED);
+	set_close_on_exec(supervisor, true);
+	return true;
+}
+
+/* The file may have been replaced since, and the kernel then tells so behind its name. */
+static int find_program(struct supervisor *supervisor)
+{
+	ssize_t n =
+		readlink("/proc/self/exe", supervisor->program, sizeof(supervisor->program) - 1);
+	size_t end = strlen(DELETED);
+
+	if (n < 0)
+		return -errno;
+	supervisor->program[n] = '\0';
+	if ((size_t)n > end && strcmp(supervisor->program + n - end, DELETED) == 0)
+		supervisor->program[(size_t)n - end] = '\0';
+	return 0;
+}
+
+int supervisor_prepare(struct supervisor *supervisor, char **argv)
+{
+	unsigned max = sizeof(supervisor->environment) / sizeof(supervisor->environment[0]) - 2;
+	sigset_t set = signal_set();
+	unsigned n = 0;
+
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGCHLD, SIG_DFL); /* who has started us may have ignored it */
+	supervisor->argv = argv;
+	for (; n < max && environ[n]; n++)
+		supervisor->environment[n] = environ[n];
+	supervisor->environment[n] = supervisor->inherited;
+	return find_program(supervisor);
+}
+
+/* --- the server's process --- */
+
+/* In the fork. Who loses its supervisor ends in order, since nobody would start it again. */
+static int become_server(struct supervisor *supervisor, pid_t parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		return 1;
+	return supervisor->serve(supervisor->context);
+}
+
+/* Reap it if it has ended. */
+static bool ended(struct supervisor *supervisor, int *status)
+{
+	pid_t pid = waitpid(supervisor->server, status, WNOHANG);
+
+	if (pid == 0)
+		return false;
+	if (pid < 0)
+		*status = 0; /* not ours */
+	supervisor->server = 0;
+	return true;
+}
+
+void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
+{
+	int64_t end_ns = clock_now() + RELIEF_LIMIT_NS;
+	int status;
+
+	if (supervisor->server <= 0)
+		return;
+	kill(supervisor->server, hand_over ? SIGUSR2 : SIGQUIT);
+	while (!ended(supervisor, &status)) {
+		if (clock_now() > end_ns)
+			kill(supervisor->server, SIGKILL);
+		usleep(500);
+	}
+}
+
+/* --- another program --- */
+
+/* Our own command line, and `--version` behind it: options are read from left to right. */
+static void fill_trial(const struct supervisor *supervisor, char *argv[TRIAL_MAX])
+{
+	static char version[] = "--version";
+	unsigned n = 0;
+
+	for (; n < TRIAL_MAX - 2 && supervisor->argv[n]; n++)
+		argv[n] = supervisor->argv[n];
+	argv[n] = version;
+	argv[n + 1] = NULL;
+}
+
+/* Whether it can be run at all, and takes our options: we could not come back from it. */
+static bool program_runs(const struct supervisor *supervisor)
+{
+	char *argv[TRIAL_MAX];
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		alarm(CHECK_LIMIT_SEC);
+		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+		fill_trial(supervisor, argv);
+		execve(supervisor->program, argv, supervisor->environment);
+		_exit(127);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
+}
+
+static void become_new_program(struct supervisor *supervisor)
+{
+	if (!program_runs(supervisor)) {
+		log_error("%s cannot be run: dirtylogd goes on as it is", supervisor->program);
+		return;
+	}
+	snprintf(supervisor->inherited, sizeof(supervisor->inherited), INHERITED "=%d,%d,%d,%d",
+		 supervisor->netlink_fd, supervisor->estate_fd, supervisor->control_fd,
+		 supervisor->server);
+	set_close_on_exec(supervisor, false);
+	execve(supervisor->program, supervisor->argv, supervisor->environment);
+	log_error("%s cannot be run: %s; dirtylogd goes on as it is", supervisor->program,
+		  strerror(errno));
+	set_close_on_exec(supervisor, true);
+	supervisor->inherited[0] = '\0';
+}
+
+/* --- watching --- */
+
+/* Until the server has ended; returns its wait status. */
+static int watch(struct supervisor *supervisor)
+{
+	sigset_t set = signal_set();
+	int status;
+
+	while (!ended(supervisor, &status)) {
+		int signal_number = sigwaitinfo(&set, NULL);
+
+		if (signal_number == SIGTERM || signal_number == SIGINT) {
+			supervisor->stopping = true;
+			kill(supervisor->server, SIGTERM);
+		} else if (signal_number == SIGHUP && !supervisor->stopping) {
+			become_new_program(supervisor);
+		}
+	}
+	return status;
+}
+
+/* SIGKILL comes from outside. */
+static bool crashed(int status)
+{
+	return !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
+}
+
+/* A server that had become ready and was killed from outside has done nothing wrong. */
+static int64_t pause_after(int status, int64_t lived_ns, bool ready, unsigned *quick)
+{
+	unsigned free = crashed(status) ? QUICK_FREE : QUICK_FREE_KILLED;
+	unsigned steps;
+
+	if (lived_ns >= QUICK_NS || (ready && !crashed(status))) {
+		*quick = 0;
+		return 0;
+	}
+	if (++*quick <= free)
+		return 0;
+	steps = *quick - free - 1;
+	return steps > 9 ? PAUSE_MAX_NS : PAUSE_FIRST_NS << steps;
+}
+
+static void wait_for(struct supervisor *supervisor, int64_t pause_ns)
+{
+	struct timespec pause = {.tv_sec = pause_ns / NSEC_PER_SEC,
+				 .tv_nsec = pause_ns % NSEC_PER_SEC};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigtimedwait(&set, NULL, &pause) > 0)
+		supervisor->stopping = true;
+}
+
+/* One that was told to end and died has left requests in hand: the next one answers them, and ends. */
+static bool is_over(const struct supervisor *supervisor, int status, unsigned *stops)
+{
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || !atomic_load(supervisor->served)))
+		return true;
+	return supervisor->stopping && ++*stops >= STOP_TRIES;
+}
+
+int supervisor_run(struct supervisor *supervisor)
+{
+	pid_t self = getpid();
+	unsigned quick = 0, stops = 0;
+
+	for (;;) {
+		int64_t start_ns = clock_now();
+		int64_t pause_ns = PAUSE_FIRST_NS;
+		uint32_t served = atomic_load(supervisor->served);
+		int status;
+
+		supervisor->server = fork();
+		if (supervisor->server == 0)
+			return become_server(supervisor, self);
+		if (supervisor->server > 0) {
+			if (supervisor->stopping)
+				kill(supervisor->server, SIGTERM);
+			status = watch(supervisor);
+			if (is_over(supervisor, status, &stops))
+				return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+			atomic_store(supervisor->crashed, crashed(status));
+			pause_ns = pause_after(status, clock_now() - start_ns,
+					       atomic_load(supervisor->served) > served, &quick);
+		}
+		wait_for(supervisor, pause_ns);
+	}
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The supervisor: a process that does nothing but hold what outlives the server (the netlink socket,
+ * the estate, the control socket), and start it again when it dies.
+ *
+ * The server is a fork, not an exec: a program file that lies on a mirror which waits for us could not
+ * be read. For a new program the supervisor execs itself, while the old server still serves.
+ *
+ *   SIGTERM, SIGINT   passed on; ends with the server
+ *   SIGHUP            goes on as the program that is installed now; the old server hands over to a new
+ *   SIGCHLD           the server is started again, at once; after deaths that it has caused itself and
+ *                     that come fast, later and later
+ *
+ * One thread. supervisor_run allocates nothing and opens no file, but for SIGHUP.
+ */
+#ifndef SERVER_RESTART_SUPERVISOR_H
+#define SERVER_RESTART_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The server's exit status when it has handed over: all in hand is answered, a successor may come. */
+#define SUPERVISOR_HANDED_OVER 3
+
+struct supervisor {
+	int netlink_fd, estate_fd, control_fd;
+	pid_t server; /* 0: none runs */
+	bool stopping; /* told to end */
+	char **argv;
+	const _Atomic uint32_t *served; /* how many servers have become ready */
+	_Atomic uint32_t *crashed; /* set: whether the last one has ended by its own fault */
+	/* The fork of the server runs it and returns its exit status. */
+	int (*serve)(void *context);
+	void *context;
+	char program[4096]; /* to exec on SIGHUP */
+	char inherited[64]; /* for the program after us */
+	char *environment[64];
+};
+
+/* True if a supervisor that has exec'd us left fds and a server. The fds are close-on-exec again. */
+bool supervisor_inherits(struct supervisor *supervisor);
+
+/* Block the signals; remember the program and the environment. To be called before any thread is
+ * started. 0 or -errno. */
+int supervisor_prepare(struct supervisor *supervisor, char **argv);
+
+/* Ask the server that runs to hand over (or, if its estate is of no use to us, to end as for good), and
+ * wait for it. */
+void supervisor_relieve(struct supervisor *supervisor, bool hand_over);
+
+/* Start servers until one ends of itself. Returns the exit status. In the server's process: what
+ * serve has returned. */
+int supervisor_run(struct supervisor *supervisor);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Lazy clears: a region that was cleared stays dirty on the log device for the clear delay, and is
+ * written clean only after the mirror's legs were flushed. Called by the worker that executes the
+ * log.
+ */
+#ifndef SERVER_WORK_CLEARS_H
+#define SERVER_WORK_CLEARS_H
+
+#include "server/work/worker.h"
+
+/* Arm the delay of new lazy clears; start a leg flush when the delay has ended, too many regions
+ * are lazy, or all shall be written. */
+void clears_check(struct worker *worker, struct mirror_log *log, int64_t now);
+
+/* Answer slot (a POSTSUSPEND) when all clears are on the log device, or as many as the legs'
+ * flushes allow. */
+void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *slot);
+
+/* The mirror thread has looked for the legs: NULL if it did not find them. Takes legs over. */
+void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs);
+
+/* RESUME: the legs may have changed. */
+void clears_forget_legs(struct worker *worker, struct mirror_log *log);
+
+#endif

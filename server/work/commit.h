@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Commits: the changed blocks of a log brought to its device, one commit at a time for a log, and
+ * all who waited for it answered together. Called by the worker that executes the log.
+ */
+#ifndef SERVER_WORK_COMMIT_H
+#define SERVER_WORK_COMMIT_H
+
+#include "server/work/worker.h"
+
+/* Answer slot when all that has changed until now is durable, or with the error of the device
+ * after retry_limit_ns of trying. */
+void commit_wait(struct worker *worker, struct mirror_log *log, struct slot *slot);
+
+/* Write what has changed, if no commit runs and none is backing off. */
+void commit_start(struct worker *worker, struct mirror_log *log);
+
+/* True if the log's device may be read and written (log_device_claim); else the log is executed again
+ * in a moment. */
+bool commit_claim(struct worker *worker, struct mirror_log *log);
+
+/* All writes of a commit have ended. */
+void commit_written(struct worker *worker, struct mirror_log *log);
+
+/* The back-off of a failed commit has ended. */
+void commit_retry(struct worker *worker, struct mirror_log *log, int64_t now);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Express: the receiver writes a log itself. A hop to a worker and its wake-up cost more than all
+ * else in a FLUSH of one mirror; so a log that nobody executes is written where the request came in.
+ * The receiver keeps the log HELD until the write has ended, serves it meanwhile, and blocks for
+ * nothing. What goes wrong, and what is to wait for more than a write, is the worker's.
+ */
+#ifndef SERVER_WORK_EXPRESS_H
+#define SERVER_WORK_EXPRESS_H
+
+#include "server/log/executor.h"
+
+extern const struct desk_ops express_ops;
+
+/* The log is held, and slot waits for its changes to be durable. Returns false, and nothing has
+ * been done, if that is the worker's to do. */
+bool express_start(struct desk *desk, struct mirror_log *log, struct slot *slot);
+
+/* Write all logs that were started. Called behind each batch of requests, so that the marks of a batch
+ * go to a log in one write. */
+void express_write(struct desk *desk);
+
+/* A request for a log that the receiver writes at the moment. Returns false if it must be posted. */
+bool express_serve(struct desk *desk, struct mirror_log *log, struct slot *slot);
+
+#endif

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The receiver. */
+#include "server/work/receiver.h"
+
+#include "server/base/clock.h"
+#include "server/base/crash.h"
+#include "server/work/express.h"
+#include "server/base/kill_point.h"
+#include "server/base/diag.h"
+#include "server/log/answer.h"
+#include "server/base/stats.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NO_SLOT_PAUSE_USEC 200
+#define STOP_POKE_USEC 2000
+#define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
+#define HAND_OVER_LIMIT_NS (100 * NSEC_PER_MSEC) /* what is left is in the estate */
+#define EXPRESS_IOS 64u
+#define HEX_BYTES 128u /* in a line */
+
+static void refuse(struct receiver *receiver, struct slot *slot, int error)
+{
+	struct wire_message *message = &slot->message;
+	unsigned type = wire_type(message);
+	/* Even a malformed query gets its full size: see docs/protocol.md, trap 1. */
+	uint32_t size = type > 0 && type < WIRE_TYPES ? wire_opcodes[type].reply_bytes : 0;
+
+	stats_add(STATS_REFUSED, 1);
+	memset(message->payload, 0, size);
+	wire_reply(message, error, size);
+	outbox_add(&receiver->desk.outbox, slot);
+}
+
+static void drop(struct receiver *receiver, struct slot *slot)
+{
+	stats_add(STATS_DROPPED, 1);
+	slots_give(receiver->slots, slot);
+}
+
+/* The log goes at once for the registry; its worker ends it. */
+static void retire(struct receiver *receiver, struct mirror_log *log)
+{
+	if (!log)
+		return;
+	log_info("log %s (%llx) is an orphan: the kernel has dropped it without a word", log->uuid,
+		 (unsigned long long)log->luid);
+	/* The registry's reference goes with the grave. */
+	registry_remove(receiver->registry, log);
+	/* Of a predecessor's log the record is there from the start, else once its CTR was carried out. */
+	if (log->kept_state != LOG_OPENING || mirror_log_serves(log))
+		estate_drop(log->record);
+	log->retire_mail.kind = MAIL_RETIRE;
+	mirror_log_post(log, &log->retire_mail);
+}
+
+static size_t ctr_text_length(const struct wire_message *message)
+{
+	size_t length = message->request.data_size;
+
+	return message->payload[length - 1] == '\0' ? length - 1 : length;
+}
+
+static bool same_text(const struct mirror_log *log, const char *text, size_t length)
+{
+	return strlen(log->ctr_text) == length && memcmp(log->ctr_text, text, length) == 0;
+}
+
+static struct mirror_log *create(struct receiver *receiver, const struct wire_message *message,
+				 const struct ctr_args *args, size_t length)
+{
+	const char *text = (const char *)message->payload;
+	const char *uuid = message->request.uuid;
+	struct mirror_log *log;
+
+	log = mirror_log_create(receiver->estate, uuid, message->request.luid, text, length, args);
+	if (!log)
+		return NULL;
+	log->run_queue = &worker_for(receiver->workers, receiver->nworkers, uuid)->queue;
+	registry_add(receiver->registry, log);
+	return log;
+}
+
+static int parse(const struct wire_message *message, struct ctr_args *args, size_t length)
+{
+	const char *text = (const char *)message->payload;
+	const char *why;
+	int r = ctr_args_parse(text, length, args, &why);
+
+	if (r < 0)
+		log_limited(LOGGING_ERROR, "log %s cannot be made from \"%.*s\": %s",
+			    message->request.uuid, (int)length, text, why);
+	return r;
+}
+
+static void handle_ctr(struct receiver *receiver, struct slot *slot)
+{
+	const struct wire_message *message = &slot->message;
+	const char *uuid = message->request.uuid;
+	uint64_t luid = message->request.luid;
+	size_t length = ctr_text_length(message);
+	struct mirror_log *log = registry_find(receiver->registry, luid, uuid);
+	struct ctr_args args;
+	/* First of all: a bad string ends no log. */
+	int error = parse(message, &args, length);
+
+	if (error < 0) {
+		refuse(receiver, slot, error);
+		return;
+	}
+	if (log && !same_text(log, (const char *)message->payload, length)) {
+		retire(receiver, log);
+		log = NULL;
+	}
+	if (!log) {
+		retire(receiver, registry_find_stale(receiver->registry, luid, uuid));
+		retire(receiver, registry_find_orphan(receiver->registry, uuid));
+		log = create(receiver, message, &args, length);
+	}
+	if (log)
+		mirror_log_post(log, &slot->head);
+	else
+		refuse(receiver, slot, -ENOMEM);
+}
+
+/* The log is held. Returns false if the request has to go to the worker. */
+static bool serve_held(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
+{
+	if (!mirror_log_serves(log) || !serve(log, &slot->message))
+		return false;
+	stats_add(STATS_SERVED_INLINE, 1);
+	outbox_add(&receiver->desk.outbox, slot);
+	return true;
+}
+
+static void execute_held(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
+{
+	if (serve_held(receiver, log, slot)) {
+		mirror_log_let_go(log, receiver->desk.options);
+	} else if (!express_start(&receiver->desk, log, slot)) {
+		mailbox_push(&log->inbox.mail, &slot->head.mail);
+		mirror_log_hand_over(log);
+	}
+}
+
+static void serve_or_post(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
+{
+	bool ours = wire_opcode(&slot->message)->lane != WIRE_LANE_WORKER;
+
+	if (ours && log->express && express_serve(&receiver->desk, log, slot))
+		return;
+	if (ours && !log->express && inbox_try_hold(&log->inbox))
+		execute_held(receiver, log, slot);
+	else
+		mirror_log_post(log, &slot->head);
+}
+
+static void answer_unknown(struct receiver *receiver, struct slot *slot)
+{
+	struct wire_message *message = &slot->message;
+
+	if (wire_type(message) == DM_ULOG_DTR) {
+		wire_reply(message, 0, 0);
+	} else {
+		stats_add(STATS_UNKNOWN_LOG, 1);
+		wire_reply_unknown_log(message);
+	}
+	outbox_add(&receiver->desk.outbox, slot);
+}
+
+static void dispatch(struct receiver *receiver, struct slot *slot)
+{
+	const struct wire_message *message = &slot->message;
+	struct mirror_log *log;
+
+	stats_count_request(wire_type(message));
+	if (receiver->recorder)
+		recorder_put(receiver->recorder, message);
+	slot->head.kind = MAIL_REQUEST;
+	if (wire_type(message) == DM_ULOG_CTR) {
+		handle_ctr(receiver, slot);
+		return;
+	}
+	log = registry_find(receiver->registry, message->request.luid, message->request.uuid);
+	if (log)
+		serve_or_post(receiver, log, slot);
+	else
+		answer_unknown(receiver, slot);
+}
+
+static void handle(struct receiver *receiver, struct slot *slot, size_t length)
+{
+	const char *why = "";
+	int error = 0;
+
+	if (slot->from.nl_pid != 0 && !receiver->accept_any) {
+		log_limited(LOGGING_WARNING,
+			    "message from netlink port %u, which is not the "
+			    "kernel: dropped",
+			    slot->from.nl_pid);
+		drop(receiver, slot);
+		return;
+	}
+	switch (wire_check(&slot->message, length, &error, &why)) {
+	case WIRE_GOOD:
+		slot_checked(slot);
+		dispatch(receiver, slot);
+		break;
+	case WIRE_REFUSE:
+		log_limited(LOGGING_WARNING, "request type %u of netlink port %u refused: %s",
+			    wire_type(&slot->message), slot->from.nl_pid, why);
+		refuse(receiver, slot, error);
+		break;
+	case WIRE_DROP:
+		log_limited(LOGGING_WARNING,
+			    "message of %zu bytes from netlink port %u dropped: %s", length,
+			    slot->from.nl_pid, why);
+		drop(receiver, slot);
+		break;
+	}
+}
+
+static void fill(struct receiver *receiver, struct intake *intake)
+{
+	while (intake->count < TRANSPORT_BATCH) {
+		struct slot *slot = slots_take(receiver->slots);
+
+		if (!slot)
+			return;
+		intake_add(intake, receiver->slots, slot);
+	}
+}
+
+static void take_in(struct receiver *receiver, struct intake *intake, unsigned i)
+{
+	struct slot *slot = intake->slots[i];
+	size_t length = intake_length(intake, i);
+
+	kill_point("received");
+	slot_arrived(receiver->slots, slot, length);
+	intake_taken(intake, i);
+	desk_executes(&receiver->desk, slot);
+	kill_point("arrived");
+	handle(receiver, slot, length);
+}
+
+/* Returns how many requests there were. */
+static int turn(struct receiver *receiver, struct intake *intake, bool wait)
+{
+	int n;
+
+	fill(receiver, intake);
+	if (intake->count == 0) {
+		/* All slots wait for storage: what comes now waits in the socket. */
+		log_limited(LOGGING_WARNING, "%u requests wait for log devices: no room for more",
+			    receiver->slots->count);
+		usleep(NO_SLOT_PAUSE_USEC);
+		return 0;
+	}
+	n = transport_receive(receiver->transport, intake, wait);
+	if (n < 0) {
+		log_limited(LOGGING_ERROR, "cannot receive: %s", strerror(-n));
+		usleep(NO_SLOT_PAUSE_USEC);
+		return 0;
+	}
+	follow_turn(&receiver->follow, (unsigned)n);
+	registry_sweep(receiver->registry);
+	for (int i = 0; i < n; i++)
+		take_in(receiver, intake, (unsigned)i);
+	desk_executes(&receiver->desk, NULL);
+	express_write(&receiver->desk);
+	outbox_send(&receiver->desk.outbox);
+	intake_drop(intake, (unsigned)n);
+	return n;
+}
+
+static void start_following(struct receiver *receiver)
+{
+	int r;
+
+	if (!receiver->follows)
+		return;
+	r = follow_open(&receiver->follow, receiver->transport->fd);
+	if (r < 0)
+		log_info("the receiver does not follow the senders: bpf is not to be had: %s",
+			 strerror(-r));
+}
+
+void receiver_open(struct receiver *receiver)
+{
+	int r;
+
+	start_following(receiver);
+	receiver->desk.ops = &express_ops;
+	crash_mark(&receiver->desk.kept->crashed);
+	if (!receiver->express)
+		return;
+	r = desk_open(&receiver->desk, FLUSH_ENGINE_URING, EXPRESS_IOS);
+	if (r < 0) {
+		log_warning("no I/O engine for the receiver, workers do all writes: %s",
+			    strerror(-r));
+		return;
+	}
+	flush_engine_watch(receiver->desk.engine, receiver->transport->fd);
+}
+
+static bool writes(const struct receiver *receiver)
+{
+	return receiver->desk.engine && receiver->desk.engine->pending > 0;
+}
+
+/* Submit, take what has ended, and, if told to, wait for that or for a request. */
+static void run_engine(struct receiver *receiver, int64_t timeout_ns)
+{
+	if (flush_engine_run(receiver->desk.engine, timeout_ns) < 0)
+		log_limited(LOGGING_ERROR, "the receiver's flush engine is broken");
+	outbox_send(&receiver->desk.outbox);
+}
+
+static void serve_until_stopped(struct receiver *receiver, struct intake *intake)
+{
+	int64_t poll_until = 0;
+
+	/* acquire: hand_over was set before. */
+	while (!atomic_load_explicit(&receiver->stop, memory_order_acquire)) {
+		bool polling = receiver->busy_poll_ns > 0 && clock_now() < poll_until;
+		int n = turn(receiver, intake, !polling && !writes(receiver));
+
+		if (n > 0 && receiver->busy_poll_ns > 0)
+			poll_until = clock_now() + receiver->busy_poll_ns;
+		/* A full batch: there may be more at once. */
+		if (writes(receiver))
+			run_engine(receiver, polling || n == (int)TRANSPORT_BATCH ? 0 : -1);
+	}
+}
+
+/* The group is left, and what the socket still holds is the last; or all of that is a successor's. */
+static void finish(struct receiver *receiver, struct intake *intake)
+{
+	int64_t deadline =
+		clock_coarse() + (receiver->hand_over ? HAND_OVER_LIMIT_NS : STOP_LIMIT_NS);
+
+	while (!receiver->hand_over && turn(receiver, intake, false) > 0)
+		;
+	while (writes(receiver) && clock_coarse() < deadline)
+		run_engine(receiver, 10 * NSEC_PER_MSEC);
+	while (intake->count > 0)
+		slots_give(receiver->slots, intake->slots[--intake->count]);
+}
+
+/* --- requests that a predecessor had in hand --- */
+
+static void hex(char *text, const uint8_t *bytes, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		sprintf(text + (size_t)2 * i, "%02x", bytes[i]);
+	text[2 * count] = '\0';
+}
+
+/* Written out before it is answered: the next crash would take the lines with it. */
+static void report_bytes(const char *what, const uint8_t *bytes, uint32_t count)
+{
+	char text[2 * HEX_BYTES + 1];
+
+	for (uint32_t at = 0; at < count; at += HEX_BYTES) {
+		hex(text, bytes + at, count - at < HEX_BYTES ? count - at : HEX_BYTES);
+		log_error("%s at %u: %s", what, at, text);
+	}
+	logging_flush();
+}
+
+static void report(const struct slot *slot)
+{
+	const struct wire_message *message = &slot->message;
+
+	log_error(
+		"request %s of log %s has ended the server %u times: it is refused. Please report "
+		"this as a bug, with the payload (luid %llx, %u bytes)",
+		wire_opcode(message)->name, message->request.uuid, slot->deaths,
+		(unsigned long long)message->request.luid, slot->data_size);
+	report_bytes("payload", message->payload, slot->data_size);
+}
+
+/* It was not even found to be a request. */
+static void give_up(struct receiver *receiver, struct slot *slot)
+{
+	uint32_t length = slot->length < WIRE_DATAGRAM_MAX ? slot->length : WIRE_DATAGRAM_MAX;
+
+	log_error("a message of %u bytes from netlink port %u has ended the server %u times: it is "
+		  "dropped. Please report this as a bug",
+		  slot->length, slot->from.nl_pid, slot->deaths);
+	report_bytes("message", (const uint8_t *)&slot->message.nl, length);
+	drop(receiver, slot);
+}
+
+/* What does least harm. An unknown log is made anew by the kernel, from its log device, and the request
+ * asked again of that. What the kernel does not ask again when it hears so is refused, which it
+ * survives: a table load that fails, a warning for the others. A log that shall go is gone. */
+static void condemn(struct receiver *receiver, struct slot *slot)
+{
+	const struct wire_message *message = &slot->message;
+	unsigned type = wire_type(message);
+
+	report(slot);
+	retire(receiver,
+	       registry_find(receiver->registry, message->request.luid, message->request.uuid));
+	if (type == DM_ULOG_CTR || type == DM_ULOG_RESUME || type == DM_ULOG_PRESUSPEND ||
+	    type == DM_ULOG_POSTSUSPEND)
+		refuse(receiver, slot, -EIO);
+	else
+		answer_unknown(receiver, slot);
+}
+
+static void ask_again(struct receiver *receiver, struct slot *slot)
+{
+	const struct wire_message *message = &slot->message;
+	const struct mirror_log *log;
+
+	desk_executes(&receiver->desk, slot);
+	if (!slot->checked) {
+		if (slot->deaths < DEATHS_MAX)
+			handle(receiver, slot, slot->length);
+		else
+			give_up(receiver, slot);
+		return;
+	}
+	log = registry_find(receiver->registry, message->request.luid, message->request.uuid);
+	slot_restore(slot, log ? log->ctr_text : NULL);
+	if (slot->deaths < DEATHS_MAX)
+		dispatch(receiver, slot);
+	else
+		condemn(receiver, slot);
+}
+
+void receiver_take_over(struct receiver *receiver, struct slot *slot)
+{
+	if (slot_phase(slot) == SLOT_ANSWERED)
+		outbox_add(&receiver->desk.outbox, slot);
+	else
+		ask_again(receiver, slot);
+	desk_executes(&receiver->desk, NULL);
+	express_write(&receiver->desk);
+	outbox_send(&receiver->desk.outbox);
+}
+
+void receiver_run(struct receiver *receiver)
+{
+	struct intake *intake = &receiver->estate->fixed->intake;
+
+	intake->count = 0;
+	serve_until_stopped(receiver, intake);
+	atomic_store(&receiver->stopped, true);
+	if (!receiver->hand_over)
+		transport_leave(receiver->transport);
+	finish(receiver, intake);
+}
+
+void receiver_close(struct receiver *receiver)
+{
+	desk_close(&receiver->desk);
+	follow_close(&receiver->follow);
+}
+
+void receiver_stop(struct receiver *receiver, pthread_t thread, bool hand_over)
+{
+	receiver->hand_over = hand_over;
+	atomic_store(&receiver->stop, true);
+	/* The signal can come just before the receiver blocks: again, until it has seen it. */
+	while (!atomic_load(&receiver->stopped)) {
+		if (receiver->desk.engine)
+			flush_engine_wake(receiver->desk.engine);
+		pthread_kill(thread, SIGUSR1);
+		usleep(STOP_POKE_USEC);
+	}
+}

@@ -1,0 +1,687 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A server that is killed, and what its successor makes of it. */
+#include "server/restart/estate.h"
+#include "tests/lib/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define REGIONS 20u
+
+static void start_supervised(const char *kill_at)
+{
+	bench.supervised = true;
+	if (kill_at)
+		setenv("DIRTYLOGD_KILL_AT", kill_at, 1);
+	start();
+	unsetenv("DIRTYLOGD_KILL_AT");
+}
+
+/* Returns the killed one's pid. */
+static pid_t kill_server(void)
+{
+	pid_t pid = (pid_t)stat_of("server_pid");
+
+	cr_assert_gt(pid, 0);
+	cr_assert_neq(pid, bench.daemon, "the supervisor serves");
+	cr_assert_eq(kill(pid, SIGKILL), 0);
+	return pid;
+}
+
+/* Each request had one answer: there is none left. */
+static void expect_silence(unsigned msec)
+{
+	struct answer answer = client_receive(&bench.client, (int)msec);
+
+	cr_assert_eq(answer.got, -EAGAIN, "an answer too many: %s, seq %u",
+		     wire_opcodes[wire_type(&answer.message)].name, answer.message.request.seq);
+}
+
+static void expect_serves(void)
+{
+	int64_t end = now_msec() + WAIT_MSEC;
+
+	while (!control_answers()) {
+		cr_assert_lt(now_msec(), end, "no server:\n%s", output());
+		sleep_msec(10);
+	}
+}
+
+TestSuite(restart, .init = set_up, .fini = tear_down, .timeout = 120);
+
+/* --- what is kept --- */
+
+static void change_and_kill(const struct loop *loop)
+{
+	resume();
+	mark(3);
+	flush();
+	mark(7);
+	clear(7);
+	cr_assert_eq(set_region_sync(9, 0), 0);
+	kill_server();
+	cr_assert_eq(in_sync(3), 1);
+	cr_assert_eq(is_clean(3), 0);
+	cr_assert_eq(is_clean(7), 1);
+	cr_assert_eq(in_sync(9), 0);
+	cr_assert_eq(sync_count(), REGIONS - 1);
+	expect_hint(REGIONS - 1);
+	expect_work(9);
+	if (loop)
+		cr_assert_not(clean_on_disk(loop, 3));
+	clear(3);
+	cr_assert_eq(is_clean(3), 1);
+	expect_silence(QUIET_MSEC);
+	cr_assert_eq(stat_of("server"), 2);
+	cr_assert_eq(stat_of("unknown_log"), 0);
+}
+
+Test(restart, a_core_log_keeps_its_bits)
+{
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	change_and_kill(NULL);
+}
+
+Test(restart, a_disk_log_keeps_its_bits)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.name).message.request.error, 0);
+	change_and_kill(&loop);
+	destroy_log();
+	for (unsigned r = 0; r < REGIONS; r++)
+		cr_assert_eq(clean_on_disk(&loop, r), r != 9, "region %u", r);
+}
+
+Test(restart, recovery_goes_on_with_the_region_that_was_handed_out)
+{
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u core 8 sync", REGIONS * 8).message.request.error, 0);
+	resume();
+	expect_work(REGIONS - 1);
+	cr_assert_eq(set_region_sync(REGIONS - 1, 1), 0);
+	expect_work(0);
+	kill_server();
+	expect_work(0);
+	cr_assert_eq(set_region_sync(0, 1), 0);
+	expect_work(1);
+}
+
+Test(restart, a_suspended_log_stays_suspended)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	char text[512];
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(2);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	kill_server();
+	cr_assert_eq(sync_count(), REGIONS);
+	control_ask("logs\n", text, sizeof(text));
+	cr_assert(strstr(text, "suspended"), "%s", text);
+	resume();
+	cr_assert_eq(is_clean(2), 0);
+	cr_assert_eq(sync_count(), REGIONS);
+}
+
+Test(restart, a_log_that_is_gone_does_not_come_back)
+{
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	destroy_log();
+	kill_server();
+	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
+	expect_said("took over 0 logs", "");
+}
+
+/* What is half read must not be taken for what is there. */
+Test(restart, a_server_killed_while_it_reads_an_image_leaves_it_as_it_was)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t bits[3] = {0xf7, 0xff, 0x0f}; /* 3 is dirty */
+
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	start_supervised("read:0");
+	make_log(&loop, REGIONS, "");
+	cr_assert_eq(stat_of("server"), 2);
+	cr_assert_eq(sync_count(), REGIONS - 1);
+	for (unsigned r = 0; r < REGIONS; r++)
+		cr_assert_eq(clean_on_disk(&loop, r), r != 3, "region %u", r);
+}
+
+/* The kernel makes a log again for a mirror that runs; killed anywhere in that, its bits are known. */
+static void try_reconnect(const char *kill_at)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t bits[3] = {0xf7, 0xff, 0x0f}; /* 3 is dirty */
+
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	start_supervised(kill_at);
+	reconnect(&loop, REGIONS);
+	cr_assert_eq(sync_count(), REGIONS - 1);
+	cr_assert_eq(in_sync(3), 0);
+	resume();
+	expect_work(3);
+	cr_assert_eq(set_region_sync(3, 1), 0);
+	cr_assert_eq(sync_count(), REGIONS);
+	expect_serves();
+	cr_assert_eq(stat_of("server"), 2);
+}
+
+Test(restart, killed_before_a_reconnect_is_carried_out)
+{
+	try_reconnect("ctr:0");
+}
+
+Test(restart, killed_while_a_reconnect_reads_the_image)
+{
+	try_reconnect("read:0");
+}
+
+Test(restart, killed_before_a_reconnect_is_answered)
+{
+	try_reconnect("loaded:0");
+}
+
+/* Its name may come to mean another device, as after lvrename. */
+Test(restart, a_log_device_is_found_again_by_its_number)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop other = make_loop(DEVICE_BYTES, 512);
+	char link[64];
+
+	snprintf(link, sizeof(link), "/tmp/dirtylogd-link.%d", getpid());
+	cr_assert_eq(symlink(loop.name, link), 0);
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, link).message.request.error, 0);
+	resume();
+	unlink(link);
+	cr_assert_eq(symlink(other.name, link), 0);
+	kill_server();
+	mark(6);
+	cr_assert_not(clean_on_disk(&loop, 6));
+	cr_assert_eq(sync_count(), REGIONS);
+	destroy_log();
+	unlink(link);
+}
+
+/* --- killed at a given place --- */
+
+/* A whole life of a log; every step must succeed, wherever a server is killed. */
+static void live_once(const struct loop *loop)
+{
+	make_log(loop, REGIONS, " nosync");
+	cr_assert_eq(sync_count(), REGIONS);
+	mark(3);
+	flush();
+	cr_assert_not(clean_on_disk(loop, 3), "FLUSH was answered, and 3 is clean on the device");
+	cr_assert_eq(in_sync(3), 1);
+	cr_assert_eq(is_clean(3), 0);
+	clear(3);
+	cr_assert_eq(is_clean(3), 1);
+	cr_assert_eq(set_region_sync(5, 0), 0);
+	cr_assert_not(clean_on_disk(loop, 5));
+	expect_work(5);
+	cr_assert_eq(set_region_sync(5, 1), 0);
+	cr_assert_eq(sync_count(), REGIONS);
+	clear(5);
+	destroy_log();
+	for (unsigned r = 0; r < REGIONS; r++)
+		cr_assert(clean_on_disk(loop, r), "region %u after POSTSUSPEND", r);
+	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
+}
+
+/* Killed at the first, second ... pass of the place, until a life has no more of them. */
+static void try_place(const char *name, unsigned least)
+{
+	unsigned deaths = 0;
+
+	for (unsigned pass = 0; pass < 40; pass++) {
+		struct loop loop = make_loop(DEVICE_BYTES, 512);
+		unsigned long servers;
+		char at[48];
+
+		snprintf(at, sizeof(at), "%s:%u", name, pass);
+		start_supervised(at);
+		live_once(&loop);
+		expect_silence(20);
+		expect_serves();
+		servers = stat_of("server");
+		cr_assert_eq(end_daemon(SIGTERM), 0, "%s", output());
+		close(loop.fd);
+		close(loop.file);
+		cr_assert_leq(servers, 2, "%lu servers, and one was killed:\n%s", servers,
+			      output());
+		deaths += servers == 2;
+		if (servers == 1)
+			break;
+	}
+	cr_assert_geq(deaths, least, "%u deaths at %s", deaths, name);
+}
+
+Test(restart, killed_when_datagrams_had_come)
+{
+	try_place("received", 10);
+}
+
+Test(restart, killed_when_a_request_had_been_counted)
+{
+	try_place("arrived", 10);
+}
+
+Test(restart, killed_before_a_worker_executes)
+{
+	try_place("asked", 4);
+}
+
+Test(restart, killed_amid_a_mark)
+{
+	try_place("mark", 2);
+}
+
+Test(restart, killed_before_a_block_is_written)
+{
+	try_place("taken", 3);
+}
+
+Test(restart, killed_between_write_and_acknowledgement)
+{
+	try_place("written", 3);
+}
+
+Test(restart, killed_when_a_reply_has_overwritten_its_request)
+{
+	try_place("replied", 10);
+}
+
+Test(restart, killed_before_answers_are_sent)
+{
+	try_place("answered", 10);
+}
+
+Test(restart, killed_when_answers_had_been_sent)
+{
+	try_place("sent", 10);
+}
+
+Test(restart, killed_amid_a_constructor)
+{
+	try_place("ctr-half", 1);
+}
+
+Test(restart, killed_before_a_constructor_is_answered)
+{
+	try_place("ctr", 1);
+}
+
+Test(restart, killed_amid_a_resume)
+{
+	try_place("resume", 1);
+}
+
+Test(restart, killed_when_an_image_had_been_read)
+{
+	try_place("loaded", 1);
+}
+
+Test(restart, killed_before_a_destructor_is_answered)
+{
+	try_place("dtr", 1);
+}
+
+static void send_regions(unsigned type, uint64_t first, uint64_t second)
+{
+	uint64_t regions[2] = {first, second};
+	struct wire_message request = client_request(&bench.client, type, regions, sizeof(regions));
+
+	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
+}
+
+/* They come in one batch, since the server is stopped meanwhile, and are in hand when it dies. */
+Test(restart, requests_in_hand_are_answered_in_the_order_in_which_they_came)
+{
+	pid_t server;
+
+	start_supervised("received:2");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	server = (pid_t)stat_of("server_pid");
+	kill(server, SIGSTOP);
+	send_regions(DM_ULOG_MARK_REGION, 3, 4);
+	send_regions(DM_ULOG_CLEAR_REGION, 3, 4);
+	send_regions(DM_ULOG_MARK_REGION, 4, 5);
+	kill(server, SIGCONT);
+	for (unsigned i = 0; i < 3; i++) {
+		struct answer answer = client_receive(&bench.client, WAIT_MSEC);
+
+		cr_assert_gt(answer.got, 0);
+		cr_assert_eq(answer.message.request.error, 0);
+	}
+	cr_assert_eq(stat_of("server"), 2);
+	cr_assert_eq(is_clean(3), 1);
+	cr_assert_eq(is_clean(4), 0);
+	cr_assert_eq(is_clean(5), 0);
+}
+
+/* --- writes of the dead --- */
+
+Test(restart, a_successor_does_not_overtake_writes_on_their_way)
+{
+	struct loop loop = make_cold_loop();
+	struct answer answer;
+	struct wire_message request;
+	uint64_t region = 3;
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	set_frozen(true);
+	request = client_request(&bench.client, DM_ULOG_MARK_REGION, &region, sizeof(region));
+	client_send(&bench.client, &request, wire_length(&request));
+	sleep_msec(100);
+	kill_server();
+	expect_said("still written by", "");
+	expect_silence(QUIET_MSEC);
+	set_frozen(false);
+	answer = client_receive(&bench.client, WAIT_MSEC);
+	cr_assert_not(answer_is_foreign(&answer, &request));
+	cr_assert_eq(answer.message.request.error, 0);
+	cr_assert_not(clean_on_disk(&loop, 3));
+	close(loop.fd);
+	end_cold_loop();
+}
+
+/* --- crash loops --- */
+
+Test(restart, a_request_that_kills_is_refused)
+{
+	uint64_t region = 3;
+
+	start_supervised("mark-or-flush:0!");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	cr_assert_eq(ask_error(DM_ULOG_MARK_REGION, &region, sizeof(region)), -ESRCH);
+	expect_said("request mark_region of log LVM-one has ended the server 3 times", "8 bytes");
+	expect_said("payload at 0: 0300000000000000", "");
+	/* The kernel makes the log again. */
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	cr_assert_eq(in_sync(3), 1);
+	cr_assert_eq(stat_of("server"), 4, "%lu\n%s", stat_of("server"), output());
+}
+
+Test(restart, a_query_that_kills_has_its_size)
+{
+	struct answer answer;
+	uint64_t region = 3;
+
+	start_supervised("query:0!");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	answer = ask(DM_ULOG_IN_SYNC, &region, sizeof(region));
+	cr_assert_eq(answer.message.request.error, -ESRCH);
+	cr_assert_eq(answer.message.request.data_size, 8);
+}
+
+Test(restart, a_log_that_kills_who_takes_it_over_is_left)
+{
+	start_supervised("attach:0!");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	resume();
+	kill_server();
+	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
+	expect_said("log LVM-one is not taken over", "it has ended too many servers");
+	cr_assert_eq(stat_of("server"), 5);
+}
+
+/* --- another program --- */
+
+Test(restart, a_hangup_hands_over)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	unsigned long before;
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(4);
+	clear(4);
+	before = stat_of("server_pid");
+	kill(bench.daemon, SIGHUP);
+	expect_said("took over 1 logs and 0 requests", "");
+	expect_serves();
+	cr_assert_neq(stat_of("server_pid"), before);
+	cr_assert_eq(is_clean(4), 1);
+	cr_assert_not(clean_on_disk(&loop, 4), "a hand-over writes no clears");
+	cr_assert_eq(sync_count(), REGIONS);
+	cr_assert_eq(end_daemon(SIGTERM), 0);
+	cr_assert(clean_on_disk(&loop, 4), "the end does");
+}
+
+Test(restart, a_program_that_does_not_run_is_not_taken)
+{
+	char path[] = "/tmp/dirtylogd-test.XXXXXX", command[256];
+	int fd = mkstemp(path);
+
+	snprintf(command, sizeof(command), "cp %s %s && chmod +x %s", daemon_path(), path, path);
+	close(fd);
+	cr_assert_eq(system(command), 0);
+	setenv("DIRTYLOGD", path, 1);
+	start_supervised(NULL);
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	/* It knows not all of our options. */
+	snprintf(command, sizeof(command),
+		 "rm %s && printf '#!/bin/sh\n[ \"$*\" = --version ]\n' >%s && chmod +x %s", path,
+		 path, path);
+	cr_assert_eq(system(command), 0);
+	kill(bench.daemon, SIGHUP);
+	expect_said("cannot be run", "goes on as it is");
+	cr_assert_eq(ask_u64(DM_ULOG_GET_REGION_SIZE, NULL, 0), 8);
+	unlink(path);
+	kill_server();
+	cr_assert_eq(ask_u64(DM_ULOG_GET_REGION_SIZE, NULL, 0), 8);
+}
+
+/* A supervisor of another version leaves its fds (and a server, but not here). */
+static void start_on(int estate_fd)
+{
+	struct client netlink;
+	int holder, control = control_listen(&holder);
+	char text[64];
+
+	cr_assert_eq(client_open(&netlink, 1, "other"), 0);
+	fcntl(estate_fd, F_SETFD, 0);
+	fcntl(netlink.fd, F_SETFD, 0);
+	fcntl(control, F_SETFD, 0);
+	snprintf(text, sizeof(text), "%d,%d,%d,0", netlink.fd, estate_fd, control);
+	setenv("DIRTYLOGD_INHERITED", text, 1);
+	start_supervised(NULL);
+	unsetenv("DIRTYLOGD_INHERITED");
+}
+
+Test(restart, an_estate_of_another_version_is_refused)
+{
+	struct estate estate;
+
+	cr_assert_eq(estate_create(&estate), 0);
+	estate.fixed->header.layout++;
+	estate_seal(&estate.fixed->header);
+	start_on(estate.fd);
+	expect_said("cannot be taken over: it is of another version", "");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+}
+
+Test(restart, what_is_no_estate_is_refused)
+{
+	start_on(memfd_create("other", MFD_CLOEXEC));
+	expect_said("cannot be taken over: it has another size", "");
+	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+}
+
+/* --- systemd --- */
+
+/* What the daemon sends to systemd. */
+static struct {
+	int socket;
+	int fds[2];
+	char names[2][16];
+	unsigned count, ready;
+} notify;
+
+static void open_notify(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "@dirtylogd-notify"};
+	socklen_t length = offsetof(struct sockaddr_un, sun_path) + strlen(address.sun_path);
+
+	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	address.sun_path[0] = '\0';
+	notify.socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(bind(notify.socket, (struct sockaddr *)&address, length), 0);
+}
+
+/* Keep the fds that come. */
+static void read_notify(void)
+{
+	char text[256], control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = {.iov_base = text, .iov_len = sizeof(text) - 1};
+	struct msghdr message;
+	struct cmsghdr *header;
+	ssize_t n;
+
+	for (;;) {
+		message = (struct msghdr){.msg_iov = &iov,
+					  .msg_iovlen = 1,
+					  .msg_control = control,
+					  .msg_controllen = sizeof(control)};
+		n = recvmsg(notify.socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n < 0)
+			return;
+		text[n] = '\0';
+		notify.ready += strstr(text, "READY=1") != NULL;
+		header = CMSG_FIRSTHDR(&message);
+		if (!header)
+			continue;
+		if (notify.count == 2)
+			continue; /* of the second start */
+		memcpy(&notify.fds[notify.count], CMSG_DATA(header), sizeof(int));
+		cr_assert_eq(sscanf(text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%15s",
+				    notify.names[notify.count]),
+			     1);
+		notify.count++;
+	}
+}
+
+static void expect_ready(unsigned starts)
+{
+	int64_t end = now_msec() + WAIT_MSEC;
+
+	while (read_notify(), notify.ready < starts) {
+		cr_assert_lt(now_msec(), end, "systemd waits for start %u", starts);
+		sleep_msec(5);
+	}
+}
+
+static void hand_fds_over(void)
+{
+	char text[48];
+
+	/* High first: 3 and 4 may be among them. */
+	for (unsigned i = 0; i < 2; i++)
+		notify.fds[i] = fcntl(notify.fds[i], F_DUPFD, 100);
+	for (unsigned i = 0; i < 2; i++)
+		dup2(notify.fds[i], 3 + (int)i);
+	for (unsigned i = 0; i < 2; i++)
+		close(notify.fds[i]);
+	snprintf(text, sizeof(text), "%d", getpid());
+	setenv("LISTEN_PID", text, 1);
+	setenv("LISTEN_FDS", "2", 1);
+	snprintf(text, sizeof(text), "%s:%s", notify.names[0], notify.names[1]);
+	setenv("LISTEN_FDNAMES", text, 1);
+}
+
+/* A request that comes while no server runs waits in the socket that systemd holds. */
+Test(restart, systemd_keeps_the_state_over_a_restart)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct wire_message request;
+	struct answer answer;
+	uint64_t region = 9;
+
+	open_notify();
+	start_supervised(NULL);
+	expect_ready(1);
+	cr_assert_eq(notify.count, 2);
+	make_log(&loop, REGIONS, " nosync");
+	mark(2);
+	mark(4);
+	clear(4);
+	cr_assert_eq(end_daemon(SIGTERM), 0);
+	cr_assert(clean_on_disk(&loop, 4), "the end writes the clears");
+	request = client_request(&bench.client, DM_ULOG_IS_CLEAN, &region, sizeof(region));
+	client_send(&bench.client, &request, wire_length(&request));
+	bench.in_child = hand_fds_over;
+	start_supervised(NULL);
+	answer = client_receive(&bench.client, WAIT_MSEC);
+	cr_assert_not(answer_is_foreign(&answer, &request));
+	cr_assert_eq(answer_u64(&answer, 0), 1);
+	cr_assert_eq(is_clean(2), 0);
+	cr_assert_eq(sync_count(), REGIONS);
+	cr_assert_eq(stat_of("unknown_log"), 0);
+	expect_silence(QUIET_MSEC);
+	expect_ready(2);
+}
+
+/* --- ends --- */
+
+Test(restart, the_end_of_the_supervisor_is_an_end_in_order)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	int64_t end = now_msec() + WAIT_MSEC;
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(4);
+	clear(4);
+	end_daemon(SIGKILL);
+	while (!clean_on_disk(&loop, 4)) {
+		cr_assert_lt(now_msec(), end, "the clear is not written");
+		sleep_msec(10);
+	}
+	expect_said("ended", "");
+}
+
+/* The signal can come when there is no server, or one that starts. */
+Test(restart, a_stop_is_heard_at_any_time)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		start_supervised(NULL);
+		cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+		kill_server();
+		usleep(i * 1000);
+		cr_assert_eq(end_daemon(SIGTERM), 0, "%u ms after the kill:\n%s", i, output());
+	}
+}
+
+Test(restart, a_stop_ends_both)
+{
+	pid_t server;
+
+	start_supervised(NULL);
+	server = (pid_t)stat_of("server_pid");
+	cr_assert_eq(end_daemon(SIGTERM), 0);
+	cr_assert_eq(kill(server, 0), -1);
+	cr_assert_not(control_answers());
+}

@@ -1,1 +1,0 @@
-unit_test(flush_engine iouring)

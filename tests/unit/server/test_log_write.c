@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of log_write on a flush engine that is a mock: it keeps what is submitted until the test says
+ * how it ended. */
+#include "server/log/log_write.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define BLOCK 512u
+#define REGIONS (16 * 4096u) /* sixteen blocks and the header's */
+#define OPS_MAX 16u
+
+struct mock {
+	struct flush_engine base;
+	struct flush_op *ops[OPS_MAX];
+	unsigned count;
+};
+
+static void mock_submit(struct flush_engine *engine, struct flush_op *op)
+{
+	struct mock *mock = (struct mock *)engine;
+
+	cr_assert_lt(mock->count, OPS_MAX);
+	mock->ops[mock->count++] = op;
+}
+
+static const struct flush_engine_ops mock_ops = {.name = "mock", .submit = mock_submit};
+
+/* --- a desk with a log on it --- */
+
+static struct {
+	struct mock mock;
+	struct estate estate;
+	struct desk desk;
+	struct log_io ios[OPS_MAX];
+	struct log_device device;
+	struct mirror_log *log;
+	struct slot slot;
+	unsigned written; /* calls */
+} bench;
+
+static void io_done(struct flush_op *op, int error)
+{
+	struct log_io *io = (struct log_io *)op;
+
+	io->error = error;
+	io->finish(io->desk, io->log, io);
+}
+
+static void written(struct desk *desk, struct mirror_log *log)
+{
+	bench.written++;
+}
+
+static const struct desk_ops desk_ops = {.written = written};
+
+static void make_ios(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct log_io *io = &bench.ios[i];
+
+		io->desk = &bench.desk;
+		io->flight = &bench.estate.fixed->desks[0].flights[i];
+		io->op.buf = aligned_alloc(4096, LOG_IO_BYTES);
+		io->op.done = io_done;
+		io->next = bench.desk.io_free;
+		bench.desk.io_free = io;
+	}
+}
+
+/* End what has been submitted, all with error. */
+static void end_all(int error)
+{
+	unsigned count = bench.mock.count;
+
+	bench.mock.count = 0;
+	for (unsigned i = 0; i < count; i++) {
+		bench.mock.base.pending--;
+		bench.mock.ops[i]->done(bench.mock.ops[i], error);
+	}
+}
+
+static void make_log(void)
+{
+	struct ctr_args args = {.disk = true, .region_count = REGIONS, .sync = CTR_ARGS_NOSYNC};
+	struct mirror_log *log = mirror_log_create(&bench.estate, "test", 1, "", 0, &args);
+
+	bench.device = (struct log_device){.fd = -1, .block_bytes = BLOCK};
+	log->device = &bench.device;
+	cr_assert_eq(mirror_log_make_bits(log), 0);
+	dirty_log_load(&log->dirty, 0, true, true);
+	bench.log = log;
+}
+
+static void set_up_ios(unsigned ios)
+{
+	cr_assert_eq(estate_create(&bench.estate), 0);
+	bench.mock.base.ops = &mock_ops;
+	bench.desk.ops = &desk_ops;
+	bench.desk.engine = &bench.mock.base;
+	make_ios(ios);
+	make_log();
+	/* The whole image, as a RESUME does. */
+	while (dirty_log_has_changed(&bench.log->dirty)) {
+		cr_assert(log_write_start(&bench.desk, bench.log));
+		end_all(0);
+	}
+	bench.written = 0;
+}
+
+static void tear_down(void)
+{
+	for (unsigned i = 0; i < OPS_MAX; i++)
+		free(bench.ios[i].op.buf);
+	estate_free(&bench.estate, bench.log->record);
+	free(bench.log);
+	estate_close(&bench.estate);
+}
+
+static void mark(uint64_t region)
+{
+	dirty_log_mark(&bench.log->dirty, region);
+}
+
+TestSuite(log_write, .fini = tear_down);
+
+Test(log_write, neighbouring_blocks_are_one_write)
+{
+	set_up_ios(4);
+	mark(0);
+	mark(4095);
+	mark(4096);
+	cr_assert(log_write_start(&bench.desk, bench.log));
+	cr_assert_eq(bench.mock.count, 1);
+	cr_assert_eq(bench.mock.ops[0]->kind, FLUSH_OP_WRITE);
+	cr_assert_eq(bench.mock.ops[0]->len, 2 * BLOCK);
+	cr_assert_eq(bench.mock.ops[0]->offset, 1024);
+	end_all(0);
+	cr_assert_eq(bench.written, 1);
+	cr_assert_eq(bench.log->commit_error, 0);
+}
+
+Test(log_write, distant_blocks_are_written_at_once)
+{
+	set_up_ios(4);
+	mark(0);
+	mark(8 * 4096);
+	cr_assert(log_write_start(&bench.desk, bench.log));
+	cr_assert_eq(bench.mock.count, 2);
+	cr_assert_eq(bench.mock.ops[0]->len, BLOCK);
+	end_all(0);
+	cr_assert_eq(bench.written, 1, "told once, behind the last");
+}
+
+Test(log_write, a_block_whose_write_failed_is_changed_still)
+{
+	set_up_ios(4);
+	mark(5000);
+	slot_list_add(&bench.log->waiters, &bench.slot);
+	cr_assert(log_write_start(&bench.desk, bench.log));
+	cr_assert_null(bench.log->waiters.first);
+	end_all(-EIO);
+	cr_assert_eq(bench.log->commit_error, -EIO);
+	cr_assert_eq(bench.log->committing.first, &bench.slot, "not answered");
+	cr_assert(dirty_log_has_changed(&bench.log->dirty));
+	cr_assert(log_write_start(&bench.desk, bench.log));
+	cr_assert_eq(bench.mock.ops[0]->offset, 1024 + BLOCK);
+	end_all(0);
+	cr_assert_eq(bench.log->commit_error, 0);
+	cr_assert_not(dirty_log_has_changed(&bench.log->dirty));
+}
+
+Test(log_write, waits_for_the_rest_when_buffers_run_out)
+{
+	set_up_ios(1);
+	mark(0);
+	mark(8 * 4096);
+	slot_list_add(&bench.log->waiters, &bench.slot);
+	cr_assert(log_write_start(&bench.desk, bench.log));
+	cr_assert_eq(bench.mock.count, 1);
+	end_all(0);
+	log_write_answer(&bench.desk, bench.log);
+	cr_assert_eq(bench.log->waiters.first, &bench.slot, "half of it is not durable");
+	cr_assert(dirty_log_has_changed(&bench.log->dirty));
+}
+
+Test(log_write, starts_nothing_without_a_buffer)
+{
+	struct log_io *io;
+
+	set_up_ios(1);
+	io = desk_io_take(&bench.desk, bench.log);
+	mark(0);
+	slot_list_add(&bench.log->waiters, &bench.slot);
+	cr_assert_not(log_write_start(&bench.desk, bench.log));
+	cr_assert_eq(bench.log->waiters.first, &bench.slot);
+	cr_assert_eq(bench.mock.count, 0);
+	desk_io_give(&bench.desk, io);
+}
