@@ -35,7 +35,7 @@ static void store(struct bit_tree *tree, unsigned level, uint64_t word, uint64_t
 	atomic_store_explicit(&tree->level[level][word], value, memory_order_relaxed);
 }
 
-static uint64_t mask_of(uint64_t bit)
+static uint64_t bit_mask(uint64_t bit)
 {
 	return UINT64_C(1) << bit % WORD_BITS;
 }
@@ -68,7 +68,7 @@ void bit_tree_init(struct bit_tree *tree, void *mem, uint64_t nbits)
 
 bool bit_tree_test(const struct bit_tree *tree, uint64_t bit)
 {
-	return load(tree, 0, bit / WORD_BITS) & mask_of(bit);
+	return load(tree, 0, bit / WORD_BITS) & bit_mask(bit);
 }
 
 void bit_tree_set(struct bit_tree *tree, uint64_t bit)
@@ -76,7 +76,7 @@ void bit_tree_set(struct bit_tree *tree, uint64_t bit)
 	for (unsigned level = 0; level < tree->levels; level++) {
 		uint64_t old = load(tree, level, bit / WORD_BITS);
 
-		store(tree, level, bit / WORD_BITS, old | mask_of(bit));
+		store(tree, level, bit / WORD_BITS, old | bit_mask(bit));
 		if (old) /* the levels above know this word already */
 			return;
 		bit /= WORD_BITS;
@@ -86,7 +86,7 @@ void bit_tree_set(struct bit_tree *tree, uint64_t bit)
 void bit_tree_clear(struct bit_tree *tree, uint64_t bit)
 {
 	for (unsigned level = 0; level < tree->levels; level++) {
-		uint64_t left = load(tree, level, bit / WORD_BITS) & ~mask_of(bit);
+		uint64_t left = load(tree, level, bit / WORD_BITS) & ~bit_mask(bit);
 
 		store(tree, level, bit / WORD_BITS, left);
 		if (left)
@@ -107,7 +107,7 @@ static void fill_level(struct bit_tree *tree, unsigned level, uint64_t bits)
 	for (uint64_t word = 0; word < whole; word++)
 		store(tree, level, word, UINT64_MAX);
 	if (bits % WORD_BITS)
-		store(tree, level, whole, mask_of(bits) - 1);
+		store(tree, level, whole, bit_mask(bits) - 1);
 }
 
 void bit_tree_set_all(struct bit_tree *tree)
@@ -132,7 +132,7 @@ void bit_tree_rebuild(struct bit_tree *tree)
 		for (uint64_t word = 0; word < words; word++)
 			if (load(tree, level - 1, word))
 				store(tree, level, word / WORD_BITS,
-				      load(tree, level, word / WORD_BITS) | mask_of(word));
+				      load(tree, level, word / WORD_BITS) | bit_mask(word));
 		words = above;
 	}
 }
@@ -151,7 +151,7 @@ uint64_t bit_tree_next(const struct bit_tree *tree, uint64_t from)
 
 	for (unsigned level = 0; level < tree->levels && from < bits; level++) {
 		uint64_t word = from / WORD_BITS;
-		uint64_t found = load(tree, level, word) & -mask_of(from);
+		uint64_t found = load(tree, level, word) & -bit_mask(from);
 
 		if (found)
 			return descend(tree, level,

@@ -42,7 +42,7 @@ static void store_word(struct region_bitmap *map, uint64_t word, uint64_t value)
 	atomic_store_explicit(&map->words[word], value, memory_order_relaxed);
 }
 
-static uint64_t mask_of(uint64_t region)
+static uint64_t region_mask(uint64_t region)
 {
 	return UINT64_C(1) << region % WORD_BITS;
 }
@@ -67,7 +67,7 @@ static uint64_t span_mask(uint64_t word, uint64_t first, uint64_t end)
 	if (first > start)
 		mask <<= first - start;
 	if (end - start < WORD_BITS)
-		mask &= mask_of(end) - 1;
+		mask &= region_mask(end) - 1;
 	return mask;
 }
 
@@ -93,7 +93,7 @@ size_t region_bitmap_bytes(uint64_t nregions)
 	return nshards * SHARD_BYTES + counts_bytes(nshards) + bit_tree_bytes(nshards);
 }
 
-static void lay_over(struct region_bitmap *map, void *mem, uint64_t nregions)
+static void lay_map(struct region_bitmap *map, void *mem, uint64_t nregions)
 {
 	uint64_t nshards = shards_for(nregions);
 	uint8_t *counts = (uint8_t *)mem + nshards * SHARD_BYTES;
@@ -109,7 +109,7 @@ static void lay_over(struct region_bitmap *map, void *mem, uint64_t nregions)
 
 void region_bitmap_init(struct region_bitmap *map, void *mem, uint64_t nregions)
 {
-	lay_over(map, mem, nregions);
+	lay_map(map, mem, nregions);
 	bit_tree_set_all(&map->not_full);
 }
 
@@ -122,9 +122,9 @@ static void sum_up(struct region_bitmap *map)
 	atomic_store_explicit(&map->ones, ones, memory_order_relaxed);
 }
 
-void region_bitmap_attach(struct region_bitmap *map, void *mem, uint64_t nregions)
+void region_bitmap_take_over(struct region_bitmap *map, void *mem, uint64_t nregions)
 {
-	lay_over(map, mem, nregions);
+	lay_map(map, mem, nregions);
 	sum_up(map);
 }
 
@@ -156,7 +156,7 @@ void region_bitmap_rebuild(struct region_bitmap *map)
 
 bool region_bitmap_test(const struct region_bitmap *map, uint64_t region)
 {
-	return load_word(map, region / WORD_BITS) & mask_of(region);
+	return load_word(map, region / WORD_BITS) & region_mask(region);
 }
 
 bool region_bitmap_set(struct region_bitmap *map, uint64_t region)
@@ -164,9 +164,9 @@ bool region_bitmap_set(struct region_bitmap *map, uint64_t region)
 	uint64_t shard = region / SHARD_REGIONS;
 	uint64_t old = load_word(map, region / WORD_BITS);
 
-	if (old & mask_of(region))
+	if (old & region_mask(region))
 		return false;
-	store_word(map, region / WORD_BITS, old | mask_of(region));
+	store_word(map, region / WORD_BITS, old | region_mask(region));
 	set_ones(map, shard, region_bitmap_shard_count(map, shard) + 1);
 	return true;
 }
@@ -176,9 +176,9 @@ bool region_bitmap_clear(struct region_bitmap *map, uint64_t region)
 	uint64_t shard = region / SHARD_REGIONS;
 	uint64_t old = load_word(map, region / WORD_BITS);
 
-	if (!(old & mask_of(region)))
+	if (!(old & region_mask(region)))
 		return false;
-	store_word(map, region / WORD_BITS, old & ~mask_of(region));
+	store_word(map, region / WORD_BITS, old & ~region_mask(region));
 	set_ones(map, shard, region_bitmap_shard_count(map, shard) - 1);
 	return true;
 }
@@ -228,7 +228,7 @@ unsigned region_bitmap_shard_count(const struct region_bitmap *map, uint64_t sha
 static uint64_t zero_in_shard(const struct region_bitmap *map, uint64_t from)
 {
 	uint64_t end = shard_end(map, from / SHARD_REGIONS);
-	uint64_t hidden = mask_of(from) - 1; /* what lies below from in its word */
+	uint64_t hidden = region_mask(from) - 1; /* what lies below from in its word */
 
 	for (uint64_t word = from / WORD_BITS; word * WORD_BITS < end; word++) {
 		uint64_t zeros = ~(load_word(map, word) | hidden);

@@ -35,7 +35,7 @@ size_t region_bitmap_bytes(uint64_t nregions);
 void region_bitmap_init(struct region_bitmap *map, void *mem, uint64_t nregions);
 
 /* Lay a map over memory in which one lives, at whatever address it was. O(shards). */
-void region_bitmap_attach(struct region_bitmap *map, void *mem, uint64_t nregions);
+void region_bitmap_take_over(struct region_bitmap *map, void *mem, uint64_t nregions);
 
 /* Believe the bits alone and make counts and summary anew: the owner died amid a change.
  * O(nregions / 64). */

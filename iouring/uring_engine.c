@@ -80,7 +80,7 @@ static void prepare(struct uring_engine *self, struct flush_op *op, bool blockin
 
 /* A one-shot poll is level-triggered when armed, so it reports wake-ups that came before it; and any
  * number of wake-ups makes one completion, where a multishot poll could flood the ring. */
-static void arm(struct uring_engine *self, int fd, void *tag, bool *armed)
+static void arm_poll(struct uring_engine *self, int fd, void *tag, bool *armed)
 {
 	struct io_uring_sqe *sqe;
 
@@ -94,12 +94,12 @@ static void arm(struct uring_engine *self, int fd, void *tag, bool *armed)
 
 static void arm_wake(struct uring_engine *self)
 {
-	arm(self, self->base.wake_fd, &wake_tag, &self->wake_armed);
+	arm_poll(self, self->base.wake_fd, &wake_tag, &self->wake_armed);
 }
 
 static void arm_watch(struct uring_engine *self)
 {
-	arm(self, self->base.watch_fd, &watch_tag, &self->watch_armed);
+	arm_poll(self, self->base.watch_fd, &watch_tag, &self->watch_armed);
 }
 
 static void start_backlog(struct uring_engine *self)
@@ -174,7 +174,7 @@ static bool passes(int error)
 	return error == -ETIME || error == -EINTR || error == -EAGAIN || error == -EBUSY;
 }
 
-static int enter(struct uring_engine *self, int64_t timeout_ns)
+static int enter_ring(struct uring_engine *self, int64_t timeout_ns)
 {
 	struct __kernel_timespec limit = {
 		.tv_sec = timeout_ns / NS_PER_S,
@@ -214,7 +214,7 @@ static int uring_run(struct flush_engine *engine, int64_t timeout_ns)
 		if (left != 0)
 			arm_watch(self);
 		start_backlog(self);
-		error = enter(self, left);
+		error = enter_ring(self, left);
 		if (error)
 			return error;
 		count = reap(self);

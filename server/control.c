@@ -89,7 +89,8 @@ static void print_log(const struct mirror_log *log, void *context)
 		state_names[state], failed ? ",failed" : "");
 }
 
-static void answer(const char *line, FILE *out, struct registry *registry, unsigned generation)
+static void answer_client(const char *line, FILE *out, struct registry *registry,
+			  unsigned generation)
 {
 	if (strcmp(line, "stats\n") == 0)
 		print_stats(out, registry, generation);
@@ -121,7 +122,7 @@ static bool may_ask(int fd)
 	       (peer.uid == 0 || peer.uid == geteuid());
 }
 
-void control_serve(int listen_fd, struct registry *registry, unsigned generation)
+void control_handle_client(int listen_fd, struct registry *registry, unsigned generation)
 {
 	struct timeval patience = {.tv_sec = 1};
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -139,7 +140,7 @@ void control_serve(int listen_fd, struct registry *registry, unsigned generation
 	if (out) {
 		line[n] = '\0';
 		if (may_ask(fd))
-			answer(line, out, registry, generation);
+			answer_client(line, out, registry, generation);
 		else
 			fputs("error: only root may ask\n", out);
 		fclose(out);

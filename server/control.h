@@ -19,6 +19,6 @@ int control_listen(int *holder);
 
 /* Serve one client of the listening fd, bounded in time. generation: which server we are, the first is
  * 1. The control thread's. */
-void control_serve(int listen_fd, struct registry *registry, unsigned generation);
+void control_handle_client(int listen_fd, struct registry *registry, unsigned generation);
 
 #endif

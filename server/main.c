@@ -76,7 +76,7 @@ static void protect_from_oom(void)
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, "-1000", 5) != 5)
-		log_warning("not protected from the OOM killer: %s", strerror(errno));
+		diag_warning("not protected from the OOM killer: %s", strerror(errno));
 	if (fd >= 0)
 		close(fd);
 }
@@ -85,11 +85,11 @@ static void protect_from_oom(void)
 static void protect_memory(void)
 {
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
-		log_warning("memory cannot be locked: %s; under memory pressure mirrors can hang",
-			    strerror(errno));
+		diag_warning("memory cannot be locked: %s; under memory pressure mirrors can hang",
+			     strerror(errno));
 	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) != 0)
-		log_warning("not an I/O flusher: %s; under memory pressure mirrors can hang",
-			    strerror(errno));
+		diag_warning("not an I/O flusher: %s; under memory pressure mirrors can hang",
+			     strerror(errno));
 	protect_from_oom();
 }
 
@@ -135,19 +135,19 @@ static int start_workers(struct daemon *daemon)
 		int r;
 
 		worker->index = daemon->nworkers;
-		worker->desk.options = &daemon->options.log;
+		worker->executor.options = &daemon->options.log;
 		worker->mirrors = daemon->mirrors;
 		worker->graveyard = &daemon->registry.graveyard;
 		worker->placement = &daemon->options.placement;
 		worker->engine_kind = daemon->options.io_engine;
-		desk_set_up(&worker->desk, &daemon->estate, daemon->nworkers, &daemon->transport,
-			    &daemon->slots);
+		executor_set_up(&worker->executor, &daemon->estate, daemon->nworkers,
+				&daemon->transport, &daemon->slots);
 		r = worker_start(worker);
 		if (r < 0) {
-			log_error("no I/O engine: %s%s", strerror(-r),
-				  worker->engine_kind == FLUSH_ENGINE_URING
-					  ? " (try --io-engine auto)"
-					  : "");
+			diag_error("no I/O engine: %s%s", strerror(-r),
+				   worker->engine_kind == FLUSH_ENGINE_URING
+					   ? " (try --io-engine auto)"
+					   : "");
 			return r;
 		}
 		daemon->nworkers++;
@@ -177,15 +177,15 @@ static void set_up_receiver(struct daemon *daemon)
 		.slots = &daemon->slots,
 		.workers = daemon->workers,
 		.nworkers = daemon->nworkers,
-		.express = strcmp(daemon->workers[0].desk.engine->ops->name, "uring") == 0,
+		.express = strcmp(daemon->workers[0].executor.engine->ops->name, "uring") == 0,
 		.accept_any = daemon->options.accept_any,
 		.recorder = daemon->recorder,
 		.busy_poll_ns = daemon->options.busy_poll_ns,
 		.follows = daemon->options.follow && daemon->options.busy_poll_ns == 0,
-		.desk = {.options = &daemon->options.log},
+		.executor = {.options = &daemon->options.log},
 	};
-	desk_set_up(&daemon->receiver.desk, &daemon->estate, ESTATE_RECEIVER, &daemon->transport,
-		    &daemon->slots);
+	executor_set_up(&daemon->receiver.executor, &daemon->estate, ESTATE_RECEIVER,
+			&daemon->transport, &daemon->slots);
 }
 
 /* Its supervisor is an I/O flusher already, and it has inherited that. */
@@ -222,12 +222,13 @@ static void *control(void *argument)
 		protect_memory();
 	while (poll(fds, 2, -1) < 0 || !(fds[0].revents & POLLIN)) {
 		if (fds[1].revents & POLLIN)
-			control_serve(daemon->control_fd, &daemon->registry, daemon->generation);
+			control_handle_client(daemon->control_fd, &daemon->registry,
+					      daemon->generation);
 	}
 	read_signal(daemon);
 	if (!daemon->hand_over)
 		sd_notify(0, "STOPPING=1");
-	log_info(daemon->hand_over ? "handing over" : "stopping");
+	diag_info(daemon->hand_over ? "handing over" : "stopping");
 	receiver_stop(&daemon->receiver, daemon->main_thread, daemon->hand_over || daemon->stored);
 	return NULL;
 }
@@ -246,7 +247,7 @@ static int start_recorder(struct daemon *daemon)
 		snprintf(path, sizeof(path), "%s", daemon->options.record);
 	r = recorder_start(&daemon->recorder, path);
 	if (r < 0)
-		log_error("cannot record to %s: %s", path, strerror(-r));
+		diag_error("cannot record to %s: %s", path, strerror(-r));
 	return daemon->generation > 1 ? 0 : r;
 }
 
@@ -264,24 +265,24 @@ static int take_over(struct daemon *daemon)
 	requests = takeover_requests(&daemon->receiver);
 	if (requests < 0)
 		return requests;
-	log_info("took over %d logs and %d requests from the server before, in %lld us; this is "
-		 "server %u",
-		 logs, requests, (long long)((clock_now() - start_ns) / NSEC_PER_USEC),
-		 daemon->generation);
+	diag_info("took over %d logs and %d requests from the server before, in %lld us; this is "
+		  "server %u",
+		  logs, requests, (long long)((clock_now() - start_ns) / NSEC_PER_USEC),
+		  daemon->generation);
 	return 0;
 }
 
 static void say_ready(struct daemon *daemon)
 {
-	log_info("dirtylogd %s serves: %u workers, %s engine, receive buffer of %d bytes%s",
-		 DIRTYLOG_VERSION, daemon->nworkers, daemon->workers[0].desk.engine->ops->name,
-		 daemon->transport.rcvbuf / 2,
-		 daemon->options.accept_any ? ", requests of any sender accepted" : "");
+	diag_info("dirtylogd %s serves: %u workers, %s engine, receive buffer of %d bytes%s",
+		  DIRTYLOG_VERSION, daemon->nworkers, daemon->workers[0].executor.engine->ops->name,
+		  daemon->transport.rcvbuf / 2,
+		  daemon->options.accept_any ? ", requests of any sender accepted" : "");
 	if (atomic_fetch_add(&daemon->estate.fixed->served, 1) == 0)
 		sd_notify(0, "READY=1");
 }
 
-static int serve_until_stopped(struct daemon *daemon)
+static int receive_until_stopped(struct daemon *daemon)
 {
 	int r = start_recorder(daemon);
 
@@ -308,7 +309,7 @@ out:
 	return r;
 }
 
-static int run(struct daemon *daemon)
+static int run_threads(struct daemon *daemon)
 {
 	int r = registry_create(&daemon->registry);
 
@@ -324,7 +325,7 @@ static int run(struct daemon *daemon)
 		goto out;
 	r = start_workers(daemon);
 	if (r == 0)
-		r = serve_until_stopped(daemon);
+		r = receive_until_stopped(daemon);
 	stop_threads(daemon);
 out:
 	registry_destroy(&daemon->registry);
@@ -332,7 +333,7 @@ out:
 }
 
 /* The serving process; returns its exit status. */
-static int serve(void *context)
+static int run_server(void *context)
 {
 	struct daemon *daemon = context;
 	int r;
@@ -343,18 +344,18 @@ static int serve(void *context)
 	placement_all(&daemon->options.placement);
 	r = set_up_signals(daemon);
 	if (r == 0)
-		r = logging_start();
+		r = diag_start();
 	if (r < 0) {
-		log_error("cannot start: %s", strerror(-r));
+		diag_error("cannot start: %s", strerror(-r));
 		return 1;
 	}
 	/* A successor answers first: to lock its memory takes as long as all the rest of its start. */
 	if (!answers_first(daemon))
 		protect_memory();
-	r = run(daemon);
+	r = run_threads(daemon);
 	if (!daemon->hand_over)
-		log_info(r < 0 ? "ended with an error" : "ended");
-	logging_stop();
+		diag_info(r < 0 ? "ended with an error" : "ended");
+	diag_stop();
 	return r < 0 ? 1 : daemon->hand_over ? SUPERVISOR_HANDED_OVER : 0;
 }
 
@@ -369,7 +370,7 @@ static int open_all(struct daemon *daemon)
 	transport_warn_of_listeners(&daemon->transport);
 	r = estate_create(&daemon->estate);
 	if (r < 0)
-		log_error("no memory for the state of logs: %s", strerror(-r));
+		diag_error("no memory for the state of logs: %s", strerror(-r));
 	return r;
 }
 
@@ -379,17 +380,17 @@ static int go_to_background(void)
 }
 
 /* The estate of whoever served before: its logs are served on, if it is of use. */
-static int take_estate(struct daemon *daemon, int netlink_fd, int estate_fd)
+static int take_over_estate(struct daemon *daemon, int netlink_fd, int estate_fd)
 {
 	const char *why;
-	int r = estate_adopt(&daemon->estate, estate_fd, &why);
+	int r = estate_take_over(&daemon->estate, estate_fd, &why);
 
 	if (r == 0) {
-		r = transport_adopt(&daemon->transport, netlink_fd, daemon->options.rcvbuf);
+		r = transport_take_over(&daemon->transport, netlink_fd, daemon->options.rcvbuf);
 		why = "its socket is no netlink socket";
 	}
 	if (r < 0)
-		log_warning(
+		diag_warning(
 			"the state of the server before cannot be taken over: %s. The kernel has "
 			"to make its logs again",
 			why);
@@ -420,7 +421,7 @@ static int start_anew(struct daemon *daemon)
 	listen(daemon->control_fd, 16); /* the holder is this process, no longer its parent */
 	if (!fd_store_take(&netlink_fd, &estate_fd))
 		return open_all(daemon);
-	if (take_estate(daemon, netlink_fd, estate_fd) == 0) {
+	if (take_over_estate(daemon, netlink_fd, estate_fd) == 0) {
 		/* To systemd this is a start: it waits to hear of it. */
 		atomic_store(&daemon->estate.fixed->served, 0);
 		return 0;
@@ -433,7 +434,7 @@ static int start_anew(struct daemon *daemon)
 static int inherit(struct daemon *daemon)
 {
 	struct supervisor *supervisor = &daemon->supervisor;
-	int r = take_estate(daemon, supervisor->netlink_fd, supervisor->estate_fd);
+	int r = take_over_estate(daemon, supervisor->netlink_fd, supervisor->estate_fd);
 
 	daemon->control_fd = supervisor->control_fd;
 	supervisor_relieve(supervisor, r == 0);
@@ -451,10 +452,10 @@ static int supervise(struct daemon *daemon)
 	supervisor->control_fd = daemon->control_fd;
 	supervisor->served = &daemon->estate.fixed->served;
 	supervisor->crashed = &daemon->estate.fixed->crashed;
-	supervisor->serve = serve;
+	supervisor->run_server = run_server;
 	supervisor->context = daemon;
 	if (!daemon->options.supervise)
-		return serve(daemon);
+		return run_server(daemon);
 	/* The server's memory is its own affair; ours must be there when it has died. */
 	protect_memory();
 	daemon->stored = fd_store_put(supervisor->netlink_fd, supervisor->estate_fd);
@@ -473,7 +474,7 @@ int main(int argc, char **argv)
 		return mirrors_query_device(self.options.query_device);
 	if (self.options.cycle_device)
 		return mirrors_cycle_device(self.options.cycle_device);
-	logging_open(self.options.log_level, !self.options.foreground);
+	diag_open(self.options.log_level, !self.options.foreground);
 	kill_point_arm();
 	inherits = supervisor_inherits(&self.supervisor);
 	r = supervisor_prepare(&self.supervisor, argv);

@@ -138,7 +138,7 @@ static const char *set_option(struct options *options, int option, const char *v
 		options->workers = (unsigned)number;
 		return NULL;
 	case 'l':
-		return logging_parse_level(value, &options->log_level)
+		return diag_parse_level(value, &options->log_level)
 			       ? NULL
 			       : "error, warning, info or debug";
 	case 'c':
@@ -197,7 +197,7 @@ static void set_defaults(struct options *options)
 	options->workers = cores < 1			 ? 1
 			   : cores > DEFAULT_WORKERS_MAX ? DEFAULT_WORKERS_MAX
 							 : (unsigned)cores;
-	options->log_level = LOGGING_INFO;
+	options->log_level = DIAG_INFO;
 	options->log.clear_delay_ns = DEFAULT_CLEAR_DELAY_NS;
 	options->log.max_lazy = DEFAULT_MAX_LAZY;
 	options->log.retry_limit_ns = DEFAULT_RETRY_NS;

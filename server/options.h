@@ -14,7 +14,7 @@
 struct options {
 	bool foreground;
 	unsigned workers;
-	enum logging_level log_level;
+	enum diag_level log_level;
 	struct log_options log;
 	int rcvbuf;
 	int64_t busy_poll_ns;

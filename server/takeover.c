@@ -26,15 +26,15 @@ static void count_arrived(struct estate *estate)
 	}
 }
 
-/* The receiver may have passed it on to a worker: then it stands at both desks. If it is known whose
+/* The receiver may have passed it on to a worker: then it stands at both executors. If it is known whose
  * thread crashed, the others are not to blame. */
 static bool was_executing(const struct estate *estate, const struct slot *slot, bool known)
 {
-	for (unsigned i = 0; i < ESTATE_DESKS; i++) {
-		const struct estate_desk *desk = &estate->fixed->desks[i];
+	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++) {
+		const struct estate_executor *executor = &estate->fixed->executors[i];
 
-		if (atomic_load(&desk->executing) == slot->arrival &&
-		    (!known || atomic_load(&desk->crashed)))
+		if (atomic_load(&executor->executing) == slot->arrival &&
+		    (!known || atomic_load(&executor->crashed)))
 			return true;
 	}
 	return false;
@@ -42,8 +42,8 @@ static bool was_executing(const struct estate *estate, const struct slot *slot, 
 
 static bool crash_is_known(const struct estate *estate)
 {
-	for (unsigned i = 0; i < ESTATE_DESKS; i++)
-		if (atomic_load(&estate->fixed->desks[i].crashed))
+	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++)
+		if (atomic_load(&estate->fixed->executors[i].crashed))
 			return true;
 	return false;
 }
@@ -64,12 +64,12 @@ static void blame_logs(struct estate *estate)
 {
 	bool known = crash_is_known(estate);
 
-	estate_blame(estate, atomic_load(&estate->fixed->attaching));
-	for (unsigned i = 0; i < ESTATE_DESKS; i++) {
-		const struct estate_desk *desk = &estate->fixed->desks[i];
+	estate_blame(estate, atomic_load(&estate->fixed->taking_over));
+	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++) {
+		const struct estate_executor *executor = &estate->fixed->executors[i];
 
-		if (!known || atomic_load(&desk->crashed))
-			estate_blame(estate, atomic_load(&desk->adopting));
+		if (!known || atomic_load(&executor->crashed))
+			estate_blame(estate, atomic_load(&executor->taking_over));
 	}
 }
 
@@ -80,11 +80,11 @@ static void count_deaths(struct estate *estate)
 		blame_logs(estate);
 	}
 	atomic_store(&estate->fixed->crashed, 0);
-	atomic_store(&estate->fixed->attaching, 0);
-	for (unsigned i = 0; i < ESTATE_DESKS; i++) {
-		atomic_store(&estate->fixed->desks[i].executing, 0);
-		atomic_store(&estate->fixed->desks[i].adopting, 0);
-		atomic_store(&estate->fixed->desks[i].crashed, 0);
+	atomic_store(&estate->fixed->taking_over, 0);
+	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++) {
+		atomic_store(&estate->fixed->executors[i].executing, 0);
+		atomic_store(&estate->fixed->executors[i].taking_over, 0);
+		atomic_store(&estate->fixed->executors[i].crashed, 0);
 	}
 }
 
@@ -92,8 +92,8 @@ void takeover_slots(struct estate *estate)
 {
 	struct slots slots = {.all = estate->fixed->slots, .count = ESTATE_SLOTS};
 
-	for (unsigned i = 0; i < ESTATE_DESKS; i++)
-		dispatch_settle(&estate->fixed->desks[i].dispatch, &slots);
+	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++)
+		dispatch_settle(&estate->fixed->executors[i].dispatch, &slots);
 	count_arrived(estate);
 	count_deaths(estate);
 }
@@ -103,9 +103,9 @@ void takeover_slots(struct estate *estate)
 /* Writes that were on their way may never have arrived. */
 static void take_flights(struct estate *estate, struct mirror_log **logs)
 {
-	for (unsigned i = 0; i < ESTATE_DESKS * ESTATE_FLIGHTS; i++) {
+	for (unsigned i = 0; i < ESTATE_EXECUTORS * ESTATE_FLIGHTS; i++) {
 		struct flight *flight =
-			&estate->fixed->desks[i / ESTATE_FLIGHTS].flights[i % ESTATE_FLIGHTS];
+			&estate->fixed->executors[i / ESTATE_FLIGHTS].flights[i % ESTATE_FLIGHTS];
 		struct mirror_log *log = NULL;
 
 		if (flight->log > 0 && flight->log <= ESTATE_LOGS_MAX)
@@ -120,31 +120,32 @@ static void take_flights(struct estate *estate, struct mirror_log **logs)
 /* Its CTR had not been carried out, and is in hand still. */
 static bool half_made(const struct mirror_log *log)
 {
-	return log->kept_state == LOG_CREATED && log->reconnects > 0 && !log->ever_resumed;
+	return log->former_state == LOG_CREATED && log->reconnects > 0 && !log->ever_resumed;
 }
 
-static struct mirror_log *attach(struct estate *estate, struct log_record *record, const char **why)
+static struct mirror_log *open_record(struct estate *estate, struct log_record *record,
+				      const char **why)
 {
 	struct mirror_log *log;
 
 	*why = "it has ended too many servers";
 	if (atomic_load(&record->deaths) >= DEATHS_MAX)
 		return NULL;
-	atomic_store(&estate->fixed->attaching, record->number + 1);
-	kill_point("attach");
-	log = mirror_log_adopt(estate, record, why);
-	atomic_store(&estate->fixed->attaching, 0);
+	atomic_store(&estate->fixed->taking_over, record->number + 1);
+	kill_point("take-over");
+	log = mirror_log_take_over(estate, record, why);
+	atomic_store(&estate->fixed->taking_over, 0);
 	return log;
 }
 
 static struct mirror_log *take_log(struct estate *estate, struct log_record *record)
 {
 	const char *why;
-	struct mirror_log *log = attach(estate, record, &why);
+	struct mirror_log *log = open_record(estate, record, &why);
 
 	if (!log) {
-		log_error("log %s is not taken over: %s; the kernel has to make it again",
-			  record->uuid, why);
+		diag_error("log %s is not taken over: %s; the kernel has to make it again",
+			   record->uuid, why);
 		estate_free(estate, record);
 		return NULL;
 	}
@@ -155,13 +156,13 @@ static struct mirror_log *take_log(struct estate *estate, struct log_record *rec
 	return NULL;
 }
 
-static void enter(struct registry *registry, struct worker *workers, unsigned nworkers,
-		  struct mirror_log *log)
+static void enter_log(struct registry *registry, struct worker *workers, unsigned nworkers,
+		      struct mirror_log *log)
 {
 	log->run_queue = &worker_for(workers, nworkers, log->uuid)->queue;
 	registry_add(registry, log);
-	log->adopt_mail.kind = MAIL_ADOPT;
-	mirror_log_post(log, &log->adopt_mail);
+	log->take_over_mail.kind = MAIL_TAKE_OVER;
+	mirror_log_post(log, &log->take_over_mail);
 }
 
 int takeover_logs(struct estate *estate, struct registry *registry, struct worker *workers,
@@ -178,7 +179,7 @@ int takeover_logs(struct estate *estate, struct registry *registry, struct worke
 	while ((record = estate_next(estate, &at, &damaged)))
 		logs[record->number] = take_log(estate, record);
 	if (damaged)
-		log_error(
+		diag_error(
 			"%u logs are not taken over, their records are damaged: the kernel has to "
 			"make them again",
 			damaged);
@@ -186,7 +187,7 @@ int takeover_logs(struct estate *estate, struct registry *registry, struct worke
 	for (uint32_t i = 0; i < ESTATE_LOGS_MAX; i++) {
 		if (!logs[i])
 			continue;
-		enter(registry, workers, nworkers, logs[i]);
+		enter_log(registry, workers, nworkers, logs[i]);
 		count++;
 	}
 	free(logs);

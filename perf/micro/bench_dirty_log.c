@@ -57,7 +57,7 @@ int main(void)
 	struct bench bench = {.random = 1};
 
 	dirty_log_init(&bench.log, micro_memory(dirty_log_bytes(&config)), &config);
-	dirty_log_load(&bench.log, 0, true, true);
+	dirty_log_begin(&bench.log, 0, true, true);
 	micro("IN_SYNC", 1000000, in_sync, &bench);
 	micro("MARK, take the changed block, CLEAR", 100000, mark_take_clear, &bench);
 	micro("age and release lazy clears", 100, age_and_release, &bench);

@@ -8,7 +8,7 @@
 static _Thread_local _Atomic uint32_t *own_mark;
 
 /* The handler is reset before: raised again, the signal does what it would have done. */
-static void crashed(int signal_number)
+static void mark_crash(int signal_number)
 {
 	if (own_mark)
 		atomic_store(own_mark, 1);
@@ -18,7 +18,7 @@ static void crashed(int signal_number)
 void crash_watch(void)
 {
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
-	struct sigaction action = {.sa_handler = crashed, .sa_flags = SA_RESETHAND | SA_NODEFER};
+	struct sigaction action = {.sa_handler = mark_crash, .sa_flags = SA_RESETHAND | SA_NODEFER};
 	struct sigaction before;
 
 	for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)

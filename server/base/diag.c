@@ -24,7 +24,7 @@
 /* A line is free at its turn (sequence == ticket), written at ticket + 1. */
 struct line {
 	_Atomic uint64_t sequence;
-	enum logging_level level;
+	enum diag_level level;
 	char text[LINE_BYTES];
 };
 
@@ -32,7 +32,7 @@ static struct {
 	struct line ring[RING_LINES];
 	_Atomic uint64_t head; /* next ticket to write */
 	uint64_t tail; /* the writer's */
-	_Atomic uint64_t put; /* lines written, for logging_flush */
+	_Atomic uint64_t put; /* lines written, for diag_flush */
 	_Atomic uint64_t lost;
 	_Atomic int level;
 	_Atomic bool stop;
@@ -42,28 +42,28 @@ static struct {
 	pthread_t thread;
 	_Atomic bool asleep; /* the writer: who clears it posts more */
 	sem_t more;
-} logging = {.level = LOGGING_INFO};
+} logging = {.level = DIAG_INFO};
 
 static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
-bool logging_parse_level(const char *name, enum logging_level *level)
+bool diag_parse_level(const char *name, enum diag_level *level)
 {
 	for (unsigned i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
 		if (strcmp(name, level_names[i]) == 0) {
-			*level = (enum logging_level)i;
+			*level = (enum diag_level)i;
 			return true;
 		}
 	}
 	return false;
 }
 
-bool logging_on(enum logging_level level)
+bool diag_on(enum diag_level level)
 {
 	return (int)level <= atomic_load_explicit(&logging.level, memory_order_relaxed);
 }
 
-static void put(enum logging_level level, const char *text)
+static void put_line(enum diag_level level, const char *text)
 {
 	if (logging.to_syslog)
 		syslog(priorities[level], "%s", text);
@@ -77,10 +77,10 @@ static bool put_next(void)
 {
 	struct line *line = &logging.ring[logging.tail % RING_LINES];
 
-	/* acquire: pairs with the store in logging_write. */
+	/* acquire: pairs with the store in diag_write. */
 	if (atomic_load_explicit(&line->sequence, memory_order_acquire) != logging.tail + 1)
 		return false;
-	put(line->level, line->text);
+	put_line(line->level, line->text);
 	atomic_store_explicit(&line->sequence, logging.tail + RING_LINES, memory_order_release);
 	logging.tail++;
 	atomic_store(&logging.put, logging.tail);
@@ -96,7 +96,7 @@ static void put_lost(void)
 		return;
 	snprintf(text, sizeof(text), "%llu log lines lost, the log is too slow",
 		 (unsigned long long)lost);
-	put(LOGGING_WARNING, text);
+	put_line(DIAG_WARNING, text);
 }
 
 static bool nothing_new(void)
@@ -108,7 +108,7 @@ static bool nothing_new(void)
 }
 
 /* seq_cst here and in wake's callers: either they see the writer asleep, or it sees what is new. */
-static void wait_for_more(void)
+static void wait_for_lines(void)
 {
 	atomic_store(&logging.asleep, true);
 	if (nothing_new())
@@ -134,11 +134,11 @@ static void *writer(void *unused)
 		put_lost();
 		if (stop)
 			return NULL;
-		wait_for_more();
+		wait_for_lines();
 	}
 }
 
-void logging_open(enum logging_level level, bool to_syslog)
+void diag_open(enum diag_level level, bool to_syslog)
 {
 	atomic_store(&logging.level, (int)level);
 	logging.to_syslog = to_syslog;
@@ -147,7 +147,7 @@ void logging_open(enum logging_level level, bool to_syslog)
 		openlog("dirtylogd", LOG_PID, LOG_DAEMON);
 }
 
-int logging_start(void)
+int diag_start(void)
 {
 	int r;
 
@@ -159,7 +159,7 @@ int logging_start(void)
 	return -r;
 }
 
-void logging_flush(void)
+void diag_flush(void)
 {
 	int64_t end_ns = clock_now() + FLUSH_LIMIT_NS;
 
@@ -168,7 +168,7 @@ void logging_flush(void)
 		usleep(1000);
 }
 
-void logging_stop(void)
+void diag_stop(void)
 {
 	if (!logging.running)
 		return;
@@ -196,7 +196,7 @@ static struct line *claim(uint64_t *ticket)
 	}
 }
 
-static void put_in_ring(enum logging_level level, const char *format, va_list args)
+static void put_in_ring(enum diag_level level, const char *format, va_list args)
 {
 	uint64_t ticket;
 	struct line *line = claim(&ticket);
@@ -213,19 +213,19 @@ static void put_in_ring(enum logging_level level, const char *format, va_list ar
 	wake();
 }
 
-static void put_at_once(enum logging_level level, const char *format, va_list args)
+static void put_at_once(enum diag_level level, const char *format, va_list args)
 {
 	char text[LINE_BYTES];
 
 	vsnprintf(text, sizeof(text), format, args);
-	put(level, text);
+	put_line(level, text);
 }
 
-void logging_write(enum logging_level level, const char *format, ...)
+void diag_write(enum diag_level level, const char *format, ...)
 {
 	va_list args;
 
-	if (!logging_on(level))
+	if (!diag_on(level))
 		return;
 	va_start(args, format);
 	if (logging.running)
@@ -235,7 +235,7 @@ void logging_write(enum logging_level level, const char *format, ...)
 	va_end(args);
 }
 
-bool logging_limit_pass(struct logging_limit *limit)
+bool diag_limit_pass(struct diag_limit *limit)
 {
 	int64_t now = clock_coarse();
 	int64_t start = atomic_load_explicit(&limit->window_start_ns, memory_order_relaxed);
@@ -245,7 +245,7 @@ bool logging_limit_pass(struct logging_limit *limit)
 		lines = atomic_exchange_explicit(&limit->lines, 0, memory_order_relaxed);
 		atomic_store_explicit(&limit->window_start_ns, now, memory_order_relaxed);
 		if (lines > LIMIT_LINES)
-			log_warning("the next line stood %u times more", lines - LIMIT_LINES);
+			diag_warning("the next line stood %u times more", lines - LIMIT_LINES);
 	}
 	lines = atomic_fetch_add_explicit(&limit->lines, 1, memory_order_relaxed);
 	return lines < LIMIT_LINES;

@@ -9,48 +9,48 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum logging_level { LOGGING_ERROR, LOGGING_WARNING, LOGGING_INFO, LOGGING_DEBUG };
+enum diag_level { DIAG_ERROR, DIAG_WARNING, DIAG_INFO, DIAG_DEBUG };
 
 /* Where lines go. to_syslog: syslog(3), else stderr (with <priority> prefixes when the journal
- * listens, sd-daemon(3)). Until logging_start the caller itself writes them, and waits. */
-void logging_open(enum logging_level level, bool to_syslog);
+ * listens, sd-daemon(3)). Until diag_start the caller itself writes them, and waits. */
+void diag_open(enum diag_level level, bool to_syslog);
 
 /* Start the writer. 0 or -errno. */
-int logging_start(void);
+int diag_start(void);
 
 /* Wait until what was said is written, for at most 200 ms. Not on the request path. */
-void logging_flush(void);
+void diag_flush(void);
 
 /* Write what is left and stop. */
-void logging_stop(void);
+void diag_stop(void);
 
 /* "error" ... "debug". False: no such level. */
-bool logging_parse_level(const char *name, enum logging_level *level);
+bool diag_parse_level(const char *name, enum diag_level *level);
 
-bool logging_on(enum logging_level level);
+bool diag_on(enum diag_level level);
 
-void logging_write(enum logging_level level, const char *format, ...)
+void diag_write(enum diag_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* One budget for each call site: 10 lines in 5 s, and then a count of those kept back. */
-struct logging_limit {
+struct diag_limit {
 	_Atomic int64_t window_start_ns;
 	_Atomic unsigned lines;
 };
 
-bool logging_limit_pass(struct logging_limit *limit);
+bool diag_limit_pass(struct diag_limit *limit);
 
-#define log_error(...) logging_write(LOGGING_ERROR, __VA_ARGS__)
-#define log_warning(...) logging_write(LOGGING_WARNING, __VA_ARGS__)
-#define log_info(...) logging_write(LOGGING_INFO, __VA_ARGS__)
-#define log_debug(...) logging_write(LOGGING_DEBUG, __VA_ARGS__)
+#define diag_error(...) diag_write(DIAG_ERROR, __VA_ARGS__)
+#define diag_warning(...) diag_write(DIAG_WARNING, __VA_ARGS__)
+#define diag_info(...) diag_write(DIAG_INFO, __VA_ARGS__)
+#define diag_debug(...) diag_write(DIAG_DEBUG, __VA_ARGS__)
 
 /* For what a stranger or a broken device can cause in a loop. */
-#define log_limited(level, ...)                                       \
-	do {                                                          \
-		static struct logging_limit limit_;                   \
-		if (logging_on(level) && logging_limit_pass(&limit_)) \
-			logging_write(level, __VA_ARGS__);            \
+#define diag_limited(level, ...)                                \
+	do {                                                    \
+		static struct diag_limit limit_;                \
+		if (diag_on(level) && diag_limit_pass(&limit_)) \
+			diag_write(level, __VA_ARGS__);         \
 	} while (0)
 
 #endif

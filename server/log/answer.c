@@ -41,8 +41,8 @@ static void complain(const struct mirror_log *log, const struct wire_message *me
 		     uint64_t region)
 {
 	stats_add(STATS_REFUSED, 1);
-	log_limited(LOGGING_WARNING, "%s of log %s: region %" PRIu64 " is not below %" PRIu64,
-		    wire_opcode(message)->name, log->uuid, region, log->dirty.config.region_count);
+	diag_limited(DIAG_WARNING, "%s of log %s: region %" PRIu64 " is not below %" PRIu64,
+		     wire_opcode(message)->name, log->uuid, region, log->dirty.config.region_count);
 }
 
 /* All or nothing: a request with one bad region changes no bit. */
@@ -63,7 +63,7 @@ static bool regions_valid(const struct mirror_log *log, struct wire_message *mes
 
 /* A query must have its 8 bytes and no error whatever was asked (docs/protocol.md, trap 1): a
  * region that does not exist is neither in sync nor clean. */
-static void serve_query(struct mirror_log *log, struct wire_message *message)
+static void answer_query(struct mirror_log *log, struct wire_message *message)
 {
 	uint64_t region = wire_regions(message)[0];
 	bool yes = false;
@@ -78,7 +78,7 @@ static void serve_query(struct mirror_log *log, struct wire_message *message)
 	reply_u64(message, yes);
 }
 
-static void serve_clear(struct mirror_log *log, struct wire_message *message)
+static void answer_clear(struct mirror_log *log, struct wire_message *message)
 {
 	unsigned count = wire_region_count(message);
 
@@ -97,7 +97,7 @@ static bool durable(const struct mirror_log *log)
 /* MARK, and FLUSH with or without regions. The kernel asks for the durability of a MARK only in the
  * FLUSH behind it; but a MARK that we had answered, and forgot when we were killed, it would not send
  * again. So both wait, and the FLUSH of a MARK has nothing left to wait for. */
-static bool serve_mark_or_flush(struct mirror_log *log, struct wire_message *message)
+static bool answer_mark_or_flush(struct mirror_log *log, struct wire_message *message)
 {
 	unsigned count = wire_region_count(message);
 
@@ -112,7 +112,7 @@ static bool serve_mark_or_flush(struct mirror_log *log, struct wire_message *mes
 	return true;
 }
 
-static bool serve_set_region_sync(struct mirror_log *log, struct wire_message *message)
+static bool answer_set_region_sync(struct mirror_log *log, struct wire_message *message)
 {
 	bool in_sync = wire_regions(message)[1] != 0;
 
@@ -130,10 +130,10 @@ static void remember_asked(struct mirror_log *log, _Atomic bool *asked)
 	if (atomic_load_explicit(asked, memory_order_relaxed))
 		return;
 	atomic_store_explicit(asked, true, memory_order_relaxed);
-	mirror_log_keep(log);
+	mirror_log_record_status(log);
 }
 
-static void serve_get_resync_work(struct mirror_log *log, struct wire_message *message)
+static void answer_get_resync_work(struct mirror_log *log, struct wire_message *message)
 {
 	uint64_t region = dirty_log_get_resync_work(&log->dirty);
 
@@ -144,7 +144,7 @@ static void serve_get_resync_work(struct mirror_log *log, struct wire_message *m
 		reply_pair(message, 1, region);
 }
 
-static void serve_get_sync_count(struct mirror_log *log, struct wire_message *message)
+static void answer_get_sync_count(struct mirror_log *log, struct wire_message *message)
 {
 	uint64_t n = log->dirty.config.region_count;
 	uint64_t count = dirty_log_sync_count(&log->dirty);
@@ -158,12 +158,12 @@ static void serve_get_sync_count(struct mirror_log *log, struct wire_message *me
 	reply_u64(message, count);
 }
 
-static void serve_is_remote_recovering(struct mirror_log *log, struct wire_message *message)
+static void answer_is_remote_recovering(struct mirror_log *log, struct wire_message *message)
 {
 	reply_pair(message, 0, dirty_log_sync_hint(&log->dirty));
 }
 
-static void serve_status_info(struct mirror_log *log, struct wire_message *message)
+static void answer_status_info(struct mirror_log *log, struct wire_message *message)
 {
 	char text[64];
 
@@ -177,7 +177,7 @@ static void serve_status_info(struct mirror_log *log, struct wire_message *messa
 }
 
 /* The constructor's arguments without the mirror's length, as the table line has them. */
-static void serve_status_table(struct mirror_log *log, struct wire_message *message)
+static void answer_status_table(struct mirror_log *log, struct wire_message *message)
 {
 	const char *text = strchr(log->ctr_text, ' ');
 
@@ -187,38 +187,38 @@ static void serve_status_table(struct mirror_log *log, struct wire_message *mess
 		wire_reply(message, -EINVAL, 0);
 }
 
-bool serve(struct mirror_log *log, struct wire_message *message)
+bool answer(struct mirror_log *log, struct wire_message *message)
 {
 	switch (wire_type(message)) {
 	case DM_ULOG_IN_SYNC:
 	case DM_ULOG_IS_CLEAN:
-		serve_query(log, message);
+		answer_query(log, message);
 		return true;
 	case DM_ULOG_MARK_REGION:
 	case DM_ULOG_FLUSH:
-		return serve_mark_or_flush(log, message);
+		return answer_mark_or_flush(log, message);
 	case DM_ULOG_CLEAR_REGION:
-		serve_clear(log, message);
+		answer_clear(log, message);
 		return true;
 	case DM_ULOG_SET_REGION_SYNC:
-		return serve_set_region_sync(log, message);
+		return answer_set_region_sync(log, message);
 	case DM_ULOG_GET_RESYNC_WORK:
-		serve_get_resync_work(log, message);
+		answer_get_resync_work(log, message);
 		return true;
 	case DM_ULOG_GET_SYNC_COUNT:
-		serve_get_sync_count(log, message);
+		answer_get_sync_count(log, message);
 		return true;
 	case DM_ULOG_IS_REMOTE_RECOVERING:
-		serve_is_remote_recovering(log, message);
+		answer_is_remote_recovering(log, message);
 		return true;
 	case DM_ULOG_GET_REGION_SIZE:
 		reply_u64(message, log->args.region_size);
 		return true;
 	case DM_ULOG_STATUS_INFO:
-		serve_status_info(log, message);
+		answer_status_info(log, message);
 		return true;
 	case DM_ULOG_STATUS_TABLE:
-		serve_status_table(log, message);
+		answer_status_table(log, message);
 		return true;
 	case DM_ULOG_PRESUSPEND:
 		wire_reply(message, 0, 0);

@@ -9,6 +9,6 @@
 
 /* Serve a checked request, building its reply in place. True: answered. False: it has to wait for
  * I/O or belongs to the worker (its marks are made already: serving it again is harmless). */
-bool serve(struct mirror_log *log, struct wire_message *message);
+bool answer(struct mirror_log *log, struct wire_message *message);
 
 #endif

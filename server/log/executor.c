@@ -13,92 +13,92 @@ static void io_done(struct flush_op *op, int error)
 	struct log_io *io = (struct log_io *)op;
 
 	io->error = error;
-	io->desk->ops->io_ended(io->desk, io);
+	io->executor->ops->io_ended(io->executor, io);
 }
 
-static int create_ios(struct desk *desk, unsigned ios)
+static int create_ios(struct executor *executor, unsigned ios)
 {
-	desk->io_all = calloc(ios, sizeof(*desk->io_all));
-	desk->io_arena = aligned_alloc(LOG_IO_BYTES, (size_t)ios * LOG_IO_BYTES);
-	if (!desk->io_all || !desk->io_arena)
+	executor->io_all = calloc(ios, sizeof(*executor->io_all));
+	executor->io_arena = aligned_alloc(LOG_IO_BYTES, (size_t)ios * LOG_IO_BYTES);
+	if (!executor->io_all || !executor->io_arena)
 		return -ENOMEM;
 	for (unsigned i = 0; i < ios; i++) {
-		struct log_io *io = &desk->io_all[i];
+		struct log_io *io = &executor->io_all[i];
 
-		io->desk = desk;
-		io->flight = &desk->kept->flights[i];
-		io->op.buf = desk->io_arena + (size_t)i * LOG_IO_BYTES;
+		io->executor = executor;
+		io->flight = &executor->estate->flights[i];
+		io->op.buf = executor->io_arena + (size_t)i * LOG_IO_BYTES;
 		io->op.done = io_done;
-		io->next = desk->io_free;
-		desk->io_free = io;
+		io->next = executor->io_free;
+		executor->io_free = io;
 	}
 	return 0;
 }
 
-void desk_set_up(struct desk *desk, struct estate *estate, unsigned number,
-		 struct transport *transport, struct slots *slots)
+void executor_set_up(struct executor *executor, struct estate *estate, unsigned number,
+		     struct transport *transport, struct slots *slots)
 {
-	desk->kept = &estate->fixed->desks[number];
-	desk->outbox = (struct outbox){
-		.transport = transport, .slots = slots, .dispatch = &desk->kept->dispatch};
+	executor->estate = &estate->fixed->executors[number];
+	executor->outbox = (struct outbox){
+		.transport = transport, .slots = slots, .dispatch = &executor->estate->dispatch};
 }
 
-int desk_open(struct desk *desk, enum flush_engine_kind kind, unsigned ios)
+int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios)
 {
-	int r = create_ios(desk, ios);
+	int r = create_ios(executor, ios);
 
-	crash_mark(&desk->kept->crashed);
+	crash_mark(&executor->estate->crashed);
 	if (r == 0)
-		r = flush_engine_create(&desk->engine, kind, ios);
+		r = flush_engine_create(&executor->engine, kind, ios);
 	return r;
 }
 
-void desk_close(struct desk *desk)
+void executor_close(struct executor *executor)
 {
-	if (desk->engine && desk->engine->pending > 0)
+	if (executor->engine && executor->engine->pending > 0)
 		return;
-	if (desk->engine)
-		flush_engine_destroy(desk->engine);
-	desk->engine = NULL;
-	free(desk->io_arena);
-	free(desk->io_all);
+	if (executor->engine)
+		flush_engine_destroy(executor->engine);
+	executor->engine = NULL;
+	free(executor->io_arena);
+	free(executor->io_all);
 }
 
-struct log_io *desk_io_take(struct desk *desk, struct mirror_log *log)
+struct log_io *executor_io_take(struct executor *executor, struct mirror_log *log)
 {
-	struct log_io *io = desk->io_free;
+	struct log_io *io = executor->io_free;
 
 	if (!io)
 		return NULL;
-	desk->io_free = io->next;
+	executor->io_free = io->next;
 	io->log = log;
 	return io;
 }
 
-void desk_io_give(struct desk *desk, struct log_io *io)
+void executor_io_give(struct executor *executor, struct log_io *io)
 {
 	/* A write that failed has put its blocks back before. */
 	atomic_signal_fence(memory_order_seq_cst);
 	io->flight->log = 0;
-	io->next = desk->io_free;
-	desk->io_free = io;
+	io->next = executor->io_free;
+	executor->io_free = io;
 }
 
-void desk_io_submit(struct desk *desk, struct log_io *io)
+void executor_io_submit(struct executor *executor, struct log_io *io)
 {
-	flush_engine_submit(desk->engine, &io->op);
+	flush_engine_submit(executor->engine, &io->op);
 }
 
-void desk_reply(struct desk *desk, struct slot *slot, int error)
+void executor_reply(struct executor *executor, struct slot *slot, int error)
 {
 	wire_reply(&slot->message, error, 0);
-	outbox_add(&desk->outbox, slot);
+	outbox_add(&executor->outbox, slot);
 }
 
-void desk_reply_all(struct desk *desk, struct slot_list *list, int error)
+void executor_reply_all(struct executor *executor, struct slot_list *list, int error)
 {
 	struct slot *slot;
 
 	while ((slot = slot_list_pop(list)))
-		desk_reply(desk, slot, error);
+		executor_reply(executor, slot, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A desk: what a thread that executes logs works with. An engine, operations with their buffers,
+/* A executor: what a thread that executes logs works with. An engine, operations with their buffers,
  * and an outbox for replies. Each worker has one, and so has the receiver. All calls are the
  * thread's own.
  */
@@ -9,61 +9,61 @@
 #include "server/log/log.h"
 #include "server/netlink/transport.h"
 
-struct desk;
+struct executor;
 
-struct desk_ops {
+struct executor_ops {
 	/* An operation has ended, io->error says how; called from flush_engine_run. */
-	void (*io_ended)(struct desk *desk, struct log_io *io);
+	void (*io_ended)(struct executor *executor, struct log_io *io);
 	/* All writes of log have ended (log_write.h). Called by the one executing it. */
-	void (*written)(struct desk *desk, struct mirror_log *log);
+	void (*written)(struct executor *executor, struct mirror_log *log);
 };
 
-struct desk {
-	const struct desk_ops *ops;
+struct executor {
+	const struct executor_ops *ops;
 	const struct log_options *options;
 	struct flush_engine *engine;
 	struct outbox outbox;
-	struct estate_desk *kept; /* what outlives us */
+	struct estate_executor *estate; /* what outlives us */
 	struct log_io *io_all;
 	struct log_io *io_free;
 	struct mirror_log *to_write; /* the receiver's: linked by express_next (express.h) */
 	uint8_t *io_arena;
 };
 
-/* Set what replies go through and what outlives the desk, number `number` of the estate. */
-void desk_set_up(struct desk *desk, struct estate *estate, unsigned number,
-		 struct transport *transport, struct slots *slots);
+/* Set what replies go through and what outlives the executor, number `number` of the estate. */
+void executor_set_up(struct executor *executor, struct estate *estate, unsigned number,
+		     struct transport *transport, struct slots *slots);
 
-/* Make the engine and ios operations (ESTATE_FLIGHTS at most) for a desk that was set up, with ops
+/* Make the engine and ios operations (ESTATE_FLIGHTS at most) for a executor that was set up, with ops
  * and options. 0 or -errno; to be called on the thread that will work at it. */
-int desk_open(struct desk *desk, enum flush_engine_kind kind, unsigned ios);
+int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios);
 
 /* Free all, but nothing at all if a device has an operation that it never ended. */
-void desk_close(struct desk *desk);
+void executor_close(struct executor *executor);
 
 /* An operation with a buffer of LOG_IO_BYTES for log, or NULL. */
-struct log_io *desk_io_take(struct desk *desk, struct mirror_log *log);
-void desk_io_give(struct desk *desk, struct log_io *io);
+struct log_io *executor_io_take(struct executor *executor, struct mirror_log *log);
+void executor_io_give(struct executor *executor, struct log_io *io);
 
 /* Goes to the kernel at the next flush_engine_run. */
-void desk_io_submit(struct desk *desk, struct log_io *io);
+void executor_io_submit(struct executor *executor, struct log_io *io);
 
 /* A request is being executed from here on, or none (NULL): who crashes meanwhile may do so because
  * of it. */
-static inline void desk_executes(struct desk *desk, const struct slot *slot)
+static inline void executor_in_hand(struct executor *executor, const struct slot *slot)
 {
-	atomic_store_explicit(&desk->kept->executing, slot ? slot->arrival : 0,
+	atomic_store_explicit(&executor->estate->executing, slot ? slot->arrival : 0,
 			      memory_order_relaxed);
 }
 
-/* A predecessor's log is being taken up, or none (NULL). */
-static inline void desk_adopts(struct desk *desk, const struct mirror_log *log)
+/* A predecessor's log is being taken over, or none (NULL). */
+static inline void executor_takes_over(struct executor *executor, const struct mirror_log *log)
 {
-	atomic_store(&desk->kept->adopting, log ? log->record->number + 1 : 0);
+	atomic_store(&executor->estate->taking_over, log ? log->record->number + 1 : 0);
 }
 
 /* Reply with no payload. */
-void desk_reply(struct desk *desk, struct slot *slot, int error);
-void desk_reply_all(struct desk *desk, struct slot_list *list, int error);
+void executor_reply(struct executor *executor, struct slot *slot, int error);
+void executor_reply_all(struct executor *executor, struct slot_list *list, int error);
 
 #endif

@@ -7,7 +7,7 @@
  *
  *            try_hold                        release (no mail)
  *   IDLE ---------------> HELD  ------------------------------------> IDLE
- *    |                     |  hand_over
+ *    |                     |  pass
  *    | post, schedule      v            release (no mail)
  *    +--------------> SCHEDULED -------------------------------------> IDLE
  *
@@ -21,7 +21,7 @@
  * | mailbox_take       | the consumer alone        | any push                               |
  * | inbox_post         | any thread                | any                                    |
  * | inbox_try_hold     | any thread                | any                                    |
- * | inbox_release, _hand_over | the one executing  | any post                               |
+ * | inbox_release, _pass | the one executing  | any post                               |
  */
 #ifndef SERVER_LOG_INBOX_H
 #define SERVER_LOG_INBOX_H
@@ -80,7 +80,7 @@ struct inbox {
 	_Atomic int state;
 };
 
-static inline bool inbox_take_over(struct inbox *inbox, int to)
+static inline bool inbox_leave_idle(struct inbox *inbox, int to)
 {
 	int idle = INBOX_IDLE;
 
@@ -93,13 +93,13 @@ static inline bool inbox_take_over(struct inbox *inbox, int to)
 /* Take the log to execute without waiting. False: somebody executes it, post instead. */
 static inline bool inbox_try_hold(struct inbox *inbox)
 {
-	return mailbox_empty(&inbox->mail) && inbox_take_over(inbox, INBOX_HELD);
+	return mailbox_empty(&inbox->mail) && inbox_leave_idle(inbox, INBOX_HELD);
 }
 
 /* True: the caller must put the log on its run queue. */
 static inline bool inbox_schedule(struct inbox *inbox)
 {
-	return inbox_take_over(inbox, INBOX_SCHEDULED);
+	return inbox_leave_idle(inbox, INBOX_SCHEDULED);
 }
 
 /* Leave mail. True: the caller must put the log on its run queue. */
@@ -110,7 +110,7 @@ static inline bool inbox_post(struct inbox *inbox, struct mail *mail)
 }
 
 /* The holder passes the log on to the worker; it must put it on the run queue. */
-static inline void inbox_hand_over(struct inbox *inbox)
+static inline void inbox_pass(struct inbox *inbox)
 {
 	atomic_store_explicit(&inbox->state, INBOX_SCHEDULED, memory_order_release);
 }

@@ -102,10 +102,10 @@ static uint32_t status_of(struct mirror_log *log)
 	return status | (log->reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
 }
 
-void mirror_log_keep(struct mirror_log *log)
+void mirror_log_record_status(struct mirror_log *log)
 {
 	/* A log that is closing is what it was, until it is gone. */
-	if (!log->record || !mirror_log_serves(log))
+	if (!log->record || !mirror_log_is_open(log))
 		return;
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&log->record->status, with_check(status_of(log)),
@@ -113,12 +113,12 @@ void mirror_log_keep(struct mirror_log *log)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-static bool take_status(struct mirror_log *log, uint64_t kept)
+static bool take_status(struct mirror_log *log, uint64_t recorded)
 {
-	uint32_t status = (uint32_t)kept;
+	uint32_t status = (uint32_t)recorded;
 	unsigned state = status & 0xf;
 
-	if (kept != with_check(status) || state < LOG_CREATED || state > LOG_SUSPENDED)
+	if (recorded != with_check(status) || state < LOG_CREATED || state > LOG_SUSPENDED)
 		return false;
 	log->ever_resumed = status & STATUS_EVER_RESUMED;
 	log->foreign = status & STATUS_FOREIGN;
@@ -127,7 +127,7 @@ static bool take_status(struct mirror_log *log, uint64_t kept)
 	atomic_store(&log->failed, (status & STATUS_FAILED) != 0);
 	atomic_store(&log->sync_count_asked, (status & STATUS_SYNC_COUNT_ASKED) != 0);
 	atomic_store(&log->resync_asked, (status & STATUS_RESYNC_ASKED) != 0);
-	log->kept_state = (enum log_state)state;
+	log->former_state = (enum log_state)state;
 	return true;
 }
 
@@ -146,13 +146,13 @@ static const char *take_record(struct mirror_log *log, struct log_record *record
 	config = config_of(log, record->block_bytes);
 	if (dirty_log_bytes(&config) != record->memory_bytes)
 		return "its bits have another size";
-	if (!dirty_log_attach(&log->dirty, log_record_memory(record), &config))
+	if (!dirty_log_take_over(&log->dirty, log_record_memory(record), &config))
 		return "its bits are damaged";
 	return NULL;
 }
 
-struct mirror_log *mirror_log_adopt(struct estate *estate, struct log_record *record,
-				    const char **why)
+struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record *record,
+					const char **why)
 {
 	struct mirror_log *log = allocate(estate, record->uuid, record->luid, record->ctr_text,
 					  strlen(record->ctr_text));
@@ -173,8 +173,8 @@ struct mirror_log *mirror_log_adopt(struct estate *estate, struct log_record *re
 
 struct slot *mirror_log_waiter(const struct mirror_log *log)
 {
-	if (log->loads)
-		return log->load.slot;
+	if (log->reads)
+		return log->image_read.slot;
 	if (log->committing.first)
 		return log->committing.first;
 	if (log->waiters.first)
@@ -245,9 +245,9 @@ void mirror_log_enqueue(struct mirror_log *log)
 	run_queue_wake(log->run_queue);
 }
 
-void mirror_log_hand_over(struct mirror_log *log)
+void mirror_log_pass(struct mirror_log *log)
 {
-	inbox_hand_over(&log->inbox);
+	inbox_pass(&log->inbox);
 	mirror_log_enqueue(log);
 }
 
@@ -263,7 +263,7 @@ static bool wants_worker(const struct mirror_log *log, const struct log_options 
 void mirror_log_let_go(struct mirror_log *log, const struct log_options *options)
 {
 	if (wants_worker(log, options))
-		mirror_log_hand_over(log);
+		mirror_log_pass(log);
 	else if (inbox_release(&log->inbox))
 		mirror_log_enqueue(log);
 }

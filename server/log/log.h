@@ -46,7 +46,7 @@ struct log_device {
 	uint32_t block_bytes;
 	uint64_t bytes;
 	_Atomic bool claimed; /* see log_device_claim */
-	uint64_t wrote; /* under the table's lock: see log_device_inherit */
+	uint64_t wrote; /* under the table's lock: see log_device_take_over_writer */
 	_Atomic uint64_t last_writer; /* log->id of the log that wrote or loaded last */
 };
 
@@ -60,21 +60,21 @@ struct slot_list {
 	struct slot *first, *last;
 };
 
-/* One operation on behalf of a log, with its buffer. From the pool of a desk (desk.h). */
+/* One operation on behalf of a log, with its buffer. From the pool of a executor (executor.h). */
 struct log_io {
 	struct flush_op op;
-	struct desk *desk;
+	struct executor *executor;
 	struct mirror_log *log;
 	uint64_t first, count; /* blocks of the image */
 	struct flight *flight; /* tells a successor of them */
 	int error;
 	/* Called by the one executing the log, once the operation has ended. */
-	void (*finish)(struct desk *desk, struct mirror_log *log, struct log_io *io);
+	void (*finish)(struct executor *executor, struct mirror_log *log, struct log_io *io);
 	struct log_io *next; /* pool, or the log's completed operations */
 };
 
 /* An image being read: block after block, then the bits are taken over. */
-struct log_load {
+struct image_read {
 	struct slot *slot; /* the RESUME or CTR to be answered */
 	uint64_t next; /* block */
 	uint64_t valid; /* regions that the header covers */
@@ -110,10 +110,11 @@ struct mirror_log {
 
 	/* Owned. */
 	_Alignas(64) struct dirty_log dirty;
-	bool loads; /* the image is being read: the worker keeps the log SCHEDULED */
+	bool reads; /* the image is being read: the worker keeps the log SCHEDULED */
 	bool ever_resumed;
 	bool nudged; /* mirrors.h: was asked for since the last reconnect */
-	enum log_state kept_state; /* of a predecessor's log, until its worker has taken it over */
+	enum log_state
+		former_state; /* of a predecessor's log, until its worker has taken it over */
 	unsigned reconnects; /* reconnect CTRs whose RESUME has not come yet */
 	bool overflow_paused; /* too many lazy regions, but the legs can't be flushed now */
 	_Atomic bool failed; /* the kernel was told, or the image could not be read */
@@ -134,7 +135,7 @@ struct mirror_log {
 	int leg_error;
 	struct log_legs *legs;
 	bool legs_asked;
-	struct log_load load;
+	struct image_read image_read;
 	struct mail *unread; /* taken from the inbox, not handled yet */
 	bool kept; /* the worker keeps it SCHEDULED between two executions */
 
@@ -166,7 +167,7 @@ struct mirror_log {
 	/* The receiver's registry. */
 	struct mirror_log *luid_next, *uuid_next;
 	struct mail grave_link;
-	struct log_mail retire_mail, adopt_mail;
+	struct log_mail retire_mail, take_over_mail;
 	struct log_mail attend_mail; /* the worker's, to itself */
 };
 
@@ -180,17 +181,17 @@ int mirror_log_make_bits(struct mirror_log *log);
 
 /* A log that a predecessor has left, but for its device. NULL, with the reason in *why (a static
  * string): its record is of no use. The record is the log's, and given back with it. */
-struct mirror_log *mirror_log_adopt(struct estate *estate, struct log_record *record,
-				    const char **why);
+struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record *record,
+					const char **why);
 
 /* Tell a successor what has changed in state, ever_resumed, reconnects, failed, foreign, nudged and
  * the two asked; before the kernel hears of it. The one executing it. */
-void mirror_log_keep(struct mirror_log *log);
+void mirror_log_record_status(struct mirror_log *log);
 
 /* The request on whose behalf the log is executed when none has just come; NULL: none waits. */
 struct slot *mirror_log_waiter(const struct mirror_log *log);
 
-/* This log begins to write its device. Its desk's thread. */
+/* This log begins to write its device. Its executor's thread. */
 void mirror_log_writes(struct mirror_log *log);
 
 /* Drop a reference. The last one closes the legs and the device and frees all. Any thread; not
@@ -214,7 +215,7 @@ void mirror_log_enqueue(struct mirror_log *log);
 void run_queue_wake(struct run_queue *queue);
 
 /* The receiver, which holds the log, leaves it to its worker. */
-void mirror_log_hand_over(struct mirror_log *log);
+void mirror_log_pass(struct mirror_log *log);
 
 /* The receiver, which holds the log, is done with it for now. */
 void mirror_log_let_go(struct mirror_log *log, const struct log_options *options);
@@ -230,7 +231,7 @@ static inline void mirror_log_set_state(struct mirror_log *log, enum log_state s
 	atomic_store_explicit(&log->state, (int)state, memory_order_release);
 }
 
-static inline bool mirror_log_serves(const struct mirror_log *log)
+static inline bool mirror_log_is_open(const struct mirror_log *log)
 {
 	enum log_state state = mirror_log_state(log);
 

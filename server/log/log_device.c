@@ -217,16 +217,16 @@ bool log_device_claim(struct log_device *device)
 	if (atomic_load_explicit(&device->claimed, memory_order_relaxed))
 		return true;
 	if (fcntl(device->fd, F_OFD_SETLK, &whole) != 0 && errno == EAGAIN) {
-		log_limited(LOGGING_INFO,
-			    "log device %u:%u is still written by a dirtylogd that has ended",
-			    device->major, device->minor);
+		diag_limited(DIAG_INFO,
+			     "log device %u:%u is still written by a dirtylogd that has ended",
+			     device->major, device->minor);
 		return false;
 	}
 	atomic_store_explicit(&device->claimed, true, memory_order_relaxed);
 	return true;
 }
 
-void log_device_inherit(struct log_device *device, uint64_t log_id, uint64_t wrote)
+void log_device_take_over_writer(struct log_device *device, uint64_t log_id, uint64_t wrote)
 {
 	pthread_mutex_lock(&devices.lock);
 	if (wrote > device->wrote) {

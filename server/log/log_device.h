@@ -21,7 +21,7 @@ void log_device_leave(struct log_device *device);
 bool log_device_claim(struct log_device *device);
 
 /* Who of a predecessor's logs wrote the device last: the one with the highest `wrote`. */
-void log_device_inherit(struct log_device *device, uint64_t log_id, uint64_t wrote);
+void log_device_take_over_writer(struct log_device *device, uint64_t log_id, uint64_t wrote);
 
 /* Drop the reference, after log_device_leave. */
 void log_device_put(struct log_device *device);

@@ -5,7 +5,7 @@
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
 
-static void write_finished(struct desk *desk, struct mirror_log *log, struct log_io *io)
+static void write_finished(struct executor *executor, struct mirror_log *log, struct log_io *io)
 {
 	log->in_flight--;
 	if (io->error) {
@@ -14,12 +14,12 @@ static void write_finished(struct desk *desk, struct mirror_log *log, struct log
 		dirty_log_restore_changed(&log->dirty, io->first, io->count);
 	}
 	kill_point("written");
-	desk_io_give(desk, io);
+	executor_io_give(executor, io);
 	if (log->in_flight == 0)
-		desk->ops->written(desk, log);
+		executor->ops->written(executor, log);
 }
 
-static void submit_write(struct desk *desk, struct mirror_log *log, struct log_io *io)
+static void submit_write(struct executor *executor, struct mirror_log *log, struct log_io *io)
 {
 	uint32_t block = log->device->block_bytes;
 
@@ -34,7 +34,7 @@ static void submit_write(struct desk *desk, struct mirror_log *log, struct log_i
 	log->in_flight++;
 	stats_add(STATS_LOG_WRITES, 1);
 	stats_add(STATS_LOG_BYTES, io->op.len);
-	desk_io_submit(desk, io);
+	executor_io_submit(executor, io);
 }
 
 /* For a successor the blocks are always in one place or the other. */
@@ -50,21 +50,21 @@ static void take_blocks(struct mirror_log *log, struct log_io *io, uint64_t max)
 	kill_point("taken");
 }
 
-bool log_write_start(struct desk *desk, struct mirror_log *log)
+bool log_write_start(struct executor *executor, struct mirror_log *log)
 {
 	uint64_t max = LOG_IO_BYTES / log->device->block_bytes;
 
 	log->commit_error = 0;
 	log->commit_partial = false;
 	while (dirty_log_has_changed(&log->dirty)) {
-		struct log_io *io = desk_io_take(desk, log);
+		struct log_io *io = executor_io_take(executor, log);
 
 		if (!io) {
 			log->commit_partial = true;
 			break;
 		}
 		take_blocks(log, io, max);
-		submit_write(desk, log, io);
+		submit_write(executor, log, io);
 	}
 	if (log->in_flight == 0)
 		return false;
@@ -73,10 +73,10 @@ bool log_write_start(struct desk *desk, struct mirror_log *log)
 	return true;
 }
 
-void log_write_answer(struct desk *desk, struct mirror_log *log)
+void log_write_answer(struct executor *executor, struct mirror_log *log)
 {
 	if (log->commit_partial)
 		slot_list_move(&log->waiters, &log->committing);
 	else
-		desk_reply_all(desk, &log->committing, 0);
+		executor_reply_all(executor, &log->committing, 0);
 }

@@ -8,12 +8,12 @@
 #include "server/log/executor.h"
 
 /* Write what has changed; those in log->waiters are in log->committing then. At the end
- * desk->ops->written is called, with log->commit_error set. Nothing may be in flight. Returns false
+ * executor->ops->written is called, with log->commit_error set. Nothing may be in flight. Returns false
  * if there was no buffer at all: nothing has been started, the waiters still wait. */
-bool log_write_start(struct desk *desk, struct mirror_log *log);
+bool log_write_start(struct executor *executor, struct mirror_log *log);
 
 /* Of a write without an error: answer those who waited for it, unless buffers ran out and some
  * blocks are left to the next write. */
-void log_write_answer(struct desk *desk, struct mirror_log *log);
+void log_write_answer(struct executor *executor, struct mirror_log *log);
 
 #endif

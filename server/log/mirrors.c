@@ -49,7 +49,7 @@ static void dm_to_log(int level, const char *file, int line, int error, const ch
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if ((level & 7) <= 4)
-		log_limited(LOGGING_DEBUG, "device-mapper: %s", text);
+		diag_limited(DIAG_DEBUG, "device-mapper: %s", text);
 }
 
 static struct dm_task *dm_run(int type, const char *name, uint32_t major, uint32_t minor)
@@ -151,8 +151,8 @@ static bool add_leg(struct log_legs *legs, uint32_t major, uint32_t minor)
 	if (legs->count < MIRROR_TABLE_LEGS_MAX)
 		fd = log_device_open_number(major, minor, O_RDONLY);
 	if (fd < 0) {
-		log_warning("leg %u:%u cannot be opened for flushing: %s", major, minor,
-			    strerror(-fd));
+		diag_warning("leg %u:%u cannot be opened for flushing: %s", major, minor,
+			     strerror(-fd));
 		return false;
 	}
 	legs->fds[legs->count++] = fd;
@@ -184,7 +184,7 @@ static void do_legs(const struct scan *scan, struct mirror_job *job)
 	if (find_mirror(scan, job->log->uuid))
 		job->legs = open_legs(scan, job->log->uuid);
 	else
-		log_debug("the mirror of log %s is in no live table", job->log->uuid);
+		diag_debug("the mirror of log %s is in no live table", job->log->uuid);
 	/* The worker drops the reference. */
 	mirror_log_post(job->log, &job->head);
 }
@@ -200,7 +200,7 @@ static void spawn_self(const char *option, const struct found *found)
 	snprintf(number, sizeof(number), "%u:%u", found->major, found->minor);
 	r = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ);
 	if (r != 0)
-		log_warning("mirror %s cannot be settled: %s", number, strerror(r));
+		diag_warning("mirror %s cannot be settled: %s", number, strerror(r));
 }
 
 static bool all_in_sync(const struct mirror_log *log)
@@ -224,8 +224,8 @@ static void do_nudge(const struct scan *scan, const struct mirror_log *log)
 	if (!found || mirror_log_state(log) != LOG_ACTIVE || all_in_sync(log) ||
 	    atomic_load_explicit(&log->resync_asked, memory_order_relaxed))
 		return;
-	log_info("mirror %u:%u of log %s does not ask for resync work: suspending and resuming it",
-		 found->major, found->minor, log->uuid);
+	diag_info("mirror %u:%u of log %s does not ask for resync work: suspending and resuming it",
+		  found->major, found->minor, log->uuid);
 	spawn_self("--cycle-device", found);
 }
 
@@ -329,7 +329,7 @@ static void do_jobs(struct scan *scan, struct mirror_job *job)
 	}
 }
 
-static void wait_for_more(struct mirrors *mirrors, int64_t next)
+static void wait_for_jobs(struct mirrors *mirrors, int64_t next)
 {
 	struct timespec until = {.tv_sec = next / NSEC_PER_SEC, .tv_nsec = next % NSEC_PER_SEC};
 
@@ -339,7 +339,7 @@ static void wait_for_more(struct mirrors *mirrors, int64_t next)
 		pthread_cond_timedwait(&mirrors->more, &mirrors->lock, &until);
 }
 
-static void *run(void *argument)
+static void *mirrors_thread(void *argument)
 {
 	struct mirrors *mirrors = argument;
 	struct scan scan = {0};
@@ -353,7 +353,7 @@ static void *run(void *argument)
 	while (!mirrors->stop) {
 		due = take_due(mirrors, clock_now(), &next);
 		if (!due) {
-			wait_for_more(mirrors, next);
+			wait_for_jobs(mirrors, next);
 			continue;
 		}
 		pthread_mutex_unlock(&mirrors->lock);
@@ -378,7 +378,7 @@ int mirrors_start(struct mirrors **mirrors)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&made->more, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	r = pthread_create(&made->thread, NULL, run, made);
+	r = pthread_create(&made->thread, NULL, mirrors_thread, made);
 	if (r != 0) {
 		free(made);
 		return -r;

@@ -66,7 +66,7 @@ static int drain(struct recorder *recorder)
 	return 0;
 }
 
-static void *run(void *argument)
+static void *recorder_thread(void *argument)
 {
 	struct recorder *recorder = argument;
 	bool last = false;
@@ -81,7 +81,7 @@ static void *run(void *argument)
 	}
 	if (r < 0) {
 		atomic_store(&recorder->broken, true);
-		log_error("recording ends: cannot write its file: %s", strerror(-r));
+		diag_error("recording ends: cannot write its file: %s", strerror(-r));
 	}
 	return NULL;
 }
@@ -114,7 +114,7 @@ int recorder_start(struct recorder **recorder, const char *path)
 	r = self->fd = open_file(path);
 	if (r < 0)
 		goto err_free;
-	r = -pthread_create(&self->thread, NULL, run, self);
+	r = -pthread_create(&self->thread, NULL, recorder_thread, self);
 	if (r < 0)
 		goto err_close;
 	*recorder = self;
@@ -164,11 +164,11 @@ void recorder_stop(struct recorder *recorder)
 	clock_gettime(CLOCK_REALTIME, &limit);
 	limit.tv_sec += STOP_LIMIT_SEC;
 	if (pthread_timedjoin_np(recorder->thread, NULL, &limit) != 0) {
-		log_warning("the end of the recording is lost: its file cannot be written now");
+		diag_warning("the end of the recording is lost: its file cannot be written now");
 		return; /* the thread still uses it */
 	}
-	log_info("%" PRIu64 " requests recorded, %" PRIu64 " missed", recorder->recorded,
-		 recorder->missed);
+	diag_info("%" PRIu64 " requests recorded, %" PRIu64 " missed", recorder->recorded,
+		  recorder->missed);
 	close(recorder->fd);
 	free(recorder);
 }

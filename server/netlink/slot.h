@@ -28,7 +28,7 @@ enum mail_kind {
 	MAIL_LEGS, /* a struct mirror_job that has been done */
 	MAIL_ATTEND, /* the worker has something to execute the log for */
 	MAIL_RETIRE, /* the log is to go: an orphan */
-	MAIL_ADOPT, /* a predecessor's log: its device has to be opened */
+	MAIL_TAKE_OVER, /* a predecessor's log: its device has to be opened */
 };
 
 /* What lies in a log's inbox begins with this. */

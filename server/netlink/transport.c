@@ -31,9 +31,9 @@ static int set_options(struct transport *transport, int rcvbuf)
 		return -errno;
 	getsockopt(transport->fd, SOL_SOCKET, SO_RCVBUF, &transport->rcvbuf, &length);
 	if (transport->rcvbuf / 2 < rcvbuf)
-		log_warning("receive buffer is %d bytes, not the %d asked for: run as root, or "
-			    "raise net.core.rmem_max",
-			    transport->rcvbuf / 2, rcvbuf);
+		diag_warning("receive buffer is %d bytes, not the %d asked for: run as root, or "
+			     "raise net.core.rmem_max",
+			     transport->rcvbuf / 2, rcvbuf);
 	return 0;
 }
 
@@ -50,20 +50,20 @@ static int open_socket(struct transport *transport, struct nl_sock *sock, int rc
 	int r = nl_connect(sock, NETLINK_CONNECTOR);
 
 	if (r < 0) {
-		log_error("no netlink connector socket: %s", nl_geterror(r));
+		diag_error("no netlink connector socket: %s", nl_geterror(r));
 		return -EPROTONOSUPPORT;
 	}
 	transport->fd = nl_socket_get_fd(sock);
 	r = set_options(transport, rcvbuf);
 	if (r < 0) {
-		log_error("cannot set up the netlink socket: %s", strerror(-r));
+		diag_error("cannot set up the netlink socket: %s", strerror(-r));
 		return r;
 	}
 	r = nl_socket_add_membership(sock, CN_IDX_DM);
 	if (r < 0) {
-		log_error("cannot join connector group %d: %s (root in the initial user "
-			  "namespace is needed)",
-			  CN_IDX_DM, nl_geterror(r));
+		diag_error("cannot join connector group %d: %s (root in the initial user "
+			   "namespace is needed)",
+			   CN_IDX_DM, nl_geterror(r));
 		return -EPERM;
 	}
 	return keep_fd(sock);
@@ -82,7 +82,7 @@ int transport_open(struct transport *transport, int rcvbuf)
 	return r < 0 ? r : 0;
 }
 
-int transport_adopt(struct transport *transport, int fd, int rcvbuf)
+int transport_take_over(struct transport *transport, int fd, int rcvbuf)
 {
 	int protocol = -1;
 	socklen_t size = sizeof(protocol);
@@ -101,7 +101,7 @@ void transport_join(struct transport *transport)
 
 	if (setsockopt(transport->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) !=
 	    0)
-		log_error("cannot join connector group %d: %s", group, strerror(errno));
+		diag_error("cannot join connector group %d: %s", group, strerror(errno));
 }
 
 void transport_leave(struct transport *transport)
@@ -134,10 +134,10 @@ void transport_warn_of_listeners(const struct transport *transport)
 		if (protocol != NETLINK_CONNECTOR || port == own)
 			continue;
 		if (groups & (1u << (CN_IDX_DM - 1)))
-			log_warning("netlink port %u also listens to the dirty log's group: the "
-				    "kernel will not notice if dirtylogd stops (is cmirrord "
-				    "running?)",
-				    port);
+			diag_warning("netlink port %u also listens to the dirty log's group: the "
+				     "kernel will not notice if dirtylogd stops (is cmirrord "
+				     "running?)",
+				     port);
 	}
 	if (file)
 		fclose(file);
@@ -227,8 +227,8 @@ static void send_from(struct outbox *outbox, struct mmsghdr *headers)
 			continue;
 		}
 		stats_add(STATS_REPLIES_LOST, 1);
-		log_limited(LOGGING_WARNING, "a reply to netlink port %u was lost: %s",
-			    outbox->waiting[sent]->from.nl_pid, strerror(errno));
+		diag_limited(DIAG_WARNING, "a reply to netlink port %u was lost: %s",
+			     outbox->waiting[sent]->from.nl_pid, strerror(errno));
 		sent++;
 		waited = false;
 	}

@@ -23,7 +23,7 @@ int transport_open(struct transport *transport, int rcvbuf);
 
 /* Take over a socket that another process has opened, and joined with. 0 or -errno: fd is no such
  * socket. */
-int transport_adopt(struct transport *transport, int fd, int rcvbuf);
+int transport_take_over(struct transport *transport, int fd, int rcvbuf);
 
 /* Join the group, if a predecessor has left it. */
 void transport_join(struct transport *transport);

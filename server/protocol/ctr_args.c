@@ -12,7 +12,7 @@ struct words {
 	char *save;
 };
 
-static char *next_word(struct words *words)
+static char *next_ctr_word(struct words *words)
 {
 	char *word = strtok_r(words->at, " ", &words->save);
 
@@ -21,7 +21,7 @@ static char *next_word(struct words *words)
 }
 
 /* Digits only: strtoull would take signs, spaces and 0x as well. */
-static bool parse_number(const char *word, uint64_t max, uint64_t *value)
+static bool parse_ctr_number(const char *word, uint64_t max, uint64_t *value)
 {
 	char *end;
 
@@ -70,7 +70,7 @@ static const char *parse_region_size(const char *word, struct ctr_args *args)
 {
 	uint64_t size;
 
-	if (!parse_number(word, UINT32_MAX, &size))
+	if (!parse_ctr_number(word, UINT32_MAX, &size))
 		return "region size is not a number of sectors";
 	if (size < CTR_ARGS_MIN_REGION_SECTORS || (size & (size - 1)) != 0)
 		return "region size is not a power of two of at least 8 sectors";
@@ -83,7 +83,7 @@ static const char *parse_options(struct words *words, struct ctr_args *args)
 {
 	char *word;
 
-	while ((word = next_word(words))) {
+	while ((word = next_ctr_word(words))) {
 		if (strcmp(word, "sync") == 0 && args->sync == CTR_ARGS_DEFAULTSYNC)
 			args->sync = CTR_ARGS_SYNC;
 		else if (strcmp(word, "nosync") == 0 && args->sync == CTR_ARGS_DEFAULTSYNC)
@@ -100,13 +100,14 @@ static const char *parse_words(struct words *words, struct ctr_args *args)
 {
 	const char *why;
 
-	if (!parse_number(next_word(words), INT64_MAX, &args->sectors) || args->sectors == 0)
+	if (!parse_ctr_number(next_ctr_word(words), INT64_MAX, &args->sectors) ||
+	    args->sectors == 0)
 		return "mirror length is not a number of sectors";
-	why = parse_type(next_word(words), args);
+	why = parse_type(next_ctr_word(words), args);
 	if (!why && args->disk)
-		why = parse_device(next_word(words), args);
+		why = parse_device(next_ctr_word(words), args);
 	if (!why)
-		why = parse_region_size(next_word(words), args);
+		why = parse_region_size(next_ctr_word(words), args);
 	if (!why)
 		why = parse_options(words, args);
 	return why;

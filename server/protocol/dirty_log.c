@@ -24,24 +24,24 @@ static uint64_t shards_of(uint64_t regions)
  * compiler from another order, and cost nothing. */
 static void begin_change(struct dirty_log *log)
 {
-	atomic_store_explicit(&log->kept->changing, 1, memory_order_relaxed);
+	atomic_store_explicit(&log->head->changing, 1, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
 static void end_change(struct dirty_log *log)
 {
 	atomic_signal_fence(memory_order_seq_cst);
-	atomic_store_explicit(&log->kept->changing, 0, memory_order_relaxed);
+	atomic_store_explicit(&log->head->changing, 0, memory_order_relaxed);
 }
 
-static void set_loaded(struct dirty_log *log, bool loaded)
+static void set_known(struct dirty_log *log, bool known)
 {
-	atomic_store_explicit(&log->kept->loaded, loaded, memory_order_relaxed);
+	atomic_store_explicit(&log->head->known, known, memory_order_relaxed);
 }
 
-static size_t kept_bytes(void)
+static size_t head_bytes(void)
 {
-	return (sizeof(struct dirty_log_kept) + 63) & ~(size_t)63;
+	return (sizeof(struct dirty_log_head) + 63) & ~(size_t)63;
 }
 
 size_t dirty_log_bytes(const struct dirty_log_config *config)
@@ -52,8 +52,8 @@ size_t dirty_log_bytes(const struct dirty_log_config *config)
 	if (config->region_count > SIZE_MAX / 8)
 		return 0;
 	if (!config->persistent)
-		return kept_bytes() + 2 * map;
-	return kept_bytes() + 4 * map + bit_tree_bytes(log_image_blocks(&geometry)) +
+		return head_bytes() + 2 * map;
+	return head_bytes() + 4 * map + bit_tree_bytes(log_image_blocks(&geometry)) +
 	       bit_tree_bytes(shards_of(config->region_count));
 }
 
@@ -67,7 +67,7 @@ static void *carve(uint8_t **mem, size_t bytes)
 
 typedef void lay_map(struct region_bitmap *map, void *mem, uint64_t nregions);
 
-static void lay_over(struct dirty_log *log, void *mem, const struct dirty_log_config *config,
+static void lay_maps(struct dirty_log *log, void *mem, const struct dirty_log_config *config,
 		     lay_map *lay)
 {
 	uint64_t n = config->region_count;
@@ -77,7 +77,7 @@ static void lay_over(struct dirty_log *log, void *mem, const struct dirty_log_co
 
 	memset(log, 0, sizeof(*log));
 	log->config = *config;
-	log->kept = carve(&at, kept_bytes());
+	log->head = carve(&at, head_bytes());
 	lay(&log->sync, carve(&at, map), n);
 	lay(&log->clean, carve(&at, map), n);
 	if (!config->persistent)
@@ -92,13 +92,13 @@ static void lay_over(struct dirty_log *log, void *mem, const struct dirty_log_co
 
 static void reset_resync(struct dirty_log *log)
 {
-	log->kept->resync = (struct dirty_log_resync){.handed = DIRTY_LOG_NO_REGION,
+	log->head->resync = (struct dirty_log_resync){.handed = DIRTY_LOG_NO_REGION,
 						      .failed_early = DIRTY_LOG_NO_REGION};
 }
 
 void dirty_log_init(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
 {
-	lay_over(log, mem, config, region_bitmap_init);
+	lay_maps(log, mem, config, region_bitmap_init);
 	reset_resync(log);
 }
 
@@ -130,7 +130,7 @@ static void change_from(struct dirty_log *log, uint64_t first_block)
 		bit_tree_set(&log->changed, block);
 }
 
-void dirty_log_load(struct dirty_log *log, uint64_t valid, bool readable, bool first)
+void dirty_log_begin(struct dirty_log *log, uint64_t valid, bool readable, bool first)
 {
 	uint64_t n = log->config.region_count;
 
@@ -152,10 +152,10 @@ void dirty_log_load(struct dirty_log *log, uint64_t valid, bool readable, bool f
 	change_from(log, valid < n ? log_image_block_of(&log->geometry, valid)
 				   : log_image_block_of(&log->geometry, n - 1));
 	end_change(log);
-	set_loaded(log, true);
+	set_known(log, true);
 }
 
-void dirty_log_load_core(struct dirty_log *log)
+void dirty_log_begin_core(struct dirty_log *log)
 {
 	bool in_sync = log->config.sync == CTR_ARGS_NOSYNC;
 
@@ -163,12 +163,12 @@ void dirty_log_load_core(struct dirty_log *log)
 	region_bitmap_fill_from(&log->sync, 0, in_sync);
 	region_bitmap_fill_from(&log->clean, 0, in_sync);
 	end_change(log);
-	set_loaded(log, true);
+	set_known(log, true);
 }
 
-void dirty_log_load_unknown(struct dirty_log *log)
+void dirty_log_begin_unknown(struct dirty_log *log)
 {
-	set_loaded(log, true);
+	set_known(log, true);
 }
 
 static void empty(struct bit_tree *tree)
@@ -179,9 +179,9 @@ static void empty(struct bit_tree *tree)
 		bit_tree_clear(tree, member);
 }
 
-void dirty_log_unload(struct dirty_log *log)
+void dirty_log_forget(struct dirty_log *log)
 {
-	set_loaded(log, false);
+	set_known(log, false);
 	begin_change(log);
 	region_bitmap_fill_from(&log->sync, 0, false);
 	region_bitmap_fill_from(&log->clean, 0, false);
@@ -221,8 +221,8 @@ bool dirty_log_in_sync(struct dirty_log *log, uint64_t region)
 {
 	if (region_bitmap_test(&log->sync, region))
 		return true;
-	if (dirty_log_loaded(log))
-		remember_wanted(&log->kept->resync, region);
+	if (dirty_log_known(log))
+		remember_wanted(&log->head->resync, region);
 	return false;
 }
 
@@ -300,7 +300,7 @@ static void settle(struct dirty_log_resync *resync, uint64_t region, bool in_syn
 void dirty_log_set_region_sync(struct dirty_log *log, uint64_t region, bool in_sync)
 {
 	begin_change(log);
-	settle(&log->kept->resync, region, in_sync);
+	settle(&log->head->resync, region, in_sync);
 	if (in_sync) {
 		region_bitmap_set(&log->sync, region);
 	} else {
@@ -317,7 +317,7 @@ static bool out_of_sync(const struct dirty_log *log, uint64_t region)
 
 static uint64_t next_wanted(struct dirty_log *log)
 {
-	struct dirty_log_resync *resync = &log->kept->resync;
+	struct dirty_log_resync *resync = &log->head->resync;
 
 	while (!resync->failed && resync->nwanted > 0) {
 		uint64_t region = resync->wanted[--resync->nwanted];
@@ -330,7 +330,7 @@ static uint64_t next_wanted(struct dirty_log *log)
 
 static uint64_t next_in_order(struct dirty_log *log)
 {
-	struct dirty_log_resync *resync = &log->kept->resync;
+	struct dirty_log_resync *resync = &log->head->resync;
 	uint64_t region = region_bitmap_next_zero(&log->sync, resync->cursor);
 
 	if (region == resync->failed_early)
@@ -349,8 +349,8 @@ static uint64_t choose_resync_work(struct dirty_log *log)
 	uint64_t last = log->config.region_count - 1;
 	uint64_t region;
 
-	if (!log->kept->resync.last_tried) {
-		log->kept->resync.last_tried = true;
+	if (!log->head->resync.last_tried) {
+		log->head->resync.last_tried = true;
 		if (out_of_sync(log, last))
 			return last;
 	}
@@ -360,9 +360,9 @@ static uint64_t choose_resync_work(struct dirty_log *log)
 
 uint64_t dirty_log_get_resync_work(struct dirty_log *log)
 {
-	struct dirty_log_resync *resync = &log->kept->resync;
+	struct dirty_log_resync *resync = &log->head->resync;
 
-	if (!dirty_log_loaded(log))
+	if (!dirty_log_known(log))
 		return DIRTY_LOG_NO_REGION;
 	if (resync->handed == DIRTY_LOG_NO_REGION || !out_of_sync(log, resync->handed))
 		resync->handed = choose_resync_work(log);
@@ -373,7 +373,7 @@ uint64_t dirty_log_sync_hint(const struct dirty_log *log)
 {
 	uint64_t n = log->config.region_count;
 
-	return dirty_log_loaded(log) && dirty_log_sync_count(log) == n ? n : n - 1;
+	return dirty_log_known(log) && dirty_log_sync_count(log) == n ? n : n - 1;
 }
 
 uint64_t dirty_log_sync_count(const struct dirty_log *log)
@@ -397,7 +397,7 @@ static uint64_t lazy_word(const struct dirty_log *log, uint64_t word)
 }
 
 /* Words of a shard that exist: the last shard may be short. */
-static uint64_t shard_end(const struct dirty_log *log, uint64_t shard)
+static uint64_t end_of_shard(const struct dirty_log *log, uint64_t shard)
 {
 	uint64_t end = (shard + 1) * SHARD_WORDS;
 	uint64_t words = (log->config.region_count + 63) / 64;
@@ -412,7 +412,7 @@ bool dirty_log_has_ripe(const struct dirty_log *log)
 	if (!log->config.persistent)
 		return false;
 	while ((shard = bit_tree_next(&log->lazy_shards, shard)) != BIT_TREE_NONE) {
-		for (uint64_t w = shard * SHARD_WORDS; w < shard_end(log, shard); w++)
+		for (uint64_t w = shard * SHARD_WORDS; w < end_of_shard(log, shard); w++)
 			if (lazy_word(log, w) & ~region_bitmap_word(&log->touched, w))
 				return true;
 		shard++;
@@ -436,7 +436,7 @@ void dirty_log_age(struct dirty_log *log)
 		return;
 	begin_change(log);
 	while ((shard = bit_tree_next(&log->lazy_shards, shard)) != BIT_TREE_NONE) {
-		for (uint64_t w = shard * SHARD_WORDS; w < shard_end(log, shard); w++)
+		for (uint64_t w = shard * SHARD_WORDS; w < end_of_shard(log, shard); w++)
 			clear_touched_word(log, w);
 		shard++;
 	}
@@ -470,7 +470,7 @@ uint64_t dirty_log_release(struct dirty_log *log)
 	while ((shard = bit_tree_next(&log->lazy_shards, shard)) != BIT_TREE_NONE) {
 		bool left = false;
 
-		for (uint64_t w = shard * SHARD_WORDS; w < shard_end(log, shard); w++)
+		for (uint64_t w = shard * SHARD_WORDS; w < end_of_shard(log, shard); w++)
 			released += release_word(log, w, &left);
 		if (!left)
 			bit_tree_clear(&log->lazy_shards, shard);
@@ -514,7 +514,7 @@ void dirty_log_restore_changed(struct dirty_log *log, uint64_t first, uint64_t c
 
 static bool resync_valid(const struct dirty_log *log)
 {
-	const struct dirty_log_resync *resync = &log->kept->resync;
+	const struct dirty_log_resync *resync = &log->head->resync;
 	uint64_t n = log->config.region_count;
 
 	if (resync->cursor > n || resync->nwanted > DIRTY_LOG_WANTED ||
@@ -557,21 +557,21 @@ static void rebuild(struct dirty_log *log)
 		bit_tree_rebuild(&log->lazy_shards);
 	}
 	for (uint64_t shard = 0; shard < log->sync.nshards; shard++)
-		for (uint64_t w = shard * SHARD_WORDS; w < shard_end(log, shard); w++)
+		for (uint64_t w = shard * SHARD_WORDS; w < end_of_shard(log, shard); w++)
 			repair_word(log, w);
 	reset_resync(log);
 }
 
-bool dirty_log_attach(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
+bool dirty_log_take_over(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
 {
-	lay_over(log, mem, config, region_bitmap_attach);
-	if (!dirty_log_loaded(log)) {
+	lay_maps(log, mem, config, region_bitmap_take_over);
+	if (!dirty_log_known(log)) {
 		/* Perhaps an image was being read into it. Whoever loads it begins anew. */
 		rebuild(log);
-		dirty_log_unload(log);
+		dirty_log_forget(log);
 		return true;
 	}
-	if (atomic_load_explicit(&log->kept->changing, memory_order_relaxed)) {
+	if (atomic_load_explicit(&log->head->changing, memory_order_relaxed)) {
 		rebuild(log);
 		end_change(log);
 	}

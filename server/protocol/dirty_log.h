@@ -53,17 +53,17 @@ struct dirty_log_resync {
 };
 
 /* What the memory holds before the maps: the owner can die between any two instructions, and who
- * comes after it goes on from here (dirty_log_attach). */
-struct dirty_log_kept {
+ * comes after it goes on from here (dirty_log_take_over). */
+struct dirty_log_head {
 	_Atomic uint32_t
 		changing; /* not 0: died amid a change; counts and trees are not to be believed */
-	_Atomic uint32_t loaded; /* bits are known: a RESUME or a reconnect has brought them */
+	_Atomic uint32_t known; /* bits are known: a RESUME or a reconnect has brought them */
 	struct dirty_log_resync resync;
 };
 
 struct dirty_log {
 	struct dirty_log_config config;
-	struct dirty_log_kept *kept;
+	struct dirty_log_head *head;
 	struct region_bitmap sync;
 	struct region_bitmap clean;
 	struct region_bitmap image; /* disk logs only, as are the next four */
@@ -84,12 +84,12 @@ void dirty_log_init(struct dirty_log *log, void *mem, const struct dirty_log_con
 /* Lay a log over memory in which one lives, of the same config, and repair what its owner left half
  * done: the request that it was at can then be executed again. False: this was no log, nothing may
  * be done with it. O(shards); O(regions) when it died amid a change. */
-bool dirty_log_attach(struct dirty_log *log, void *mem, const struct dirty_log_config *config);
+bool dirty_log_take_over(struct dirty_log *log, void *mem, const struct dirty_log_config *config);
 
 /* The bits are known. */
-static inline bool dirty_log_loaded(const struct dirty_log *log)
+static inline bool dirty_log_known(const struct dirty_log *log)
 {
-	return atomic_load_explicit(&log->kept->loaded, memory_order_relaxed);
+	return atomic_load_explicit(&log->head->known, memory_order_relaxed);
 }
 
 static inline bool dirty_log_region_valid(const struct dirty_log *log, uint64_t region)
@@ -101,16 +101,16 @@ static inline bool dirty_log_region_valid(const struct dirty_log *log, uint64_t 
  * calls this once. valid: regions that the image covers (0: new or unreadable). readable false
  * takes nothing for in sync, nosync or not. first: the first load of this luid; the sync option
  * counts then only. Leaves what the device must be brought to in log->changed. */
-void dirty_log_load(struct dirty_log *log, uint64_t valid, bool readable, bool first);
+void dirty_log_begin(struct dirty_log *log, uint64_t valid, bool readable, bool first);
 
 /* Loading, core log: the sync option alone. */
-void dirty_log_load_core(struct dirty_log *log);
+void dirty_log_begin_core(struct dirty_log *log);
 
 /* Loading, core log of a mirror that runs: nothing is known, so all is out of sync. */
-void dirty_log_load_unknown(struct dirty_log *log);
+void dirty_log_begin_unknown(struct dirty_log *log);
 
 /* Forget the loaded bits: the image is to be read again (another log wrote the device). */
-void dirty_log_unload(struct dirty_log *log);
+void dirty_log_forget(struct dirty_log *log);
 
 /* A RESUME: recovery starts over; what failed before may be handed out again. */
 void dirty_log_resume(struct dirty_log *log);

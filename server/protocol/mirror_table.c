@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* The next word of *at, its length in *length; NULL at the end. */
-static const char *next_word(const char **at, size_t *length)
+static const char *next_table_word(const char **at, size_t *length)
 {
 	const char *word = *at + strspn(*at, " ");
 
@@ -18,7 +18,7 @@ static const char *next_word(const char **at, size_t *length)
 static bool next_number(const char **at, unsigned *number)
 {
 	size_t length;
-	const char *word = next_word(at, &length);
+	const char *word = next_table_word(at, &length);
 
 	return word && length < 10 && word[0] >= '0' && word[0] <= '9' &&
 	       sscanf(word, "%u", number) == 1;
@@ -27,7 +27,7 @@ static bool next_number(const char **at, unsigned *number)
 static bool next_uuid(const char **at, char uuid[DM_UUID_LEN])
 {
 	size_t length;
-	const char *word = next_word(at, &length);
+	const char *word = next_table_word(at, &length);
 
 	if (!word || length >= DM_UUID_LEN)
 		return false;
@@ -40,10 +40,10 @@ static bool next_uuid(const char **at, char uuid[DM_UUID_LEN])
 static bool next_leg(const char **at, uint32_t leg[2])
 {
 	size_t length;
-	const char *word = next_word(at, &length);
+	const char *word = next_table_word(at, &length);
 
 	return word && length < 24 && sscanf(word, "%u:%u", &leg[0], &leg[1]) == 2 &&
-	       next_word(at, &length);
+	       next_table_word(at, &length);
 }
 
 /* `userspace <argc> <uuid> ...argc - 1 more... <nr_legs> <leg> <offset> ...` */
@@ -51,7 +51,7 @@ bool mirror_table_parse(const char *params, struct mirror_table *table)
 {
 	const char *at = params;
 	size_t length;
-	const char *type = next_word(&at, &length);
+	const char *type = next_table_word(&at, &length);
 	unsigned argc;
 
 	if (!type || length != 9 || strncmp(type, "userspace", 9) != 0)
@@ -59,7 +59,7 @@ bool mirror_table_parse(const char *params, struct mirror_table *table)
 	if (!next_number(&at, &argc) || argc < 1 || !next_uuid(&at, table->uuid))
 		return false;
 	while (--argc > 0)
-		if (!next_word(&at, &length))
+		if (!next_table_word(&at, &length))
 			return false;
 	if (!next_number(&at, &table->nlegs) || table->nlegs < 1 ||
 	    table->nlegs > MIRROR_TABLE_LEGS_MAX)

@@ -45,13 +45,13 @@ static bool payload_fits(enum wire_payload rule, uint32_t size)
 	return false;
 }
 
-static enum wire_verdict drop(const char **why, const char *text)
+static enum wire_verdict drop_verdict(const char **why, const char *text)
 {
 	*why = text;
 	return WIRE_DROP;
 }
 
-static enum wire_verdict refuse(int *error, int value, const char **why, const char *text)
+static enum wire_verdict refuse_verdict(int *error, int value, const char **why, const char *text)
 {
 	*error = value;
 	*why = text;
@@ -63,16 +63,16 @@ static enum wire_verdict check_frame(const struct wire_message *message, size_t 
 				     const char **why)
 {
 	if (length < WIRE_DATAGRAM_MIN)
-		return drop(why, "message shorter than its headers");
+		return drop_verdict(why, "message shorter than its headers");
 	if (length > WIRE_DATAGRAM_MAX)
-		return drop(why, "message longer than any request");
+		return drop_verdict(why, "message longer than any request");
 	if (message->nl.nlmsg_len < WIRE_DATAGRAM_MIN || message->nl.nlmsg_len > length)
-		return drop(why, "netlink header tells another length");
+		return drop_verdict(why, "netlink header tells another length");
 	if (message->cn.id.idx != CN_IDX_DM || message->cn.id.val != CN_VAL_DM_USERSPACE_LOG)
-		return drop(why, "connector id is not the dirty log's");
+		return drop_verdict(why, "connector id is not the dirty log's");
 	if (message->cn.len < sizeof(struct dm_ulog_request) ||
 	    message->cn.len > message->nl.nlmsg_len - NLMSG_HDRLEN - sizeof(struct cn_msg))
-		return drop(why, "connector header tells another length");
+		return drop_verdict(why, "connector header tells another length");
 	return WIRE_GOOD;
 }
 
@@ -87,15 +87,15 @@ enum wire_verdict wire_check(const struct wire_message *message, size_t length, 
 		return verdict;
 	type = wire_type(message);
 	if (request->version < WIRE_VERSION_MIN || request->version > DM_ULOG_REQUEST_VERSION)
-		return refuse(error, -EPROTO, why, "unknown protocol version");
+		return refuse_verdict(error, -EPROTO, why, "unknown protocol version");
 	if (type == 0 || type >= WIRE_TYPES)
-		return refuse(error, -EOPNOTSUPP, why, "unknown request type");
+		return refuse_verdict(error, -EOPNOTSUPP, why, "unknown request type");
 	if (!memchr(request->uuid, '\0', DM_UUID_LEN))
-		return refuse(error, -EINVAL, why, "uuid without its end");
+		return refuse_verdict(error, -EINVAL, why, "uuid without its end");
 	if (request->data_size > message->cn.len - sizeof(*request))
-		return refuse(error, -EINVAL, why, "payload longer than the message");
+		return refuse_verdict(error, -EINVAL, why, "payload longer than the message");
 	if (!payload_fits(wire_opcodes[type].payload, request->data_size))
-		return refuse(error, -EINVAL, why, "payload of the wrong size");
+		return refuse_verdict(error, -EINVAL, why, "payload of the wrong size");
 	return WIRE_GOOD;
 }
 

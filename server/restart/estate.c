@@ -56,7 +56,7 @@ static struct estate_header header_of_this_program(void)
 		.layout = LAYOUT,
 		.bytes = sizeof(struct estate_fixed),
 		.record_bytes = sizeof(struct log_record),
-		.kept_bytes = sizeof(struct dirty_log_kept),
+		.head_bytes = sizeof(struct dirty_log_head),
 		.slot_bytes = sizeof(struct slot),
 		.version = DIRTYLOG_VERSION,
 	};
@@ -130,7 +130,7 @@ static bool end_is_good(const struct estate *estate)
 	       end <= (uint64_t)FILE_BYTES;
 }
 
-int estate_adopt(struct estate *estate, int fd, const char **why)
+int estate_take_over(struct estate *estate, int fd, const char **why)
 {
 	struct estate_header header;
 	int r;
@@ -308,8 +308,8 @@ static void clear_away(struct estate *estate, uint32_t number, uint64_t offset)
 }
 
 /* The record of an entry, mapped; NULL if it is none, *broken if it should be one. */
-static struct log_record *take_up(struct estate *estate, uint32_t number, uint64_t offset,
-				  bool *broken)
+static struct log_record *open_entry(struct estate *estate, uint32_t number, uint64_t offset,
+				     bool *broken)
 {
 	uint64_t end = atomic_load(&estate->fixed->end);
 	struct log_record head;
@@ -345,7 +345,7 @@ struct log_record *estate_next(struct estate *estate, uint32_t *at, unsigned *da
 
 		if (offset == 0)
 			continue;
-		record = take_up(estate, *at, offset, &broken);
+		record = open_entry(estate, *at, offset, &broken);
 		*damaged += broken;
 		if (record) {
 			(*at)++;

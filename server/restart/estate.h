@@ -2,7 +2,7 @@
 /* The estate: all memory that outlives the serving process, so that its successor goes on where it was
  * killed (docs/restart.md). One memfd, held by the supervisor:
  *
- *   header | intake | desks | directory | slots | extent of a log | extent of a log | ...
+ *   header | intake | executors | directory | slots | extent of a log | extent of a log | ...
  *
  * All but the extents is mapped as one; each extent by itself. There are no pointers in it that a
  * successor follows: it may lie at another address.
@@ -14,7 +14,7 @@
  * |------------------------------------|-------------------------------------------|
  * | estate_create, _adopt, _next       | one thread, before others start           |
  * | estate_add, _publish, _drop, _free | any thread                                |
- * | a desk, the intake, a record       | its owner                                 |
+ * | a executor, the intake, a record       | its owner                                 |
  */
 #ifndef SERVER_RESTART_ESTATE_H
 #define SERVER_RESTART_ESTATE_H
@@ -27,10 +27,10 @@
 #define ESTATE_SLOTS 16384u
 #define ESTATE_LOGS_MAX 131072u
 #define ESTATE_WORKERS_MAX 64u
-#define ESTATE_RECEIVER ESTATE_WORKERS_MAX /* its desk's number */
-#define ESTATE_DESKS (ESTATE_WORKERS_MAX + 1)
-#define ESTATE_FLIGHTS 128u /* of a desk */
-#define DEATHS_MAX 3u /* crashes that a request, or a log being taken up, may cause */
+#define ESTATE_RECEIVER ESTATE_WORKERS_MAX /* its executor's number */
+#define ESTATE_EXECUTORS (ESTATE_WORKERS_MAX + 1)
+#define ESTATE_FLIGHTS 128u /* of a executor */
+#define DEATHS_MAX 3u /* crashes that a request, or a log being taken over, may cause */
 
 /* Blocks of a log's image on their way to the device. A predecessor's count as changed. */
 struct flight {
@@ -39,10 +39,10 @@ struct flight {
 };
 
 /* What one thread that executes logs leaves behind. */
-struct estate_desk {
+struct estate_executor {
 	_Alignas(64) _Atomic uint64_t executing; /* arrival of the request in hand, 0: none */
-	_Atomic uint64_t adopting; /* directory entry + 1 of the log being taken up, 0: none */
-	_Atomic uint32_t crashed; /* not 0: it was this desk's thread that crashed */
+	_Atomic uint64_t taking_over; /* directory entry + 1 of the log being taken over, 0: none */
+	_Atomic uint32_t crashed; /* not 0: it was this executor's thread that crashed */
 	struct dispatch dispatch;
 	struct flight flights[ESTATE_FLIGHTS];
 };
@@ -70,7 +70,7 @@ struct estate_header {
 	uint64_t magic;
 	uint64_t layout;
 	uint64_t bytes; /* of estate_fixed */
-	uint64_t record_bytes, kept_bytes, slot_bytes;
+	uint64_t record_bytes, head_bytes, slot_bytes;
 	char version[16]; /* of the program, for messages */
 	char boot_id[40];
 	uint64_t checksum; /* over all before */
@@ -85,9 +85,10 @@ struct estate_fixed {
 	_Atomic uint32_t generation; /* servers that have been started on it */
 	_Atomic uint32_t served; /* of them, how many have become ready */
 	_Atomic uint32_t crashed; /* not 0: the last one has ended by its own fault */
-	_Atomic uint64_t attaching; /* as estate_desk.adopting, before there are desks */
+	_Atomic uint64_t
+		taking_over; /* as estate_executor.taking_over, before there are executors */
 	struct intake intake;
-	struct estate_desk desks[ESTATE_DESKS];
+	struct estate_executor executors[ESTATE_EXECUTORS];
 	_Atomic uint64_t directory[ESTATE_LOGS_MAX]; /* offset of an extent, 0: free */
 	struct slot slots[ESTATE_SLOTS];
 };
@@ -104,7 +105,7 @@ int estate_create(struct estate *estate);
 
 /* Take over one that another process has made, through its fd. Returns -errno, with the reason in
  * *why (a static string), if it is of another program version or boot, or damaged. */
-int estate_adopt(struct estate *estate, int fd, const char **why);
+int estate_take_over(struct estate *estate, int fd, const char **why);
 
 /* Set the header's checksum. */
 void estate_seal(struct estate_header *header);
@@ -124,7 +125,7 @@ void estate_drop(struct log_record *record);
 /* Give the extent back. Nobody looks at it any more. */
 void estate_free(struct estate *estate, struct log_record *record);
 
-/* The log of directory entry number - 1 was being taken up by a server that crashed; 0: none. */
+/* The log of directory entry number - 1 was being taken over by a server that crashed; 0: none. */
 void estate_blame(struct estate *estate, uint64_t number);
 
 /* Leave it to a successor. */

@@ -10,15 +10,15 @@
 #define NETLINK "netlink"
 #define ESTATE "estate"
 
-static bool put(const char *name_line, int fd)
+static bool store_fd(const char *name_line, int fd)
 {
 	return sd_pid_notify_with_fds(0, 0, name_line, &fd, 1) > 0;
 }
 
 bool fd_store_put(int netlink_fd, int estate_fd)
 {
-	return put("FDSTORE=1\nFDPOLL=0\nFDNAME=" NETLINK, netlink_fd) &&
-	       put("FDSTORE=1\nFDPOLL=0\nFDNAME=" ESTATE, estate_fd);
+	return store_fd("FDSTORE=1\nFDPOLL=0\nFDNAME=" NETLINK, netlink_fd) &&
+	       store_fd("FDSTORE=1\nFDPOLL=0\nFDNAME=" ESTATE, estate_fd);
 }
 
 /* The name's first fd; -1 if there is none. */

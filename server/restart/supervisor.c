@@ -98,7 +98,7 @@ static int become_server(struct supervisor *supervisor, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		return 1;
-	return supervisor->serve(supervisor->context);
+	return supervisor->run_server(supervisor->context);
 }
 
 /* Reap it if it has ended. */
@@ -164,7 +164,7 @@ static bool program_runs(const struct supervisor *supervisor)
 static void become_new_program(struct supervisor *supervisor)
 {
 	if (!program_runs(supervisor)) {
-		log_error("%s cannot be run: dirtylogd goes on as it is", supervisor->program);
+		diag_error("%s cannot be run: dirtylogd goes on as it is", supervisor->program);
 		return;
 	}
 	snprintf(supervisor->inherited, sizeof(supervisor->inherited), INHERITED "=%d,%d,%d,%d",
@@ -172,8 +172,8 @@ static void become_new_program(struct supervisor *supervisor)
 		 supervisor->server);
 	set_close_on_exec(supervisor, false);
 	execve(supervisor->program, supervisor->argv, supervisor->environment);
-	log_error("%s cannot be run: %s; dirtylogd goes on as it is", supervisor->program,
-		  strerror(errno));
+	diag_error("%s cannot be run: %s; dirtylogd goes on as it is", supervisor->program,
+		   strerror(errno));
 	set_close_on_exec(supervisor, true);
 	supervisor->inherited[0] = '\0';
 }
@@ -200,7 +200,7 @@ static int watch(struct supervisor *supervisor)
 }
 
 /* SIGKILL comes from outside. */
-static bool crashed(int status)
+static bool died_of_its_own(int status)
 {
 	return !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
 }
@@ -208,10 +208,10 @@ static bool crashed(int status)
 /* A server that had become ready and was killed from outside has done nothing wrong. */
 static int64_t pause_after(int status, int64_t lived_ns, bool ready, unsigned *quick)
 {
-	unsigned free = crashed(status) ? QUICK_FREE : QUICK_FREE_KILLED;
+	unsigned free = died_of_its_own(status) ? QUICK_FREE : QUICK_FREE_KILLED;
 	unsigned steps;
 
-	if (lived_ns >= QUICK_NS || (ready && !crashed(status))) {
+	if (lived_ns >= QUICK_NS || (ready && !died_of_its_own(status))) {
 		*quick = 0;
 		return 0;
 	}
@@ -262,7 +262,7 @@ int supervisor_run(struct supervisor *supervisor)
 			status = watch(supervisor);
 			if (is_over(supervisor, status, &stops))
 				return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-			atomic_store(supervisor->crashed, crashed(status));
+			atomic_store(supervisor->crashed, died_of_its_own(status));
 			pause_ns = pause_after(status, clock_now() - start_ns,
 					       atomic_load(supervisor->served) > served, &quick);
 		}

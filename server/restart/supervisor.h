@@ -31,7 +31,7 @@ struct supervisor {
 	const _Atomic uint32_t *served; /* how many servers have become ready */
 	_Atomic uint32_t *crashed; /* set: whether the last one has ended by its own fault */
 	/* The fork of the server runs it and returns its exit status. */
-	int (*serve)(void *context);
+	int (*run_server)(void *context);
 	void *context;
 	char program[4096]; /* to exec on SIGHUP */
 	char inherited[64]; /* for the program after us */

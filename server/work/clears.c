@@ -31,9 +31,9 @@ static void end_drain(struct worker *worker, struct mirror_log *log)
 	commit_start(worker, log);
 }
 
-static void arm(struct worker *worker, struct mirror_log *log, int64_t pause_ns)
+static void arm_delay(struct worker *worker, struct mirror_log *log, int64_t pause_ns)
 {
-	int64_t delay = worker->desk.options->clear_delay_ns;
+	int64_t delay = worker->executor.options->clear_delay_ns;
 
 	if (dirty_log_lazy_count(&log->dirty) > 0)
 		worker_arm_aging(worker, log,
@@ -47,7 +47,7 @@ static void legs_flushed(struct worker *worker, struct mirror_log *log)
 {
 	stats_add(STATS_CLEARS_WRITTEN, dirty_log_release(&log->dirty));
 	dirty_log_age(&log->dirty);
-	arm(worker, log, 0);
+	arm_delay(worker, log, 0);
 	commit_start(worker, log);
 }
 
@@ -55,7 +55,7 @@ static void legs_flushed(struct worker *worker, struct mirror_log *log)
 static void legs_not_flushed(struct worker *worker, struct mirror_log *log)
 {
 	log->overflow_paused = true;
-	arm(worker, log, NO_LEGS_PAUSE_NS);
+	arm_delay(worker, log, NO_LEGS_PAUSE_NS);
 	end_drain(worker, log);
 }
 
@@ -63,10 +63,10 @@ static void leg_flush_ended(struct worker *worker, struct mirror_log *log)
 {
 	log->leg_flush_runs = false;
 	if (log->leg_error) {
-		log_limited(LOGGING_WARNING,
-			    "a leg of log %s cannot be flushed: %s; its clears stay "
-			    "in memory",
-			    log->uuid, strerror(-log->leg_error));
+		diag_limited(DIAG_WARNING,
+			     "a leg of log %s cannot be flushed: %s; its clears stay "
+			     "in memory",
+			     log->uuid, strerror(-log->leg_error));
 		legs_not_flushed(worker, log);
 		return;
 	}
@@ -74,14 +74,14 @@ static void leg_flush_ended(struct worker *worker, struct mirror_log *log)
 	clears_check(worker, log, clock_coarse());
 }
 
-static void leg_finished(struct desk *desk, struct mirror_log *log, struct log_io *io)
+static void leg_finished(struct executor *executor, struct mirror_log *log, struct log_io *io)
 {
-	struct worker *worker = worker_of(desk);
+	struct worker *worker = worker_of(executor);
 	if (io->error) {
 		stats_add(STATS_IO_ERRORS, 1);
 		log->leg_error = io->error;
 	}
-	desk_io_give(desk, io);
+	executor_io_give(executor, io);
 	if (--log->leg_ops == 0)
 		leg_flush_ended(worker, log);
 }
@@ -105,7 +105,7 @@ static void flush_legs(struct worker *worker, struct mirror_log *log)
 		io->finish = leg_finished;
 		log->leg_ops++;
 		stats_add(STATS_LEG_FLUSHES, 1);
-		desk_io_submit(&worker->desk, io);
+		executor_io_submit(&worker->executor, io);
 	}
 	if (log->leg_ops == 0)
 		leg_flush_ended(worker, log);
@@ -118,7 +118,7 @@ static void ask_for_legs(struct worker *worker, struct mirror_log *log)
 	if (!log->legs_asked)
 		legs_not_flushed(worker, log);
 	else
-		arm(worker, log, NO_LEGS_PAUSE_NS);
+		arm_delay(worker, log, NO_LEGS_PAUSE_NS);
 	log->overflow_paused = true;
 }
 
@@ -134,7 +134,7 @@ static void start_leg_flush(struct worker *worker, struct mirror_log *log)
 
 static bool overflows(const struct worker *worker, const struct mirror_log *log)
 {
-	return dirty_log_lazy_count(&log->dirty) > worker->desk.options->max_lazy;
+	return dirty_log_lazy_count(&log->dirty) > worker->executor.options->max_lazy;
 }
 
 static bool due(const struct worker *worker, const struct mirror_log *log, int64_t now)
@@ -146,7 +146,7 @@ static bool due(const struct worker *worker, const struct mirror_log *log, int64
 static bool wants_all(const struct worker *worker, const struct mirror_log *log)
 {
 	/* Too many, and all of them young: they have to go nevertheless. */
-	return all_shall_go(worker, log) || worker->desk.options->clear_delay_ns == 0 ||
+	return all_shall_go(worker, log) || worker->executor.options->clear_delay_ns == 0 ||
 	       (overflows(worker, log) && !dirty_log_has_ripe(&log->dirty));
 }
 
@@ -168,7 +168,7 @@ void clears_check(struct worker *worker, struct mirror_log *log, int64_t now)
 	if (now >= log->age_at_ns)
 		log->overflow_paused = false;
 	if (!log->aging_link.on)
-		arm(worker, log, 0);
+		arm_delay(worker, log, 0);
 	if (!due(worker, log, now))
 		return;
 	if (wants_all(worker, log))
@@ -178,7 +178,7 @@ void clears_check(struct worker *worker, struct mirror_log *log, int64_t now)
 		return;
 	}
 	dirty_log_age(&log->dirty);
-	arm(worker, log, 0);
+	arm_delay(worker, log, 0);
 }
 
 void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -190,7 +190,7 @@ void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *sl
 void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs)
 {
 	log->legs_asked = false;
-	if (log->leg_flush_runs || !mirror_log_serves(log)) { /* the old ones are in use */
+	if (log->leg_flush_runs || !mirror_log_is_open(log)) { /* the old ones are in use */
 		log_legs_close(legs);
 		return;
 	}

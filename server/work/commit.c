@@ -30,23 +30,23 @@ static void recovered(struct worker *worker, struct mirror_log *log)
 	/* Blocks are left that no write has covered since they failed. */
 	if (log->commit_partial)
 		return;
-	log_warning("log device %u:%u of log %s works again", log->device->major,
-		    log->device->minor, log->uuid);
+	diag_warning("log device %u:%u of log %s works again", log->device->major,
+		     log->device->minor, log->uuid);
 	atomic_store_explicit(&log->failed, false, memory_order_relaxed);
 	log->retry_since_ns = 0;
-	mirror_log_keep(log);
+	mirror_log_record_status(log);
 }
 
-static void give_up(struct worker *worker, struct mirror_log *log, int error)
+static void give_up_trying(struct worker *worker, struct mirror_log *log, int error)
 {
 	if (!atomic_exchange_explicit(&log->failed, true, memory_order_relaxed))
-		log_error("log device %u:%u of log %s has failed: %s; the mirror stops writing "
-			  "until it gets another log",
-			  log->device->major, log->device->minor, log->uuid, strerror(-error));
+		diag_error("log device %u:%u of log %s has failed: %s; the mirror stops writing "
+			   "until it gets another log",
+			   log->device->major, log->device->minor, log->uuid, strerror(-error));
 	log->retry_since_ns = 0;
-	mirror_log_keep(log);
+	mirror_log_record_status(log);
 	slot_list_move(&log->committing, &log->waiters);
-	desk_reply_all(&worker->desk, &log->committing, error);
+	executor_reply_all(&worker->executor, &log->committing, error);
 }
 
 /* Inside the time limit the waiters wait on, and the kernel hears nothing of it. */
@@ -55,11 +55,11 @@ static void back_off(struct worker *worker, struct mirror_log *log, int64_t now)
 	if (log->retry_since_ns == 0) {
 		log->retry_since_ns = now;
 		log->retry_wait_ns = RETRY_FIRST_NS;
-		log_warning("write to log device %u:%u of log %s failed: %s; trying again for "
-			    "%lld s",
-			    log->device->major, log->device->minor, log->uuid,
-			    strerror(-log->commit_error),
-			    (long long)(worker->desk.options->retry_limit_ns / NSEC_PER_SEC));
+		diag_warning("write to log device %u:%u of log %s failed: %s; trying again for "
+			     "%lld s",
+			     log->device->major, log->device->minor, log->uuid,
+			     strerror(-log->commit_error),
+			     (long long)(worker->executor.options->retry_limit_ns / NSEC_PER_SEC));
 	}
 	slot_list_move(&log->waiters, &log->committing);
 	worker_arm_retry(worker, log, now + log->retry_wait_ns);
@@ -74,10 +74,10 @@ static void commit_failed(struct worker *worker, struct mirror_log *log)
 	bool waits = log->committing.first || log->waiters.first;
 	bool known = waits && atomic_load_explicit(&log->failed, memory_order_relaxed);
 	bool expired = waits && log->retry_since_ns != 0 &&
-		       now - log->retry_since_ns >= worker->desk.options->retry_limit_ns;
+		       now - log->retry_since_ns >= worker->executor.options->retry_limit_ns;
 
 	if (known || expired) {
-		give_up(worker, log, log->commit_error);
+		give_up_trying(worker, log, log->commit_error);
 		return;
 	}
 	back_off(worker, log, now);
@@ -92,7 +92,7 @@ void commit_written(struct worker *worker, struct mirror_log *log)
 		return;
 	}
 	recovered(worker, log);
-	log_write_answer(&worker->desk, log);
+	log_write_answer(&worker->executor, log);
 	if (log->waiters.first || dirty_log_has_changed(&log->dirty))
 		commit_start(worker, log);
 }
@@ -102,16 +102,16 @@ void commit_start(struct worker *worker, struct mirror_log *log)
 	if (log->in_flight > 0 || log->retry_link.on)
 		return;
 	if (!dirty_log_has_changed(&log->dirty)) {
-		desk_reply_all(&worker->desk, &log->waiters, 0);
+		executor_reply_all(&worker->executor, &log->waiters, 0);
 		return;
 	}
 	if (log->foreign) {
-		desk_reply_all(&worker->desk, &log->waiters, -EIO);
+		executor_reply_all(&worker->executor, &log->waiters, -EIO);
 		return;
 	}
 	if (!commit_claim(worker, log))
 		return;
-	if (!log_write_start(&worker->desk, log))
+	if (!log_write_start(&worker->executor, log))
 		worker_starves(worker, log);
 }
 

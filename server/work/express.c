@@ -7,46 +7,46 @@
 #include "server/log/answer.h"
 #include "server/base/stats.h"
 
-static void leave(struct desk *desk, struct mirror_log *log)
+static void leave(struct executor *executor, struct mirror_log *log)
 {
 	log->express = false;
 	if (log->waiters.first)
-		mirror_log_hand_over(log);
+		mirror_log_pass(log);
 	else
-		mirror_log_let_go(log, desk->options);
+		mirror_log_let_go(log, executor->options);
 }
 
-static bool written_again(struct desk *desk, struct mirror_log *log)
+static bool written_again(struct executor *executor, struct mirror_log *log)
 {
 	/* Mail is the worker's, and has waited long enough. */
 	if (!mailbox_empty(&log->inbox.mail))
 		return false;
 	if (dirty_log_has_changed(&log->dirty))
-		return log_write_start(desk, log);
-	desk_reply_all(desk, &log->waiters, 0);
+		return log_write_start(executor, log);
+	executor_reply_all(executor, &log->waiters, 0);
 	return false;
 }
 
-static void written(struct desk *desk, struct mirror_log *log)
+static void written(struct executor *executor, struct mirror_log *log)
 {
 	if (log->commit_error)
 		/* The worker tries again, and knows when to give up. */
 		slot_list_move(&log->waiters, &log->committing);
 	else
-		log_write_answer(desk, log);
-	if (log->commit_error || !written_again(desk, log))
-		leave(desk, log);
+		log_write_answer(executor, log);
+	if (log->commit_error || !written_again(executor, log))
+		leave(executor, log);
 }
 
-static void io_ended(struct desk *desk, struct log_io *io)
+static void express_io_ended(struct executor *executor, struct log_io *io)
 {
-	desk_executes(desk, mirror_log_waiter(io->log));
-	io->finish(desk, io->log, io);
-	desk_executes(desk, NULL);
+	executor_in_hand(executor, mirror_log_waiter(io->log));
+	io->finish(executor, io->log, io);
+	executor_in_hand(executor, NULL);
 }
 
-const struct desk_ops express_ops = {
-	.io_ended = io_ended,
+const struct executor_ops express_ops = {
+	.io_ended = express_io_ended,
 	.written = written,
 };
 
@@ -58,38 +58,38 @@ static bool fit(const struct mirror_log *log)
 	       !atomic_load_explicit(&log->failed, memory_order_relaxed);
 }
 
-bool express_start(struct desk *desk, struct mirror_log *log, struct slot *slot)
+bool express_start(struct executor *executor, struct mirror_log *log, struct slot *slot)
 {
-	if (!desk->engine || !desk->io_free || !fit(log))
+	if (!executor->engine || !executor->io_free || !fit(log))
 		return false;
 	slot_list_add(&log->waiters, slot);
 	log->express = true;
-	log->express_next = desk->to_write;
-	desk->to_write = log;
+	log->express_next = executor->to_write;
+	executor->to_write = log;
 	stats_add(STATS_EXPRESS, 1);
 	return true;
 }
 
-void express_write(struct desk *desk)
+void express_write(struct executor *executor)
 {
 	struct mirror_log *log;
 
-	while ((log = desk->to_write)) {
-		desk->to_write = log->express_next;
-		desk_executes(desk, log->waiters.first);
-		if (!log_write_start(desk, log))
-			leave(desk, log); /* no buffer: its worker has some */
+	while ((log = executor->to_write)) {
+		executor->to_write = log->express_next;
+		executor_in_hand(executor, log->waiters.first);
+		if (!log_write_start(executor, log))
+			leave(executor, log); /* no buffer: its worker has some */
 	}
-	desk_executes(desk, NULL);
+	executor_in_hand(executor, NULL);
 }
 
-bool express_serve(struct desk *desk, struct mirror_log *log, struct slot *slot)
+bool express_answer(struct executor *executor, struct mirror_log *log, struct slot *slot)
 {
 	if (!mailbox_empty(&log->inbox.mail))
 		return false;
-	if (serve(log, &slot->message)) {
+	if (answer(log, &slot->message)) {
 		stats_add(STATS_SERVED_INLINE, 1);
-		outbox_add(&desk->outbox, slot);
+		outbox_add(&executor->outbox, slot);
 	} else {
 		slot_list_add(&log->waiters, slot);
 	}

@@ -9,17 +9,17 @@
 
 #include "server/log/executor.h"
 
-extern const struct desk_ops express_ops;
+extern const struct executor_ops express_ops;
 
 /* The log is held, and slot waits for its changes to be durable. Returns false, and nothing has
  * been done, if that is the worker's to do. */
-bool express_start(struct desk *desk, struct mirror_log *log, struct slot *slot);
+bool express_start(struct executor *executor, struct mirror_log *log, struct slot *slot);
 
 /* Write all logs that were started. Called behind each batch of requests, so that the marks of a batch
  * go to a log in one write. */
-void express_write(struct desk *desk);
+void express_write(struct executor *executor);
 
 /* A request for a log that the receiver writes at the moment. Returns false if it must be posted. */
-bool express_serve(struct desk *desk, struct mirror_log *log, struct slot *slot);
+bool express_answer(struct executor *executor, struct mirror_log *log, struct slot *slot);
 
 #endif

@@ -10,9 +10,10 @@
 /* Read the image and take it over, then answer slot: a reconnect's CTR at once (the kernel writes
  * no image at that moment, so nothing is written back), a RESUME when header and bits are durable.
  * An image that can't be read makes all regions out of sync and the log failed. */
-void load_start(struct worker *worker, struct mirror_log *log, struct slot *slot, bool reconnect);
+void image_read_start(struct worker *worker, struct mirror_log *log, struct slot *slot,
+		      bool reconnect);
 
 /* Go on after buffers ran out. */
-void load_continue(struct worker *worker, struct mirror_log *log);
+void image_read_continue(struct worker *worker, struct mirror_log *log);
 
 #endif

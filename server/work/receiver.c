@@ -23,7 +23,7 @@
 #define EXPRESS_IOS 64u
 #define HEX_BYTES 128u /* in a line */
 
-static void refuse(struct receiver *receiver, struct slot *slot, int error)
+static void refuse_request(struct receiver *receiver, struct slot *slot, int error)
 {
 	struct wire_message *message = &slot->message;
 	unsigned type = wire_type(message);
@@ -33,10 +33,10 @@ static void refuse(struct receiver *receiver, struct slot *slot, int error)
 	stats_add(STATS_REFUSED, 1);
 	memset(message->payload, 0, size);
 	wire_reply(message, error, size);
-	outbox_add(&receiver->desk.outbox, slot);
+	outbox_add(&receiver->executor.outbox, slot);
 }
 
-static void drop(struct receiver *receiver, struct slot *slot)
+static void drop_message(struct receiver *receiver, struct slot *slot)
 {
 	stats_add(STATS_DROPPED, 1);
 	slots_give(receiver->slots, slot);
@@ -47,12 +47,12 @@ static void retire(struct receiver *receiver, struct mirror_log *log)
 {
 	if (!log)
 		return;
-	log_info("log %s (%llx) is an orphan: the kernel has dropped it without a word", log->uuid,
-		 (unsigned long long)log->luid);
+	diag_info("log %s (%llx) is an orphan: the kernel has dropped it without a word", log->uuid,
+		  (unsigned long long)log->luid);
 	/* The registry's reference goes with the grave. */
 	registry_remove(receiver->registry, log);
 	/* Of a predecessor's log the record is there from the start, else once its CTR was carried out. */
-	if (log->kept_state != LOG_OPENING || mirror_log_serves(log))
+	if (log->former_state != LOG_OPENING || mirror_log_is_open(log))
 		estate_drop(log->record);
 	log->retire_mail.kind = MAIL_RETIRE;
 	mirror_log_post(log, &log->retire_mail);
@@ -92,12 +92,12 @@ static int parse(const struct wire_message *message, struct ctr_args *args, size
 	int r = ctr_args_parse(text, length, args, &why);
 
 	if (r < 0)
-		log_limited(LOGGING_ERROR, "log %s cannot be made from \"%.*s\": %s",
-			    message->request.uuid, (int)length, text, why);
+		diag_limited(DIAG_ERROR, "log %s cannot be made from \"%.*s\": %s",
+			     message->request.uuid, (int)length, text, why);
 	return r;
 }
 
-static void handle_ctr(struct receiver *receiver, struct slot *slot)
+static void route_ctr(struct receiver *receiver, struct slot *slot)
 {
 	const struct wire_message *message = &slot->message;
 	const char *uuid = message->request.uuid;
@@ -109,7 +109,7 @@ static void handle_ctr(struct receiver *receiver, struct slot *slot)
 	int error = parse(message, &args, length);
 
 	if (error < 0) {
-		refuse(receiver, slot, error);
+		refuse_request(receiver, slot, error);
 		return;
 	}
 	if (log && !same_text(log, (const char *)message->payload, length)) {
@@ -124,34 +124,34 @@ static void handle_ctr(struct receiver *receiver, struct slot *slot)
 	if (log)
 		mirror_log_post(log, &slot->head);
 	else
-		refuse(receiver, slot, -ENOMEM);
+		refuse_request(receiver, slot, -ENOMEM);
 }
 
 /* The log is held. Returns false if the request has to go to the worker. */
-static bool serve_held(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
+static bool answer_held(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
 {
-	if (!mirror_log_serves(log) || !serve(log, &slot->message))
+	if (!mirror_log_is_open(log) || !answer(log, &slot->message))
 		return false;
 	stats_add(STATS_SERVED_INLINE, 1);
-	outbox_add(&receiver->desk.outbox, slot);
+	outbox_add(&receiver->executor.outbox, slot);
 	return true;
 }
 
 static void execute_held(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
 {
-	if (serve_held(receiver, log, slot)) {
-		mirror_log_let_go(log, receiver->desk.options);
-	} else if (!express_start(&receiver->desk, log, slot)) {
+	if (answer_held(receiver, log, slot)) {
+		mirror_log_let_go(log, receiver->executor.options);
+	} else if (!express_start(&receiver->executor, log, slot)) {
 		mailbox_push(&log->inbox.mail, &slot->head.mail);
-		mirror_log_hand_over(log);
+		mirror_log_pass(log);
 	}
 }
 
-static void serve_or_post(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
+static void answer_or_post(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
 {
 	bool ours = wire_opcode(&slot->message)->lane != WIRE_LANE_WORKER;
 
-	if (ours && log->express && express_serve(&receiver->desk, log, slot))
+	if (ours && log->express && express_answer(&receiver->executor, log, slot))
 		return;
 	if (ours && !log->express && inbox_try_hold(&log->inbox))
 		execute_held(receiver, log, slot);
@@ -169,7 +169,7 @@ static void answer_unknown(struct receiver *receiver, struct slot *slot)
 		stats_add(STATS_UNKNOWN_LOG, 1);
 		wire_reply_unknown_log(message);
 	}
-	outbox_add(&receiver->desk.outbox, slot);
+	outbox_add(&receiver->executor.outbox, slot);
 }
 
 static void dispatch(struct receiver *receiver, struct slot *slot)
@@ -182,12 +182,12 @@ static void dispatch(struct receiver *receiver, struct slot *slot)
 		recorder_put(receiver->recorder, message);
 	slot->head.kind = MAIL_REQUEST;
 	if (wire_type(message) == DM_ULOG_CTR) {
-		handle_ctr(receiver, slot);
+		route_ctr(receiver, slot);
 		return;
 	}
 	log = registry_find(receiver->registry, message->request.luid, message->request.uuid);
 	if (log)
-		serve_or_post(receiver, log, slot);
+		answer_or_post(receiver, log, slot);
 	else
 		answer_unknown(receiver, slot);
 }
@@ -198,11 +198,11 @@ static void handle(struct receiver *receiver, struct slot *slot, size_t length)
 	int error = 0;
 
 	if (slot->from.nl_pid != 0 && !receiver->accept_any) {
-		log_limited(LOGGING_WARNING,
-			    "message from netlink port %u, which is not the "
-			    "kernel: dropped",
-			    slot->from.nl_pid);
-		drop(receiver, slot);
+		diag_limited(DIAG_WARNING,
+			     "message from netlink port %u, which is not the "
+			     "kernel: dropped",
+			     slot->from.nl_pid);
+		drop_message(receiver, slot);
 		return;
 	}
 	switch (wire_check(&slot->message, length, &error, &why)) {
@@ -211,15 +211,14 @@ static void handle(struct receiver *receiver, struct slot *slot, size_t length)
 		dispatch(receiver, slot);
 		break;
 	case WIRE_REFUSE:
-		log_limited(LOGGING_WARNING, "request type %u of netlink port %u refused: %s",
-			    wire_type(&slot->message), slot->from.nl_pid, why);
-		refuse(receiver, slot, error);
+		diag_limited(DIAG_WARNING, "request type %u of netlink port %u refused: %s",
+			     wire_type(&slot->message), slot->from.nl_pid, why);
+		refuse_request(receiver, slot, error);
 		break;
 	case WIRE_DROP:
-		log_limited(LOGGING_WARNING,
-			    "message of %zu bytes from netlink port %u dropped: %s", length,
-			    slot->from.nl_pid, why);
-		drop(receiver, slot);
+		diag_limited(DIAG_WARNING, "message of %zu bytes from netlink port %u dropped: %s",
+			     length, slot->from.nl_pid, why);
+		drop_message(receiver, slot);
 		break;
 	}
 }
@@ -243,7 +242,7 @@ static void take_in(struct receiver *receiver, struct intake *intake, unsigned i
 	kill_point("received");
 	slot_arrived(receiver->slots, slot, length);
 	intake_taken(intake, i);
-	desk_executes(&receiver->desk, slot);
+	executor_in_hand(&receiver->executor, slot);
 	kill_point("arrived");
 	handle(receiver, slot, length);
 }
@@ -256,14 +255,14 @@ static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 	fill(receiver, intake);
 	if (intake->count == 0) {
 		/* All slots wait for storage: what comes now waits in the socket. */
-		log_limited(LOGGING_WARNING, "%u requests wait for log devices: no room for more",
-			    receiver->slots->count);
+		diag_limited(DIAG_WARNING, "%u requests wait for log devices: no room for more",
+			     receiver->slots->count);
 		usleep(NO_SLOT_PAUSE_USEC);
 		return 0;
 	}
 	n = transport_receive(receiver->transport, intake, wait);
 	if (n < 0) {
-		log_limited(LOGGING_ERROR, "cannot receive: %s", strerror(-n));
+		diag_limited(DIAG_ERROR, "cannot receive: %s", strerror(-n));
 		usleep(NO_SLOT_PAUSE_USEC);
 		return 0;
 	}
@@ -271,9 +270,9 @@ static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 	registry_sweep(receiver->registry);
 	for (int i = 0; i < n; i++)
 		take_in(receiver, intake, (unsigned)i);
-	desk_executes(&receiver->desk, NULL);
-	express_write(&receiver->desk);
-	outbox_send(&receiver->desk.outbox);
+	executor_in_hand(&receiver->executor, NULL);
+	express_write(&receiver->executor);
+	outbox_send(&receiver->executor.outbox);
 	intake_drop(intake, (unsigned)n);
 	return n;
 }
@@ -286,8 +285,8 @@ static void start_following(struct receiver *receiver)
 		return;
 	r = follow_open(&receiver->follow, receiver->transport->fd);
 	if (r < 0)
-		log_info("the receiver does not follow the senders: bpf is not to be had: %s",
-			 strerror(-r));
+		diag_info("the receiver does not follow the senders: bpf is not to be had: %s",
+			  strerror(-r));
 }
 
 void receiver_open(struct receiver *receiver)
@@ -295,33 +294,33 @@ void receiver_open(struct receiver *receiver)
 	int r;
 
 	start_following(receiver);
-	receiver->desk.ops = &express_ops;
-	crash_mark(&receiver->desk.kept->crashed);
+	receiver->executor.ops = &express_ops;
+	crash_mark(&receiver->executor.estate->crashed);
 	if (!receiver->express)
 		return;
-	r = desk_open(&receiver->desk, FLUSH_ENGINE_URING, EXPRESS_IOS);
+	r = executor_open(&receiver->executor, FLUSH_ENGINE_URING, EXPRESS_IOS);
 	if (r < 0) {
-		log_warning("no I/O engine for the receiver, workers do all writes: %s",
-			    strerror(-r));
+		diag_warning("no I/O engine for the receiver, workers do all writes: %s",
+			     strerror(-r));
 		return;
 	}
-	flush_engine_watch(receiver->desk.engine, receiver->transport->fd);
+	flush_engine_watch(receiver->executor.engine, receiver->transport->fd);
 }
 
 static bool writes(const struct receiver *receiver)
 {
-	return receiver->desk.engine && receiver->desk.engine->pending > 0;
+	return receiver->executor.engine && receiver->executor.engine->pending > 0;
 }
 
 /* Submit, take what has ended, and, if told to, wait for that or for a request. */
 static void run_engine(struct receiver *receiver, int64_t timeout_ns)
 {
-	if (flush_engine_run(receiver->desk.engine, timeout_ns) < 0)
-		log_limited(LOGGING_ERROR, "the receiver's flush engine is broken");
-	outbox_send(&receiver->desk.outbox);
+	if (flush_engine_run(receiver->executor.engine, timeout_ns) < 0)
+		diag_limited(DIAG_ERROR, "the receiver's flush engine is broken");
+	outbox_send(&receiver->executor.outbox);
 }
 
-static void serve_until_stopped(struct receiver *receiver, struct intake *intake)
+static void run_until_stopped(struct receiver *receiver, struct intake *intake)
 {
 	int64_t poll_until = 0;
 
@@ -339,7 +338,7 @@ static void serve_until_stopped(struct receiver *receiver, struct intake *intake
 }
 
 /* The group is left, and what the socket still holds is the last; or all of that is a successor's. */
-static void finish(struct receiver *receiver, struct intake *intake)
+static void finish_receiving(struct receiver *receiver, struct intake *intake)
 {
 	int64_t deadline =
 		clock_coarse() + (receiver->hand_over ? HAND_OVER_LIMIT_NS : STOP_LIMIT_NS);
@@ -368,16 +367,16 @@ static void report_bytes(const char *what, const uint8_t *bytes, uint32_t count)
 
 	for (uint32_t at = 0; at < count; at += HEX_BYTES) {
 		hex(text, bytes + at, count - at < HEX_BYTES ? count - at : HEX_BYTES);
-		log_error("%s at %u: %s", what, at, text);
+		diag_error("%s at %u: %s", what, at, text);
 	}
-	logging_flush();
+	diag_flush();
 }
 
 static void report(const struct slot *slot)
 {
 	const struct wire_message *message = &slot->message;
 
-	log_error(
+	diag_error(
 		"request %s of log %s has ended the server %u times: it is refused. Please report "
 		"this as a bug, with the payload (luid %llx, %u bytes)",
 		wire_opcode(message)->name, message->request.uuid, slot->deaths,
@@ -386,15 +385,16 @@ static void report(const struct slot *slot)
 }
 
 /* It was not even found to be a request. */
-static void give_up(struct receiver *receiver, struct slot *slot)
+static void give_up_message(struct receiver *receiver, struct slot *slot)
 {
 	uint32_t length = slot->length < WIRE_DATAGRAM_MAX ? slot->length : WIRE_DATAGRAM_MAX;
 
-	log_error("a message of %u bytes from netlink port %u has ended the server %u times: it is "
-		  "dropped. Please report this as a bug",
-		  slot->length, slot->from.nl_pid, slot->deaths);
+	diag_error(
+		"a message of %u bytes from netlink port %u has ended the server %u times: it is "
+		"dropped. Please report this as a bug",
+		slot->length, slot->from.nl_pid, slot->deaths);
 	report_bytes("message", (const uint8_t *)&slot->message.nl, length);
-	drop(receiver, slot);
+	drop_message(receiver, slot);
 }
 
 /* What does least harm. An unknown log is made anew by the kernel, from its log device, and the request
@@ -410,7 +410,7 @@ static void condemn(struct receiver *receiver, struct slot *slot)
 	       registry_find(receiver->registry, message->request.luid, message->request.uuid));
 	if (type == DM_ULOG_CTR || type == DM_ULOG_RESUME || type == DM_ULOG_PRESUSPEND ||
 	    type == DM_ULOG_POSTSUSPEND)
-		refuse(receiver, slot, -EIO);
+		refuse_request(receiver, slot, -EIO);
 	else
 		answer_unknown(receiver, slot);
 }
@@ -420,12 +420,12 @@ static void ask_again(struct receiver *receiver, struct slot *slot)
 	const struct wire_message *message = &slot->message;
 	const struct mirror_log *log;
 
-	desk_executes(&receiver->desk, slot);
+	executor_in_hand(&receiver->executor, slot);
 	if (!slot->checked) {
 		if (slot->deaths < DEATHS_MAX)
 			handle(receiver, slot, slot->length);
 		else
-			give_up(receiver, slot);
+			give_up_message(receiver, slot);
 		return;
 	}
 	log = registry_find(receiver->registry, message->request.luid, message->request.uuid);
@@ -439,12 +439,12 @@ static void ask_again(struct receiver *receiver, struct slot *slot)
 void receiver_take_over(struct receiver *receiver, struct slot *slot)
 {
 	if (slot_phase(slot) == SLOT_ANSWERED)
-		outbox_add(&receiver->desk.outbox, slot);
+		outbox_add(&receiver->executor.outbox, slot);
 	else
 		ask_again(receiver, slot);
-	desk_executes(&receiver->desk, NULL);
-	express_write(&receiver->desk);
-	outbox_send(&receiver->desk.outbox);
+	executor_in_hand(&receiver->executor, NULL);
+	express_write(&receiver->executor);
+	outbox_send(&receiver->executor.outbox);
 }
 
 void receiver_run(struct receiver *receiver)
@@ -452,16 +452,16 @@ void receiver_run(struct receiver *receiver)
 	struct intake *intake = &receiver->estate->fixed->intake;
 
 	intake->count = 0;
-	serve_until_stopped(receiver, intake);
+	run_until_stopped(receiver, intake);
 	atomic_store(&receiver->stopped, true);
 	if (!receiver->hand_over)
 		transport_leave(receiver->transport);
-	finish(receiver, intake);
+	finish_receiving(receiver, intake);
 }
 
 void receiver_close(struct receiver *receiver)
 {
-	desk_close(&receiver->desk);
+	executor_close(&receiver->executor);
 	follow_close(&receiver->follow);
 }
 
@@ -471,8 +471,8 @@ void receiver_stop(struct receiver *receiver, pthread_t thread, bool hand_over)
 	atomic_store(&receiver->stop, true);
 	/* The signal can come just before the receiver blocks: again, until it has seen it. */
 	while (!atomic_load(&receiver->stopped)) {
-		if (receiver->desk.engine)
-			flush_engine_wake(receiver->desk.engine);
+		if (receiver->executor.engine)
+			flush_engine_wake(receiver->executor.engine);
 		pthread_kill(thread, SIGUSR1);
 		usleep(STOP_POKE_USEC);
 	}

@@ -26,7 +26,7 @@ struct receiver {
 	bool hand_over; /* a successor goes on: set before stop */
 	struct follow follow;
 
-	struct desk desk; /* the receiver's own; to be set: options, and desk_set_up */
+	struct executor executor; /* the receiver's own; to be set: options, and executor_set_up */
 	struct recorder *recorder; /* NULL: none */
 	bool follows; /* the senders, from processor to processor: follow.h */
 	bool express; /* io_uring may be used: the receiver writes too */

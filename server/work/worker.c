@@ -103,9 +103,9 @@ void worker_disarm_retry(struct worker *worker, struct mirror_log *log)
 
 /* --- operations and their buffers --- */
 
-static void io_ended(struct desk *desk, struct log_io *io)
+static void worker_io_ended(struct executor *executor, struct log_io *io)
 {
-	struct worker *worker = worker_of(desk);
+	struct worker *worker = worker_of(executor);
 	struct log_io **at = &io->log->completed;
 
 	/* Kept until the log may be executed. */
@@ -118,13 +118,13 @@ static void io_ended(struct desk *desk, struct log_io *io)
 	worker_attend(worker, io->log);
 }
 
-static void written(struct desk *desk, struct mirror_log *log)
+static void written(struct executor *executor, struct mirror_log *log)
 {
-	commit_written(worker_of(desk), log);
+	commit_written(worker_of(executor), log);
 }
 
-static const struct desk_ops worker_ops = {
-	.io_ended = io_ended,
+static const struct executor_ops worker_ops = {
+	.io_ended = worker_io_ended,
 	.written = written,
 };
 
@@ -136,7 +136,7 @@ void worker_starves(struct worker *worker, struct mirror_log *log)
 
 struct log_io *worker_io_take(struct worker *worker, struct mirror_log *log)
 {
-	struct log_io *io = desk_io_take(&worker->desk, log);
+	struct log_io *io = executor_io_take(&worker->executor, log);
 
 	if (!io)
 		worker_starves(worker, log);
@@ -156,7 +156,7 @@ static void reply_ctr(struct worker *worker, struct mirror_log *log, struct slot
 				 log->device->major, log->device->minor) +
 			1;
 	wire_reply(message, 0, (uint32_t)bytes);
-	outbox_add(&worker->desk.outbox, slot);
+	outbox_add(&worker->executor.outbox, slot);
 }
 
 static bool is_reconnect(const struct slot *slot)
@@ -172,7 +172,7 @@ static int open_device(struct mirror_log *log, const char *name)
 	int r = log_device_get(name, log->args.region_count, &log->device, why, sizeof(why));
 
 	if (r < 0)
-		log_error("log %s: cannot use log device %s: %s", log->uuid, name, why);
+		diag_error("log %s: cannot use log device %s: %s", log->uuid, name, why);
 	return r;
 }
 
@@ -184,8 +184,8 @@ static int open_log(struct mirror_log *log)
 		return r;
 	r = mirror_log_make_bits(log);
 	if (r < 0)
-		log_error("log %s: no memory for %llu regions", log->uuid,
-			  (unsigned long long)log->args.region_count);
+		diag_error("log %s: no memory for %llu regions", log->uuid,
+			   (unsigned long long)log->args.region_count);
 	return r;
 }
 
@@ -213,7 +213,7 @@ static void make(struct worker *worker, struct mirror_log *log, struct slot *slo
 	r = open_log(log);
 	if (r < 0) {
 		bury(worker, log);
-		desk_reply(&worker->desk, slot, r);
+		executor_reply(&worker->executor, slot, r);
 		return;
 	}
 	all_append(&worker->all, log);
@@ -221,22 +221,22 @@ static void make(struct worker *worker, struct mirror_log *log, struct slot *slo
 	/* The mirror of a reconnect runs: what is asked next must find the bits. The RESUME that the
 	 * kernel sends behind the CTR finds nothing to do. */
 	log->reconnects = is_reconnect(slot);
-	mirror_log_keep(log);
+	mirror_log_record_status(log);
 	kill_point("ctr");
-	log_info("log %s (%llx) %s: %s", log->uuid, (unsigned long long)log->luid,
-		 is_reconnect(slot) ? "reconnected" : "made", log->ctr_text);
+	diag_info("log %s (%llx) %s: %s", log->uuid, (unsigned long long)log->luid,
+		  is_reconnect(slot) ? "reconnected" : "made", log->ctr_text);
 	if (!is_reconnect(slot)) {
 		reply_ctr(worker, log, slot);
 		return;
 	}
 	if (log->args.disk) {
-		load_start(worker, log, slot, true);
+		image_read_start(worker, log, slot, true);
 		return;
 	}
 	log->ever_resumed = true;
-	dirty_log_load_unknown(&log->dirty); /* nosync or not */
-	mirror_log_keep(log);
-	desk_reply(&worker->desk, slot, 0);
+	dirty_log_begin_unknown(&log->dirty); /* nosync or not */
+	mirror_log_record_status(log);
+	executor_reply(&worker->executor, slot, 0);
 }
 
 /* What a predecessor had in mind for the mirror, and took with it. */
@@ -251,7 +251,7 @@ static void ask_mirrors_again(struct worker *worker, struct mirror_log *log)
 }
 
 /* By number: the name may mean another device by now. */
-static int open_kept_device(struct mirror_log *log)
+static int open_recorded_device(struct mirror_log *log)
 {
 	char number[32];
 
@@ -266,25 +266,25 @@ static void adopt(struct worker *worker, struct mirror_log *log)
 {
 	int r;
 
-	desk_adopts(&worker->desk, log);
-	r = open_kept_device(log);
+	executor_takes_over(&worker->executor, log);
+	r = open_recorded_device(log);
 	if (r == 0 && log->device && log->device->block_bytes != log->record->block_bytes)
 		r = -EINVAL;
 	if (r < 0) {
-		log_error("log %s cannot be taken over: the kernel has to make it again",
-			  log->uuid);
-		desk_adopts(&worker->desk, NULL);
+		diag_error("log %s cannot be taken over: the kernel has to make it again",
+			   log->uuid);
+		executor_takes_over(&worker->executor, NULL);
 		bury(worker, log);
 		return;
 	}
 	if (log->device)
-		log_device_inherit(log->device, log->id, log->record->wrote);
+		log_device_take_over_writer(log->device, log->id, log->record->wrote);
 	all_append(&worker->all, log);
-	mirror_log_set_state(log, log->kept_state);
+	mirror_log_set_state(log, log->former_state);
 	ask_mirrors_again(worker, log);
-	if (mirror_log_state(log) == LOG_ACTIVE && dirty_log_loaded(&log->dirty))
+	if (mirror_log_state(log) == LOG_ACTIVE && dirty_log_known(&log->dirty))
 		commit_start(worker, log);
-	desk_adopts(&worker->desk, NULL);
+	executor_takes_over(&worker->executor, NULL);
 }
 
 static void handle_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -296,8 +296,8 @@ static void handle_ctr(struct worker *worker, struct mirror_log *log, struct slo
 	else {
 		/* Another thread of the same mirror has met the restart too. */
 		log->reconnects++;
-		mirror_log_keep(log);
-		desk_reply(&worker->desk, slot, 0);
+		mirror_log_record_status(log);
+		executor_reply(&worker->executor, slot, 0);
 	}
 }
 
@@ -318,23 +318,23 @@ static void reconnected(struct worker *worker, struct mirror_log *log, struct sl
 	log->reconnects--;
 	atomic_store_explicit(&log->resync_asked, false, memory_order_relaxed);
 	log->nudged = true;
-	mirror_log_keep(log);
+	mirror_log_record_status(log);
 	if (!log->no_legs)
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
-	desk_reply(&worker->desk, slot, 0);
+	executor_reply(&worker->executor, slot, 0);
 }
 
 /* The image is not read while writes of an earlier life are on their way. */
-static void load_when_idle(struct worker *worker, struct mirror_log *log, struct slot *slot)
+static void read_when_idle(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
 	if (log->resuming && log->resuming != slot)
-		desk_reply(&worker->desk, log->resuming,
-			   0); /* sent again: nobody waits for this one */
+		executor_reply(&worker->executor, log->resuming,
+			       0); /* sent again: nobody waits for this one */
 	log->resuming = slot;
 	if (log->in_flight > 0 || log->leg_flush_runs)
 		return;
 	log->resuming = NULL;
-	load_start(worker, log, slot, false);
+	image_read_start(worker, log, slot, false);
 }
 
 /* The bits in memory are younger than the image: nobody else has written it. */
@@ -342,8 +342,8 @@ static bool memory_is_good(const struct mirror_log *log)
 {
 	uint64_t writer;
 
-	if (!dirty_log_loaded(&log->dirty) || !log->device)
-		return dirty_log_loaded(&log->dirty);
+	if (!dirty_log_known(&log->dirty) || !log->device)
+		return dirty_log_known(&log->dirty);
 	writer = atomic_load_explicit(&log->device->last_writer, memory_order_relaxed);
 	/* 0: nobody since we started. The RESUME of a reconnect must not lose the marks that came
 	 * between it and its CTR. */
@@ -363,16 +363,16 @@ static void handle_resume(struct worker *worker, struct mirror_log *log, struct 
 	log->reconnects = 0;
 	dirty_log_resume(&log->dirty);
 	if (!log->device && !good) {
-		dirty_log_load_core(&log->dirty);
+		dirty_log_begin_core(&log->dirty);
 		good = true;
 	}
 	log->ever_resumed |= good;
-	mirror_log_keep(log);
+	mirror_log_record_status(log);
 	kill_point("resume");
 	if (good)
 		commit_wait(worker, log, slot);
 	else
-		load_when_idle(worker, log, slot);
+		read_when_idle(worker, log, slot);
 }
 
 static void handle_postsuspend(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -380,7 +380,7 @@ static void handle_postsuspend(struct worker *worker, struct mirror_log *log, st
 	if (mirror_log_state(log) == LOG_ACTIVE)
 		mirror_log_set_state(log, LOG_SUSPENDED);
 	log->reconnects = 0;
-	mirror_log_keep(log);
+	mirror_log_record_status(log);
 	clears_drain(worker, log, slot);
 }
 
@@ -394,7 +394,7 @@ static void answer_waiters_of_the_gone(struct worker *worker, struct mirror_log 
 			wire_reply(&slot->message, -EIO, 0);
 		else
 			wire_reply_unknown_log(&slot->message);
-		outbox_add(&worker->desk.outbox, slot);
+		outbox_add(&worker->executor.outbox, slot);
 	}
 }
 
@@ -410,17 +410,17 @@ static void close_when_idle(struct worker *worker, struct mirror_log *log)
 	answer_waiters_of_the_gone(worker, log);
 	bury(worker, log);
 	kill_point("dtr");
-	log_info("log %s (%llx) gone", log->uuid, (unsigned long long)log->luid);
+	diag_info("log %s (%llx) gone", log->uuid, (unsigned long long)log->luid);
 	log->closing = NULL;
 	if (slot)
-		desk_reply(&worker->desk, slot, 0);
+		executor_reply(&worker->executor, slot, 0);
 }
 
 static void begin_close(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
-	if (!mirror_log_serves(log)) {
+	if (!mirror_log_is_open(log)) {
 		if (slot)
-			desk_reply(&worker->desk, slot, 0);
+			executor_reply(&worker->executor, slot, 0);
 		return;
 	}
 	mirror_log_set_state(log, LOG_CLOSING);
@@ -445,18 +445,18 @@ static void handle_request(struct worker *worker, struct mirror_log *log, struct
 {
 	unsigned type = wire_type(&slot->message);
 
-	desk_executes(&worker->desk, slot);
+	executor_in_hand(&worker->executor, slot);
 	kill_point("asked");
 	if (type == DM_ULOG_DTR) {
 		begin_close(worker, log, slot);
 	} else if (type == DM_ULOG_CTR && mirror_log_state(log) < LOG_CLOSING) {
 		handle_ctr(worker, log, slot);
-	} else if (!mirror_log_serves(log)) {
+	} else if (!mirror_log_is_open(log)) {
 		stats_add(STATS_UNKNOWN_LOG, 1);
 		wire_reply_unknown_log(&slot->message);
-		outbox_add(&worker->desk.outbox, slot);
-	} else if (serve(log, &slot->message)) {
-		outbox_add(&worker->desk.outbox, slot);
+		outbox_add(&worker->executor.outbox, slot);
+	} else if (answer(log, &slot->message)) {
+		outbox_add(&worker->executor.outbox, slot);
 	} else {
 		handle_waiting(worker, log, slot);
 	}
@@ -477,7 +477,7 @@ static unsigned handle_mail(struct worker *worker, struct mirror_log *log, struc
 	case MAIL_RETIRE:
 		begin_close(worker, log, NULL);
 		return 0;
-	case MAIL_ADOPT:
+	case MAIL_TAKE_OVER:
 		adopt(worker, log);
 		return 0;
 	case MAIL_LEGS:
@@ -496,8 +496,8 @@ static void execute_completed(struct worker *worker, struct mirror_log *log)
 
 	while ((io = log->completed)) {
 		log->completed = io->next;
-		desk_executes(&worker->desk, mirror_log_waiter(log));
-		io->finish(&worker->desk, log, io);
+		executor_in_hand(&worker->executor, mirror_log_waiter(log));
+		io->finish(&worker->executor, log, io);
 	}
 }
 
@@ -506,7 +506,7 @@ static unsigned execute_mail(struct worker *worker, struct mirror_log *log)
 {
 	unsigned references = 0;
 
-	while (!log->loads) {
+	while (!log->reads) {
 		struct mail *mail = log->unread;
 
 		if (!mail)
@@ -523,21 +523,21 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 {
 	int64_t now = clock_coarse();
 
-	desk_executes(&worker->desk, mirror_log_waiter(log));
-	if (log->loads) {
-		if (log->load.starved)
-			load_continue(worker, log);
+	executor_in_hand(&worker->executor, mirror_log_waiter(log));
+	if (log->reads) {
+		if (log->image_read.starved)
+			image_read_continue(worker, log);
 		return;
 	}
 	if (mirror_log_state(log) == LOG_CLOSING) {
 		close_when_idle(worker, log);
 		return;
 	}
-	if (!mirror_log_serves(log))
+	if (!mirror_log_is_open(log))
 		return;
 	if (log->resuming)
-		load_when_idle(worker, log, log->resuming);
-	if (log->loads)
+		read_when_idle(worker, log, log->resuming);
+	if (log->reads)
 		return;
 	commit_retry(worker, log, now);
 	if (log->waiters.first)
@@ -555,7 +555,7 @@ static void execute(struct worker *worker, struct mirror_log *log)
 	execute_completed(worker, log);
 	references += execute_mail(worker, log);
 	execute_due(worker, log);
-	log->kept = log->loads;
+	log->kept = log->reads;
 	if (log->kept)
 		references--; /* kept with the log until it is released */
 	else if (inbox_release(&log->inbox))
@@ -573,7 +573,7 @@ static void run_queue(struct worker *worker)
 
 		link = link->next; /* executing may put the log on the queue again */
 		execute(worker, log);
-		desk_executes(&worker->desk, NULL);
+		executor_in_hand(&worker->executor, NULL);
 	}
 }
 
@@ -610,10 +610,10 @@ static bool something_left(const struct worker *worker)
 {
 	const struct mirror_log *log;
 
-	if (worker->desk.engine->pending > 0)
+	if (worker->executor.engine->pending > 0)
 		return true;
 	for (log = worker->all.first; log; log = log->all_link.next)
-		if (log->in_flight || log->waiters.first || log->draining.first || log->loads ||
+		if (log->in_flight || log->waiters.first || log->draining.first || log->reads ||
 		    (!worker->hand_over && mirror_log_state(log) == LOG_ACTIVE &&
 		     dirty_log_lazy_count(&log->dirty) > 0))
 			return true;
@@ -638,7 +638,7 @@ static bool stop_step(struct worker *worker, int64_t now)
 		return false;
 	if (now > worker->stop_deadline_ns) {
 		if (!worker->hand_over)
-			log_warning(
+			diag_warning(
 				"stopping with work left: a log device or a leg does not answer");
 		return true;
 	}
@@ -656,15 +656,15 @@ static void sleep_or_reap(struct worker *worker, int64_t deadline)
 	atomic_store_explicit(&worker->queue.asleep, true, memory_order_seq_cst);
 	if (!mailbox_empty(&worker->queue.logs))
 		timeout = 0;
-	if (flush_engine_run(worker->desk.engine, timeout) < 0)
-		log_limited(LOGGING_ERROR, "the flush engine is broken");
+	if (flush_engine_run(worker->executor.engine, timeout) < 0)
+		diag_limited(DIAG_ERROR, "the flush engine is broken");
 	atomic_store_explicit(&worker->queue.asleep, false, memory_order_seq_cst);
 }
 
 /* One for each free operation would do, but not all of them need one any more. */
 static void feed_starved(struct worker *worker)
 {
-	while (worker->starved.first && worker->desk.io_free) {
+	while (worker->starved.first && worker->executor.io_free) {
 		struct mirror_log *hungry = worker->starved.first;
 
 		starved_remove(&worker->starved, hungry);
@@ -681,7 +681,7 @@ static void loop(struct worker *worker)
 		run_queue(worker);
 		now = clock_coarse();
 		deadline = run_timers(worker, now);
-		outbox_send(&worker->desk.outbox);
+		outbox_send(&worker->executor.outbox);
 		if (stop_step(worker, now))
 			return;
 		sleep_or_reap(worker, deadline);
@@ -692,18 +692,18 @@ static int set_up(struct worker *worker)
 {
 	int r;
 
-	worker->desk.ops = &worker_ops;
-	r = desk_open(&worker->desk, worker->engine_kind, WORKER_IOS);
+	worker->executor.ops = &worker_ops;
+	r = executor_open(&worker->executor, worker->engine_kind, WORKER_IOS);
 	if (r < 0)
 		return r;
-	worker->queue.engine = worker->desk.engine;
+	worker->queue.engine = worker->executor.engine;
 	if (worker->index == 0 && worker->engine_kind == FLUSH_ENGINE_AUTO &&
-	    strcmp(worker->desk.engine->ops->name, "sync") == 0)
-		log_warning("io_uring is not allowed here: writes to log devices go one by one");
+	    strcmp(worker->executor.engine->ops->name, "sync") == 0)
+		diag_warning("io_uring is not allowed here: writes to log devices go one by one");
 	return 0;
 }
 
-static void *run(void *argument)
+static void *worker_thread(void *argument)
 {
 	struct worker *worker = argument;
 	char name[16];
@@ -725,7 +725,7 @@ int worker_start(struct worker *worker)
 	int r;
 
 	sem_init(&worker->started, 0, 0);
-	r = pthread_create(&worker->thread, NULL, run, worker);
+	r = pthread_create(&worker->thread, NULL, worker_thread, worker);
 	if (r != 0)
 		return -r;
 	while (sem_wait(&worker->started) != 0)
@@ -739,7 +739,7 @@ void worker_ask_to_stop(struct worker *worker, bool hand_over)
 {
 	worker->hand_over = hand_over;
 	atomic_store_explicit(&worker->stop, true, memory_order_release);
-	flush_engine_wake(worker->desk.engine);
+	flush_engine_wake(worker->executor.engine);
 }
 
 void worker_stop(struct worker *worker)
@@ -758,5 +758,5 @@ struct worker *worker_for(struct worker *workers, unsigned count, const char *uu
 
 void worker_destroy(struct worker *worker)
 {
-	desk_close(&worker->desk);
+	executor_close(&worker->executor);
 }

@@ -15,7 +15,7 @@ struct mirrors;
 struct placement;
 
 struct worker {
-	struct desk desk; /* first: worker_of */
+	struct executor executor; /* first: worker_of */
 	unsigned index;
 	pthread_t thread;
 	struct run_queue queue;
@@ -35,7 +35,7 @@ struct worker {
 };
 
 /* Start the thread of a worker that has options, mirrors, graveyard, placement and engine_kind,
- * and whose desk was set up.
+ * and whose executor was set up.
  * 0 or -errno. */
 int worker_start(struct worker *worker);
 
@@ -54,12 +54,12 @@ struct worker *worker_for(struct worker *workers, unsigned count, const char *uu
 
 /* For commit, clears and load, on the worker's thread: */
 
-static inline struct worker *worker_of(struct desk *desk)
+static inline struct worker *worker_of(struct executor *executor)
 {
-	return (struct worker *)desk;
+	return (struct worker *)executor;
 }
 
-/* As desk_io_take; NULL: the log is executed again when there is one. */
+/* As executor_io_take; NULL: the log is executed again when there is one. */
 struct log_io *worker_io_take(struct worker *worker, struct mirror_log *log);
 
 /* Execute log when there is an operation for it. */

@@ -439,7 +439,7 @@ Test(restart, a_query_that_kills_has_its_size)
 
 Test(restart, a_log_that_kills_who_takes_it_over_is_left)
 {
-	start_supervised("attach:0!");
+	start_supervised("take-over:0!");
 	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
 	resume();
 	kill_server();

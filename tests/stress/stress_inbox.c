@@ -210,7 +210,7 @@ static void receive(struct sender *sender, struct letter *letter, bool waits)
 	if (waits) {
 		mailbox_push(&log->inbox.mail, &letter->mail);
 		end(log);
-		inbox_hand_over(&log->inbox);
+		inbox_pass(&log->inbox);
 		enqueue(log);
 		return;
 	}

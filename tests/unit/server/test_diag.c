@@ -28,8 +28,8 @@ static void start(void)
 	close(ends[1]);
 	out = fdopen(ends[0], "r");
 	setvbuf(out, NULL, _IONBF, 0);
-	logging_open(LOGGING_INFO, false);
-	cr_assert_eq(logging_start(), 0);
+	diag_open(DIAG_INFO, false);
+	cr_assert_eq(diag_start(), 0);
 }
 
 static void restore_stderr(void)
@@ -57,7 +57,7 @@ Test(logging, each_line_comes_out_before_the_next_one, .timeout = 60)
 
 	start();
 	for (unsigned i = 0; i < 20000; i++) {
-		log_info("line %u", i);
+		diag_info("line %u", i);
 		if (!line_comes())
 			break;
 		came++;
@@ -69,7 +69,7 @@ Test(logging, each_line_comes_out_before_the_next_one, .timeout = 60)
 static void *write_lines(void *argument)
 {
 	for (unsigned i = 0; i < LINES; i++)
-		log_info("line %u", i);
+		diag_info("line %u", i);
 	return NULL;
 }
 
@@ -105,7 +105,7 @@ Test(logging, lines_of_many_threads_come_out_or_are_counted_as_lost)
 		pthread_create(&threads[i], NULL, write_lines, NULL);
 	for (unsigned i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	logging_stop();
+	diag_stop();
 	restore_stderr(); /* the pipe's end */
 	pthread_join(reader, NULL);
 	cr_assert_eq(lines, THREADS * LINES);
@@ -125,7 +125,7 @@ Test(logging, the_writer_sleeps_while_there_is_no_line)
 	long before, after;
 
 	start();
-	log_info("the last line for a while");
+	diag_info("the last line for a while");
 	cr_assert(line_comes());
 	usleep(100000);
 	before = voluntary_switches();

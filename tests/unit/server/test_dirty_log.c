@@ -98,10 +98,10 @@ static uint64_t load(struct bench *bench, bool first)
 	enum log_image_verdict verdict = log_image_decode_header(bench->device, &header);
 	uint64_t valid = verdict == LOG_IMAGE_VALID ? header.nr_regions : 0;
 
-	dirty_log_unload(&bench->log);
+	dirty_log_forget(&bench->log);
 	log_image_decode_blocks(&bench->log.geometry, &bench->log.image, valid, 0,
 				log_image_blocks(&bench->log.geometry), bench->device);
-	dirty_log_load(&bench->log, valid, true, first);
+	dirty_log_begin(&bench->log, valid, true, first);
 	return valid;
 }
 
@@ -359,7 +359,7 @@ static void walk(uint64_t n, uint32_t block, uint64_t steps, uint64_t seed)
 		load(&bench, true);
 		model_loaded(&bench);
 	} else {
-		dirty_log_load_core(&bench.log);
+		dirty_log_begin_core(&bench.log);
 	}
 	for (uint64_t i = 0; i < steps; i++) {
 		step(&bench);
@@ -505,7 +505,7 @@ Test(dirty_log, the_hint_is_the_count_only_when_all_is_in_sync)
 
 	make(&bench, config_of(3, 0, CTR_ARGS_NOSYNC));
 	cr_assert_eq(dirty_log_sync_hint(&bench.log), 2, "nothing is known yet");
-	dirty_log_load_core(&bench.log);
+	dirty_log_begin_core(&bench.log);
 	cr_assert_eq(dirty_log_sync_hint(&bench.log), 3);
 	dirty_log_set_region_sync(&bench.log, 0, false);
 	cr_assert_eq(dirty_log_sync_hint(&bench.log), 2);
@@ -517,7 +517,7 @@ Test(dirty_log, the_hint_is_the_count_only_when_all_is_in_sync)
 static void start_core(struct bench *bench, uint64_t n)
 {
 	make(bench, config_of(n, 0, CTR_ARGS_DEFAULTSYNC));
-	dirty_log_load_core(&bench->log);
+	dirty_log_begin_core(&bench->log);
 }
 
 static void expect_work(struct bench *bench, uint64_t region)
@@ -742,7 +742,7 @@ Test(dirty_log, an_unreadable_image_has_nothing_in_sync)
 		struct bench bench;
 
 		make(&bench, config_of(5000, 512, all[i]));
-		dirty_log_load(&bench.log, 0, false, true);
+		dirty_log_begin(&bench.log, 0, false, true);
 		cr_assert_eq(dirty_log_sync_count(&bench.log), 0);
 		cr_assert(dirty_log_invariant(&bench.log));
 		unmake(&bench);
@@ -760,7 +760,7 @@ Test(dirty_log, a_core_log_has_the_sync_option_alone)
 		struct bench bench;
 
 		make(&bench, config_of(5000, 0, cases[i].sync));
-		dirty_log_load_core(&bench.log);
+		dirty_log_begin_core(&bench.log);
 		cr_assert_eq(dirty_log_sync_count(&bench.log), cases[i].count);
 		cr_assert_not(dirty_log_has_changed(&bench.log));
 		unmake(&bench);
@@ -775,7 +775,7 @@ Test(dirty_log, unload_forgets_everything)
 	dirty_log_mark(&bench.log, 4999);
 	dirty_log_clear(&bench.log, 4999);
 	dirty_log_mark(&bench.log, 3);
-	dirty_log_unload(&bench.log);
+	dirty_log_forget(&bench.log);
 	cr_assert_eq(dirty_log_sync_count(&bench.log), 0);
 	cr_assert_eq(dirty_log_lazy_count(&bench.log), 0);
 	cr_assert_not(dirty_log_has_changed(&bench.log));
@@ -888,19 +888,19 @@ static void kill_owner(struct dirty_log_config config, unsigned usec)
 	pid_t pid;
 
 	dirty_log_init(&log, mem, &config);
-	dirty_log_load(&log, 0, true, true);
+	dirty_log_begin(&log, 0, true, true);
 	pid = start_owner(&log, owner);
 	usleep(usec);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	cr_assert(dirty_log_attach(&log, mem, &config));
+	cr_assert(dirty_log_take_over(&log, mem, &config));
 	cr_assert(dirty_log_invariant(&log), "after %lu steps", owner->done);
 	dirty_log_restore_changed(&log, owner->first, owner->count);
 	owner_step(&log, owner, owner->done);
 	cr_assert(dirty_log_invariant(&log));
 
 	dirty_log_init(&undisturbed, other_mem, &config);
-	dirty_log_load(&undisturbed, 0, true, true);
+	dirty_log_begin(&undisturbed, 0, true, true);
 	for (uint64_t i = 0; i <= owner->done; i++)
 		owner_step(&undisturbed, &other, i);
 	expect_same(&log, &undisturbed);
@@ -915,22 +915,22 @@ Test(dirty_log, an_owner_killed_at_any_instruction_leaves_a_log)
 		kill_owner(config_of(OWNER_REGIONS, 512, CTR_ARGS_NOSYNC), 200 + i * 37 % 2000);
 }
 
-Test(dirty_log, memory_that_is_no_log_is_not_attached)
+Test(dirty_log, memory_that_is_no_log_is_not_taken_over)
 {
 	struct dirty_log_config config = config_of(OWNER_REGIONS, 512, CTR_ARGS_NOSYNC);
 	void *mem = zeroed_memory(dirty_log_bytes(&config));
 	struct dirty_log log;
 
 	dirty_log_init(&log, mem, &config);
-	dirty_log_load(&log, 0, true, true);
-	cr_assert(dirty_log_attach(&log, mem, &config));
-	log.kept->resync.cursor = OWNER_REGIONS + 1;
-	cr_assert_not(dirty_log_attach(&log, mem, &config));
-	log.kept->resync.cursor = 0;
-	log.kept->resync.nwanted = DIRTY_LOG_WANTED + 1;
-	cr_assert_not(dirty_log_attach(&log, mem, &config));
-	log.kept->resync.nwanted = 0;
+	dirty_log_begin(&log, 0, true, true);
+	cr_assert(dirty_log_take_over(&log, mem, &config));
+	log.head->resync.cursor = OWNER_REGIONS + 1;
+	cr_assert_not(dirty_log_take_over(&log, mem, &config));
+	log.head->resync.cursor = 0;
+	log.head->resync.nwanted = DIRTY_LOG_WANTED + 1;
+	cr_assert_not(dirty_log_take_over(&log, mem, &config));
+	log.head->resync.nwanted = 0;
 	log.sync.shard_ones[0] -= 1; /* fewer in sync than clean */
-	cr_assert_not(dirty_log_attach(&log, mem, &config));
+	cr_assert_not(dirty_log_take_over(&log, mem, &config));
 	free(mem);
 }

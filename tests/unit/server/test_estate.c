@@ -34,7 +34,7 @@ static struct estate successor(void)
 	struct estate other;
 	const char *why;
 
-	cr_assert_eq(estate_adopt(&other, dup(estate.fd), &why), 0, "%s", why);
+	cr_assert_eq(estate_take_over(&other, dup(estate.fd), &why), 0, "%s", why);
 	return other;
 }
 
@@ -44,7 +44,7 @@ static void expect_refused(const char *text)
 	const char *why = NULL;
 	int fd = dup(estate.fd);
 
-	cr_assert_eq(estate_adopt(&other, fd, &why), -EINVAL);
+	cr_assert_eq(estate_take_over(&other, fd, &why), -EINVAL);
 	cr_assert(why && strstr(why, text), "%s", why);
 	close(fd);
 }
@@ -222,7 +222,7 @@ Test(estate, a_file_whose_size_can_change_is_refused)
 
 	cr_assert_eq(pwrite(fd, &estate.fixed->header, sizeof(estate.fixed->header), 0),
 		     (ssize_t)sizeof(estate.fixed->header));
-	cr_assert_eq(estate_adopt(&other, fd, &why), -EINVAL);
+	cr_assert_eq(estate_take_over(&other, fd, &why), -EINVAL);
 	cr_assert(strstr(why, "size"), "%s", why);
 	cr_assert_neq(ftruncate(estate.fd, 8), 0, "an estate can be cut short");
 	close(fd);

@@ -27,12 +27,12 @@ static void mock_submit(struct flush_engine *engine, struct flush_op *op)
 
 static const struct flush_engine_ops mock_ops = {.name = "mock", .submit = mock_submit};
 
-/* --- a desk with a log on it --- */
+/* --- a executor with a log on it --- */
 
 static struct {
 	struct mock mock;
 	struct estate estate;
-	struct desk desk;
+	struct executor executor;
 	struct log_io ios[OPS_MAX];
 	struct log_device device;
 	struct mirror_log *log;
@@ -45,27 +45,27 @@ static void io_done(struct flush_op *op, int error)
 	struct log_io *io = (struct log_io *)op;
 
 	io->error = error;
-	io->finish(io->desk, io->log, io);
+	io->finish(io->executor, io->log, io);
 }
 
-static void written(struct desk *desk, struct mirror_log *log)
+static void written(struct executor *executor, struct mirror_log *log)
 {
 	bench.written++;
 }
 
-static const struct desk_ops desk_ops = {.written = written};
+static const struct executor_ops executor_ops = {.written = written};
 
 static void make_ios(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct log_io *io = &bench.ios[i];
 
-		io->desk = &bench.desk;
-		io->flight = &bench.estate.fixed->desks[0].flights[i];
+		io->executor = &bench.executor;
+		io->flight = &bench.estate.fixed->executors[0].flights[i];
 		io->op.buf = aligned_alloc(4096, LOG_IO_BYTES);
 		io->op.done = io_done;
-		io->next = bench.desk.io_free;
-		bench.desk.io_free = io;
+		io->next = bench.executor.io_free;
+		bench.executor.io_free = io;
 	}
 }
 
@@ -89,7 +89,7 @@ static void make_log(void)
 	bench.device = (struct log_device){.fd = -1, .block_bytes = BLOCK};
 	log->device = &bench.device;
 	cr_assert_eq(mirror_log_make_bits(log), 0);
-	dirty_log_load(&log->dirty, 0, true, true);
+	dirty_log_begin(&log->dirty, 0, true, true);
 	bench.log = log;
 }
 
@@ -97,13 +97,13 @@ static void set_up_ios(unsigned ios)
 {
 	cr_assert_eq(estate_create(&bench.estate), 0);
 	bench.mock.base.ops = &mock_ops;
-	bench.desk.ops = &desk_ops;
-	bench.desk.engine = &bench.mock.base;
+	bench.executor.ops = &executor_ops;
+	bench.executor.engine = &bench.mock.base;
 	make_ios(ios);
 	make_log();
 	/* The whole image, as a RESUME does. */
 	while (dirty_log_has_changed(&bench.log->dirty)) {
-		cr_assert(log_write_start(&bench.desk, bench.log));
+		cr_assert(log_write_start(&bench.executor, bench.log));
 		end_all(0);
 	}
 	bench.written = 0;
@@ -131,7 +131,7 @@ Test(log_write, neighbouring_blocks_are_one_write)
 	mark(0);
 	mark(4095);
 	mark(4096);
-	cr_assert(log_write_start(&bench.desk, bench.log));
+	cr_assert(log_write_start(&bench.executor, bench.log));
 	cr_assert_eq(bench.mock.count, 1);
 	cr_assert_eq(bench.mock.ops[0]->kind, FLUSH_OP_WRITE);
 	cr_assert_eq(bench.mock.ops[0]->len, 2 * BLOCK);
@@ -146,7 +146,7 @@ Test(log_write, distant_blocks_are_written_at_once)
 	set_up_ios(4);
 	mark(0);
 	mark(8 * 4096);
-	cr_assert(log_write_start(&bench.desk, bench.log));
+	cr_assert(log_write_start(&bench.executor, bench.log));
 	cr_assert_eq(bench.mock.count, 2);
 	cr_assert_eq(bench.mock.ops[0]->len, BLOCK);
 	end_all(0);
@@ -158,13 +158,13 @@ Test(log_write, a_block_whose_write_failed_is_changed_still)
 	set_up_ios(4);
 	mark(5000);
 	slot_list_add(&bench.log->waiters, &bench.slot);
-	cr_assert(log_write_start(&bench.desk, bench.log));
+	cr_assert(log_write_start(&bench.executor, bench.log));
 	cr_assert_null(bench.log->waiters.first);
 	end_all(-EIO);
 	cr_assert_eq(bench.log->commit_error, -EIO);
 	cr_assert_eq(bench.log->committing.first, &bench.slot, "not answered");
 	cr_assert(dirty_log_has_changed(&bench.log->dirty));
-	cr_assert(log_write_start(&bench.desk, bench.log));
+	cr_assert(log_write_start(&bench.executor, bench.log));
 	cr_assert_eq(bench.mock.ops[0]->offset, 1024 + BLOCK);
 	end_all(0);
 	cr_assert_eq(bench.log->commit_error, 0);
@@ -177,10 +177,10 @@ Test(log_write, waits_for_the_rest_when_buffers_run_out)
 	mark(0);
 	mark(8 * 4096);
 	slot_list_add(&bench.log->waiters, &bench.slot);
-	cr_assert(log_write_start(&bench.desk, bench.log));
+	cr_assert(log_write_start(&bench.executor, bench.log));
 	cr_assert_eq(bench.mock.count, 1);
 	end_all(0);
-	log_write_answer(&bench.desk, bench.log);
+	log_write_answer(&bench.executor, bench.log);
 	cr_assert_eq(bench.log->waiters.first, &bench.slot, "half of it is not durable");
 	cr_assert(dirty_log_has_changed(&bench.log->dirty));
 }
@@ -190,11 +190,11 @@ Test(log_write, starts_nothing_without_a_buffer)
 	struct log_io *io;
 
 	set_up_ios(1);
-	io = desk_io_take(&bench.desk, bench.log);
+	io = executor_io_take(&bench.executor, bench.log);
 	mark(0);
 	slot_list_add(&bench.log->waiters, &bench.slot);
-	cr_assert_not(log_write_start(&bench.desk, bench.log));
+	cr_assert_not(log_write_start(&bench.executor, bench.log));
 	cr_assert_eq(bench.log->waiters.first, &bench.slot);
 	cr_assert_eq(bench.mock.count, 0);
-	desk_io_give(&bench.desk, io);
+	executor_io_give(&bench.executor, io);
 }
