@@ -531,6 +531,101 @@ Test(restart, what_is_no_estate_is_refused)
 	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
 }
 
+/* --- without a supervisor: the kernel makes the logs again --- */
+
+static void restart_keeps(const char *engine)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+
+	start_with("any", engine, NEVER);
+	make_log(&loop, N, " nosync");
+	destroy_log();
+	make_log(&loop, N, "");
+	mark(3);
+	flush();
+	mark(4); /* the kernel repeats the FLUSH behind it, not the MARK */
+	end_daemon(SIGKILL);
+	start_with("any", engine, NEVER);
+	cr_assert_eq(ask_error(DM_ULOG_FLUSH, NULL, 0), -ESRCH);
+	reconnect(&loop, N);
+	cr_assert_eq(in_sync(3), 0);
+	for (unsigned r = 0; r < N; r++)
+		cr_assert_eq(in_sync(r), r != 3 && r != 4, "region %u", r);
+	cr_assert_eq(sync_count(), N - 2);
+	resume();
+	cr_assert_eq(in_sync(3), 0);
+	cr_assert_eq(sync_count(), N - 2);
+	expect_work(4);
+	cr_assert_eq(set_region_sync(4, 1), 0);
+	expect_work(3);
+	cr_assert_eq(set_region_sync(3, 1), 0);
+	expect_no_work();
+}
+
+Test(restart, a_restart_keeps_what_is_dirty)
+{
+	restart_keeps("auto");
+}
+
+Test(restart, a_restart_keeps_what_is_dirty_without_io_uring)
+{
+	restart_keeps("sync");
+}
+
+/* Dirty by the crash of a server, then by that of another: it is never forgotten. */
+Test(restart, a_second_restart_finds_the_same)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, N, " nosync");
+	mark(3);
+	flush();
+	for (unsigned i = 0; i < 2; i++) {
+		end_daemon(SIGKILL);
+		start();
+		reconnect(&loop, N);
+		resume();
+		cr_assert_eq(in_sync(3), 0);
+		cr_assert_eq(sync_count(), N - 1);
+	}
+}
+
+/* kmirrord and an ioctl meet the restart at once: each sends CTR and RESUME. */
+Test(restart, two_threads_that_reconnect_lose_no_mark)
+{
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, N, " nosync");
+	end_daemon(SIGKILL);
+	start();
+	reconnect(&loop, N);
+	reconnect(&loop, N);
+	mark(3); /* of a third, that never met it */
+	resume();
+	resume();
+	cr_assert_eq(is_clean(3), 0);
+	flush();
+	cr_assert_not(clean_on_disk(&loop, 3));
+}
+
+Test(restart, a_core_log_has_nothing_in_sync_after_a_restart)
+{
+	static const char text[] = "160 core 8 nosync";
+
+	start();
+	ask_ok(DM_ULOG_CTR, text, sizeof(text) - 1);
+	resume();
+	cr_assert_eq(sync_count(), N);
+	end_daemon(SIGKILL);
+	start();
+	ask_ok(DM_ULOG_CTR, text, sizeof(text));
+	cr_assert_eq(sync_count(), 0);
+	resume();
+	cr_assert_eq(sync_count(), 0);
+}
+
 /* --- systemd --- */
 
 /* What the daemon sends to systemd. */

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Log devices that are unfit, fail or are slow, and an image that is not ours to write. */
+#include "tests/lib/daemon.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+TestSuite(device_faults, .init = set_up, .fini = tear_down, .timeout = 60);
+
+/* --- refused --- */
+
+/* Returns the error of the CTR; the log has to say why. */
+static int ctr_fails(const char *device, unsigned regions, const char *reason)
+{
+	int error = ctr("%u disk %s 8", regions * 8, device).message.request.error;
+
+	cr_assert_lt(error, 0, "%s was taken", device);
+	expect_said(device, reason);
+	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
+	return error;
+}
+
+Test(device_faults, a_device_too_small_is_refused)
+{
+	struct loop loop = make_loop(2048, 512);
+
+	start();
+	cr_assert_eq(ctr_fails(loop.name, 1000000, "2048 bytes"), -ENOSPC);
+	make_log(&loop, 8192, " nosync");
+	cr_assert_eq(sync_count(), 8192);
+	become(2, "LVM-two");
+	cr_assert_eq(ctr_fails(loop.name, 8193, "8193 regions need 2560"), -ENOSPC);
+}
+
+Test(device_faults, a_missing_device_is_refused)
+{
+	start();
+	cr_assert_eq(ctr_fails("/dev/no-such-device", N, "No such file"), -ENOENT);
+	ctr_fails("no-path-at-all", N, "");
+	ctr_fails("4000:4000", N, "");
+}
+
+Test(device_faults, a_file_is_no_log_device)
+{
+	char path[] = "/tmp/test_device_faults.XXXXXX";
+	int fd = mkstemp(path);
+
+	cr_assert_eq(ftruncate(fd, DEVICE_BYTES), 0);
+	start();
+	ctr_fails("/dev/zero", N, "");
+	ctr_fails("/tmp", N, "");
+	cr_expect_lt(ctr_fails(path, N, "not a block device"), 0);
+	unlink(path);
+}
+
+/* A log of a kernel that is not born yet is left alone. */
+Test(device_faults, a_header_of_version_3_is_never_written)
+{
+	static const uint8_t bits[3] = {0xFF, 0xFF, 0xFF};
+	static uint8_t before[DEVICE_BYTES], after[DEVICE_BYTES];
+	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	char text[64];
+	uint64_t region = 3;
+
+	fill_loop(&loop, 3, N, bits, sizeof(bits));
+	cr_assert_eq(pread(loop.file, before, sizeof(before), 0), (ssize_t)sizeof(before));
+	start();
+	cr_assert_eq(ctr("%u disk %s 8 nosync", N * 8, loop.name).message.request.error, 0);
+	cr_assert_lt(ask_error(DM_ULOG_RESUME, NULL, 0), 0);
+	cr_assert_eq(sync_count(), 0);
+	cr_assert_eq(in_sync(3), 0);
+	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
+	expect_text(DM_ULOG_STATUS_INFO, text);
+	expect_said("version 3", loop.number);
+	cr_assert_eq(set_region_sync(3, 1), 0);
+	clear(3);
+	cr_assert_lt(ask_error(DM_ULOG_MARK_REGION, &region, sizeof(region)), 0);
+	cr_assert_lt(ask_error(DM_ULOG_FLUSH, &region, sizeof(region)), 0);
+	clear(3);
+	ask(DM_ULOG_POSTSUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	cr_assert_eq(WEXITSTATUS(end_daemon(SIGTERM)), 0);
+	cr_assert_eq(pread(loop.file, after, sizeof(after), 0), (ssize_t)sizeof(after));
+	cr_assert_eq(memcmp(before, after, sizeof(before)), 0, "it was written");
+}
+
+/* --- failing --- */
+
+#define FULL_REGIONS 100000u /* four pages of image */
+#define IN_A_HOLE 30000u /* in the second */
+
+/* A file system of two pages, full. */
+static struct {
+	char path[32];
+} full = {"/tmp/test_device_faults.XXXXXX"};
+
+/* A log device that can write the first and the last page of its image, and nothing between. */
+static struct loop make_full_loop(void)
+{
+	static const uint8_t bits[1] = {0};
+	struct loop loop;
+
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_not_null(mkdtemp(full.path));
+	cr_assert_eq(mount("none", full.path, "tmpfs", 0, "size=8k"), 0);
+	loop = make_loop_in(full.path, DEVICE_BYTES, 512);
+	cr_assert_eq(pwrite(loop.file, bits, 1, 3 * 4096), 1);
+	fill_loop(&loop, 2, FULL_REGIONS, bits, sizeof(bits));
+	return loop;
+}
+
+static void make_room(void)
+{
+	cr_assert_eq(mount("none", full.path, "tmpfs", MS_REMOUNT, "size=1m"), 0);
+}
+
+/* Now its block has to be written, and cannot be. */
+static struct wire_message begin_failing_write(void)
+{
+	struct wire_message request;
+
+	cr_assert_eq(set_region_sync(IN_A_HOLE, 1), 0);
+	clear(IN_A_HOLE);
+	request = client_request(&bench.client, DM_ULOG_POSTSUSPEND, NULL, 0);
+	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
+	return request;
+}
+
+static void end_full_loop(void)
+{
+	umount2(full.path, MNT_DETACH);
+	rmdir(full.path);
+}
+
+Test(device_faults, a_device_that_fails_for_a_moment_is_not_heard_of)
+{
+	struct loop loop = make_full_loop();
+	struct wire_message request;
+	struct answer answer;
+
+	start();
+	make_log(&loop, FULL_REGIONS, "");
+	request = begin_failing_write();
+	cr_assert_eq(client_receive(&bench.client, 500).got, -EAGAIN, "it waits");
+	expect_said("failed", "trying again");
+	make_room();
+	answer = client_receive(&bench.client, WAIT_MSEC);
+	cr_assert_not(answer_is_foreign(&answer, &request));
+	cr_assert_eq(answer.message.request.error, 0);
+	cr_assert(clean_on_disk(&loop, IN_A_HOLE));
+	end_full_loop();
+}
+
+Test(device_faults, a_device_that_fails_for_long_is_an_error_until_it_works)
+{
+	struct loop loop = make_full_loop();
+	struct wire_message request;
+	struct answer answer;
+	char text[64];
+
+	bench.io_retry = "0.3";
+	start();
+	make_log(&loop, FULL_REGIONS, "");
+	request = begin_failing_write();
+	answer = client_receive(&bench.client, WAIT_MSEC);
+	cr_assert_not(answer_is_foreign(&answer, &request));
+	cr_assert_lt(answer.message.request.error, 0);
+	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
+	expect_text(DM_ULOG_STATUS_INFO, text);
+	cr_assert_lt(ask_error(DM_ULOG_FLUSH, NULL, 0), 0);
+	cr_assert_eq(in_sync(IN_A_HOLE), 1, "questions are answered all the same");
+	make_room();
+	flush();
+	snprintf(text, sizeof(text), "3 disk %s A", loop.number);
+	expect_text(DM_ULOG_STATUS_INFO, text);
+	cr_assert(clean_on_disk(&loop, IN_A_HOLE));
+	end_full_loop();
+}
+
+/* --- slow --- */
+
+/* The receiver writes the log itself, and yet blocks for nothing. */
+Test(device_faults, a_slow_log_device_holds_nobody_else_up)
+{
+	struct loop cold = make_cold_loop();
+	struct loop other = make_loop(DEVICE_BYTES, 512);
+	const uint64_t region = 3;
+	struct wire_message request;
+	struct answer answer;
+
+	start();
+	make_log(&cold, N, " nosync");
+	become(2, "other");
+	make_log(&other, N, " nosync");
+	become(1, "LVM-one");
+	set_frozen(true);
+	request = client_request(&bench.client, DM_ULOG_MARK_REGION, &region, sizeof(region));
+	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
+	cr_assert_eq(client_receive(&bench.client, 300).got, -EAGAIN, "it waits");
+	cr_assert_eq(in_sync(3), 1);
+	cr_assert_eq(is_clean(3), 0);
+	become(2, "other");
+	mark(5);
+	flush();
+	cr_assert_not(clean_on_disk(&other, 5));
+	set_frozen(false);
+	answer = client_receive(&bench.client, WAIT_MSEC);
+	cr_assert_not(answer_is_foreign(&answer, &request));
+	cr_assert_eq(answer.message.request.error, 0);
+	cr_assert_not(clean_on_disk(&cold, 3));
+	close(cold.fd);
+	end_cold_loop();
+}
