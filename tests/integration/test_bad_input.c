@@ -25,7 +25,7 @@ static void make_victim(void)
 {
 	victim.loop = make_loop(DEVICE_BYTES, 512);
 	start();
-	make_log(&victim.loop, N, " nosync");
+	make_log(&victim.loop, REGIONS, " nosync");
 	mark(3);
 	mark(4);
 	flush();
@@ -40,8 +40,8 @@ static void expect_victim_unchanged(const char *name)
 	uint8_t image[sizeof(victim.image)];
 
 	become(1, "LVM-one");
-	cr_assert_eq(sync_count(), N - 1, "%s", name);
-	for (uint64_t r = 0; r < N; r++) {
+	cr_assert_eq(sync_count(), REGIONS - 1, "%s", name);
+	for (uint64_t r = 0; r < REGIONS; r++) {
 		cr_assert_eq(is_clean(r), r != 3 && r != 5, "%s: region %lu", name, r);
 		cr_assert_eq(in_sync(r), r != 5, "%s: region %lu", name, r);
 	}
@@ -332,33 +332,33 @@ struct bad_payload {
 #define SIGN (UINT64_C(1) << 63)
 
 static const struct bad_payload bad_payloads[] = {
-	{DM_ULOG_IN_SYNC, 8, {N}, ANSWER, 0},
+	{DM_ULOG_IN_SYNC, 8, {REGIONS}, ANSWER, 0},
 	{DM_ULOG_IN_SYNC, 8, {SIGN}, ANSWER, 0},
 	{DM_ULOG_IN_SYNC, 8, {MAX}, ANSWER, 0},
 	{DM_ULOG_IN_SYNC, 0, {0}, ERROR, 0},
 	{DM_ULOG_IN_SYNC, 7, {0}, ERROR, 0},
 	{DM_ULOG_IN_SYNC, 16, {0}, ERROR, 0},
-	{DM_ULOG_IS_CLEAN, 8, {N}, ANSWER, 0},
+	{DM_ULOG_IS_CLEAN, 8, {REGIONS}, ANSWER, 0},
 	{DM_ULOG_IS_CLEAN, 8, {SIGN}, ANSWER, 0},
 	{DM_ULOG_IS_CLEAN, 8, {MAX}, ANSWER, 0},
 	{DM_ULOG_IS_CLEAN, 4, {0}, ERROR, 0},
-	{DM_ULOG_IS_REMOTE_RECOVERING, 8, {MAX}, ANSWER, N - 1},
+	{DM_ULOG_IS_REMOTE_RECOVERING, 8, {MAX}, ANSWER, REGIONS - 1},
 	{DM_ULOG_IS_REMOTE_RECOVERING, 0, {0}, ERROR, 0},
-	{DM_ULOG_MARK_REGION, 8, {N}, ERROR, 0},
+	{DM_ULOG_MARK_REGION, 8, {REGIONS}, ERROR, 0},
 	{DM_ULOG_MARK_REGION, 8, {MAX}, ERROR, 0},
-	{DM_ULOG_MARK_REGION, 16, {0, N}, ERROR, 0},
+	{DM_ULOG_MARK_REGION, 16, {0, REGIONS}, ERROR, 0},
 	{DM_ULOG_MARK_REGION, 24, {0, 1, SIGN}, ERROR, 0},
 	{DM_ULOG_MARK_REGION, 0, {0}, ERROR, 0},
 	{DM_ULOG_MARK_REGION, 12, {0, 1}, ERROR, 0},
-	{DM_ULOG_CLEAR_REGION, 8, {N}, ERROR, 0},
+	{DM_ULOG_CLEAR_REGION, 8, {REGIONS}, ERROR, 0},
 	{DM_ULOG_CLEAR_REGION, 16, {3, MAX}, ERROR, 0},
 	{DM_ULOG_CLEAR_REGION, 0, {0}, ERROR, 0},
 	{DM_ULOG_CLEAR_REGION, 9, {3, 3}, ERROR, 0},
-	{DM_ULOG_FLUSH, 8, {N}, ERROR, 0},
+	{DM_ULOG_FLUSH, 8, {REGIONS}, ERROR, 0},
 	{DM_ULOG_FLUSH, 32, {0, 1, 2, MAX}, ERROR, 0},
 	{DM_ULOG_FLUSH, 15, {0, 1}, ERROR, 0},
-	{DM_ULOG_SET_REGION_SYNC, 16, {N, 1}, ERROR, 0},
-	{DM_ULOG_SET_REGION_SYNC, 16, {N, 0}, ERROR, 0},
+	{DM_ULOG_SET_REGION_SYNC, 16, {REGIONS, 1}, ERROR, 0},
+	{DM_ULOG_SET_REGION_SYNC, 16, {REGIONS, 0}, ERROR, 0},
 	{DM_ULOG_SET_REGION_SYNC, 16, {MAX, 0}, ERROR, 0},
 	{DM_ULOG_SET_REGION_SYNC, 8, {5}, ERROR, 0},
 	{DM_ULOG_SET_REGION_SYNC, 24, {5, 1, 0}, ERROR, 0},
@@ -466,7 +466,7 @@ Test(bad_input, a_constructor_string_of_the_longest_size_is_read_whole)
 	memcpy(text + sizeof(text) - 6, "nosync", 6);
 	ask_ok(DM_ULOG_CTR, text, sizeof(text));
 	resume();
-	cr_assert_eq(sync_count(), N);
+	cr_assert_eq(sync_count(), REGIONS);
 	become(2, "LVM-two");
 	memset(text, 'x', sizeof(text));
 	cr_assert_eq(ask_error(DM_ULOG_CTR, text, sizeof(text)), -EINVAL);

@@ -13,7 +13,7 @@ static void clears_wait(const char *engine)
 	int64_t cleared, written;
 
 	start_with("any", engine, "0.7");
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	mark(5);
 	flush();
 	cleared = now_msec();
@@ -45,7 +45,7 @@ Test(clears, each_clear_waits_for_its_own_delay)
 	int64_t first, second;
 
 	start_with("any", "auto", "0.7");
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	mark(5);
 	mark(6);
 	flush();
@@ -70,7 +70,7 @@ Test(clears, too_many_clears_do_not_wait)
 
 	bench.max_lazy = "4";
 	start();
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	for (unsigned r = 0; r < 6; r++)
 		mark(r);
 	flush();
@@ -94,7 +94,7 @@ Test(clears, postsuspend_writes_clears)
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	mark(5);
 	mark(6);
 	flush();
@@ -112,7 +112,7 @@ Test(clears, sigterm_writes_clears_and_ends_well)
 	int status;
 
 	start();
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	mark(5);
 	mark(6);
 	flush();
@@ -131,7 +131,7 @@ Test(clears, a_suspended_log_writes_no_clears)
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
 
 	start_with("any", "auto", "0.3");
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
 	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
 	mark(5);

@@ -42,9 +42,9 @@ Test(device_faults, a_device_too_small_is_refused)
 Test(device_faults, a_missing_device_is_refused)
 {
 	start();
-	cr_assert_eq(ctr_fails("/dev/no-such-device", N, "No such file"), -ENOENT);
-	ctr_fails("no-path-at-all", N, "");
-	ctr_fails("4000:4000", N, "");
+	cr_assert_eq(ctr_fails("/dev/no-such-device", REGIONS, "No such file"), -ENOENT);
+	ctr_fails("no-path-at-all", REGIONS, "");
+	ctr_fails("4000:4000", REGIONS, "");
 }
 
 Test(device_faults, a_file_is_no_log_device)
@@ -54,9 +54,9 @@ Test(device_faults, a_file_is_no_log_device)
 
 	cr_assert_eq(ftruncate(fd, DEVICE_BYTES), 0);
 	start();
-	ctr_fails("/dev/zero", N, "");
-	ctr_fails("/tmp", N, "");
-	cr_expect_lt(ctr_fails(path, N, "not a block device"), 0);
+	ctr_fails("/dev/zero", REGIONS, "");
+	ctr_fails("/tmp", REGIONS, "");
+	cr_expect_lt(ctr_fails(path, REGIONS, "not a block device"), 0);
 	unlink(path);
 }
 
@@ -69,10 +69,10 @@ Test(device_faults, a_header_of_version_3_is_never_written)
 	char text[64];
 	uint64_t region = 3;
 
-	fill_loop(&loop, 3, N, bits, sizeof(bits));
+	fill_loop(&loop, 3, REGIONS, bits, sizeof(bits));
 	cr_assert_eq(pread(loop.file, before, sizeof(before), 0), (ssize_t)sizeof(before));
 	start();
-	cr_assert_eq(ctr("%u disk %s 8 nosync", N * 8, loop.name).message.request.error, 0);
+	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.name).message.request.error, 0);
 	cr_assert_lt(ask_error(DM_ULOG_RESUME, NULL, 0), 0);
 	cr_assert_eq(sync_count(), 0);
 	cr_assert_eq(in_sync(3), 0);
@@ -197,9 +197,9 @@ Test(device_faults, a_slow_log_device_holds_nobody_else_up)
 	struct answer answer;
 
 	start();
-	make_log(&cold, N, " nosync");
+	make_log(&cold, REGIONS, " nosync");
 	become(2, "other");
-	make_log(&other, N, " nosync");
+	make_log(&other, REGIONS, " nosync");
 	become(1, "LVM-one");
 	set_frozen(true);
 	request = client_request(&bench.client, DM_ULOG_MARK_REGION, &region, sizeof(region));

@@ -51,8 +51,8 @@ static void live(const char *type, const struct loop *loop)
 	cr_assert_eq(sync_count(), 0);
 	cr_assert_eq(in_sync(0), 0);
 	resume();
-	recover_all(N);
-	for (unsigned r = 0; r < N; r++)
+	recover_all(REGIONS);
+	for (unsigned r = 0; r < REGIONS; r++)
 		clear(r);
 	write_round(loop);
 	snprintf(text, sizeof(text), loop ? "3 %s %s A" : "1 %s", type, loop ? loop->number : "");
@@ -66,13 +66,13 @@ static void live_on_disk(const char *type)
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
 	char text[96];
 
-	cr_assert_eq(ctr("%u %s %s 8", N * 8, type, loop.name).message.request.error, 0);
+	cr_assert_eq(ctr("%u %s %s 8", REGIONS * 8, type, loop.name).message.request.error, 0);
 	snprintf(text, sizeof(text), "%s %s 8", type, loop.name);
 	expect_text(DM_ULOG_STATUS_TABLE, text);
 	live(type, &loop);
-	for (unsigned r = 0; r < N; r++)
+	for (unsigned r = 0; r < REGIONS; r++)
 		cr_assert(clean_on_disk(&loop, r), "POSTSUSPEND left region %u dirty", r);
-	cr_assert_eq(regions_on_disk(&loop), N);
+	cr_assert_eq(regions_on_disk(&loop), REGIONS);
 }
 
 Test(lifecycle, a_disk_log_lives)
@@ -96,14 +96,15 @@ Test(lifecycle, a_disk_log_lives_without_io_uring)
 Test(lifecycle, a_core_log_lives)
 {
 	start();
-	cr_assert_eq(ctr("%u core 8", N * 8).message.request.error, 0);
+	cr_assert_eq(ctr("%u core 8", REGIONS * 8).message.request.error, 0);
 	live("core", NULL);
 }
 
 Test(lifecycle, a_clustered_core_log_lives)
 {
 	start();
-	cr_assert_eq(ctr("%u clustered-core 8 block_on_error", N * 8).message.request.error, 0);
+	cr_assert_eq(ctr("%u clustered-core 8 block_on_error", REGIONS * 8).message.request.error,
+		     0);
 	expect_text(DM_ULOG_STATUS_TABLE, "clustered-core 8 block_on_error");
 	live("clustered-core", NULL);
 }
@@ -144,9 +145,9 @@ Test(lifecycle, a_ctr_sent_again_keeps_the_state)
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	mark(3);
-	cr_assert_eq(ctr("%u disk %s 8 nosync", N * 8, loop.name).message.request.error, 0);
+	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.name).message.request.error, 0);
 	cr_assert_eq(is_clean(3), 0);
 	resume();
 	cr_assert_eq(is_clean(3), 0);

@@ -45,12 +45,12 @@ Test(marks, a_failed_leg_is_on_the_device_before_the_answer)
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	cr_assert(clean_on_disk(&loop, 4));
 	cr_assert_eq(set_region_sync(4, 0), 0);
 	cr_assert_not(clean_on_disk(&loop, 4));
 	cr_assert_eq(in_sync(4), 0);
-	expect_hint(N - 1);
+	expect_hint(REGIONS - 1);
 }
 
 Test(marks, a_region_marked_again_stays_dirty)
@@ -58,7 +58,7 @@ Test(marks, a_region_marked_again_stays_dirty)
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
 
 	start_with("any", "auto", "0.3");
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	mark(5);
 	flush();
 	clear(5);

@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define REGIONS 20u
-
 static void start_supervised(const char *kill_at)
 {
 	bench.supervised = true;
@@ -538,23 +536,23 @@ static void restart_keeps(const char *engine)
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
 
 	start_with("any", engine, NEVER);
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	destroy_log();
-	make_log(&loop, N, "");
+	make_log(&loop, REGIONS, "");
 	mark(3);
 	flush();
 	mark(4); /* the kernel repeats the FLUSH behind it, not the MARK */
 	end_daemon(SIGKILL);
 	start_with("any", engine, NEVER);
 	cr_assert_eq(ask_error(DM_ULOG_FLUSH, NULL, 0), -ESRCH);
-	reconnect(&loop, N);
+	reconnect(&loop, REGIONS);
 	cr_assert_eq(in_sync(3), 0);
-	for (unsigned r = 0; r < N; r++)
+	for (unsigned r = 0; r < REGIONS; r++)
 		cr_assert_eq(in_sync(r), r != 3 && r != 4, "region %u", r);
-	cr_assert_eq(sync_count(), N - 2);
+	cr_assert_eq(sync_count(), REGIONS - 2);
 	resume();
 	cr_assert_eq(in_sync(3), 0);
-	cr_assert_eq(sync_count(), N - 2);
+	cr_assert_eq(sync_count(), REGIONS - 2);
 	expect_work(4);
 	cr_assert_eq(set_region_sync(4, 1), 0);
 	expect_work(3);
@@ -578,16 +576,16 @@ Test(restart, a_second_restart_finds_the_same)
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	mark(3);
 	flush();
 	for (unsigned i = 0; i < 2; i++) {
 		end_daemon(SIGKILL);
 		start();
-		reconnect(&loop, N);
+		reconnect(&loop, REGIONS);
 		resume();
 		cr_assert_eq(in_sync(3), 0);
-		cr_assert_eq(sync_count(), N - 1);
+		cr_assert_eq(sync_count(), REGIONS - 1);
 	}
 }
 
@@ -597,11 +595,11 @@ Test(restart, two_threads_that_reconnect_lose_no_mark)
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	end_daemon(SIGKILL);
 	start();
-	reconnect(&loop, N);
-	reconnect(&loop, N);
+	reconnect(&loop, REGIONS);
+	reconnect(&loop, REGIONS);
 	mark(3); /* of a third, that never met it */
 	resume();
 	resume();
@@ -617,7 +615,7 @@ Test(restart, a_core_log_has_nothing_in_sync_after_a_restart)
 	start();
 	ask_ok(DM_ULOG_CTR, text, sizeof(text) - 1);
 	resume();
-	cr_assert_eq(sync_count(), N);
+	cr_assert_eq(sync_count(), REGIONS);
 	end_daemon(SIGKILL);
 	start();
 	ask_ok(DM_ULOG_CTR, text, sizeof(text));

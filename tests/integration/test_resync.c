@@ -22,25 +22,25 @@ Test(resync, sync_counts_at_the_first_resume_only)
 {
 	struct loop loop = make_loop(DEVICE_BYTES, 512);
 	char text[64];
-	int bytes = snprintf(text, sizeof(text), "%u disk %s 8 sync", N * 8, loop.name);
+	int bytes = snprintf(text, sizeof(text), "%u disk %s 8 sync", REGIONS * 8, loop.name);
 
 	start();
-	make_log(&loop, N, " nosync");
+	make_log(&loop, REGIONS, " nosync");
 	destroy_log();
-	make_log(&loop, N, " sync");
+	make_log(&loop, REGIONS, " sync");
 	cr_assert_eq(sync_count(), 0);
 	cr_assert_not(clean_on_disk(&loop, 1));
-	for (unsigned r = 0; r < N; r++) {
+	for (unsigned r = 0; r < REGIONS; r++) {
 		cr_assert_eq(set_region_sync(r, 1), 0);
 		clear(r);
 	}
 	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
 	resume();
-	cr_assert_eq(sync_count(), N, "a resume of the same luid keeps memory");
+	cr_assert_eq(sync_count(), REGIONS, "a resume of the same luid keeps memory");
 	end_daemon(SIGKILL);
 	start();
 	ask_ok(DM_ULOG_CTR, text, (uint32_t)bytes + 1);
-	cr_assert_eq(sync_count(), N, "a reconnect reads the image");
+	cr_assert_eq(sync_count(), REGIONS, "a reconnect reads the image");
 }
 
 /* --- images --- */
@@ -88,10 +88,10 @@ Test(resync, a_header_of_all_regions_counts_bits_as_they_stand)
 
 	fill_loop(&loop, 2, LOG_IMAGE_ALL_REGIONS, bits, sizeof(bits));
 	start();
-	make_log(&loop, N, "");
-	cr_assert_eq(sync_count(), N - 1);
+	make_log(&loop, REGIONS, "");
+	cr_assert_eq(sync_count(), REGIONS - 1);
 	cr_assert_eq(in_sync(11), 0);
-	cr_assert_eq(regions_on_disk(&loop), N);
+	cr_assert_eq(regions_on_disk(&loop), REGIONS);
 }
 
 Test(resync, a_new_device_has_nothing_in_sync)
@@ -102,7 +102,7 @@ Test(resync, a_new_device_has_nothing_in_sync)
 	memset(rubbish, 0xFF, sizeof(rubbish));
 	cr_assert_eq(pwrite(loop.file, rubbish, sizeof(rubbish), 0), (ssize_t)sizeof(rubbish));
 	start();
-	make_log(&loop, N, "");
+	make_log(&loop, REGIONS, "");
 	cr_assert_eq(sync_count(), 0);
 	cr_assert_not(clean_on_disk(&loop, 0));
 }

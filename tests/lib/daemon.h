@@ -13,7 +13,7 @@
 #include <sys/types.h>
 #include <criterion/criterion.h>
 
-#define N 20u /* regions of most logs */
+#define REGIONS 20u /* regions of most logs */
 #define DEVICE_BYTES (1 << 20) /* of most log devices */
 #define NEVER "3600" /* a clear delay that no test lives to see */
 #define WAIT_MSEC 10000 /* for what must come */
