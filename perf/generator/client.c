@@ -2,6 +2,7 @@
 /* The generator's end of netlink. */
 #include "perf/generator/client.h"
 
+#include "perf/generator/connector.h"
 #include "server/base/clock.h"
 
 #include <errno.h>
@@ -11,32 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECEIVE_BUFFER (256 << 20)
 #define TICK_NS (50 * NSEC_PER_MSEC) /* the longest sleep */
-
-static int open_socket(struct sockaddr_nl *address)
-{
-	socklen_t length = sizeof(*address);
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR);
-	int r;
-
-	*address = (struct sockaddr_nl){.nl_family = AF_NETLINK};
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)address, sizeof(*address)) == 0 &&
-	    getsockname(fd, (struct sockaddr *)address, &length) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
-}
 
 /* A socket that takes everything and keeps nothing. */
 static int open_sink(struct sockaddr_nl *address)
 {
 	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
 	struct sock_fprog program = {.len = 1, .filter = &drop};
-	int fd = open_socket(address);
+	int fd = connector_open(0, address);
 
 	if (fd >= 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0) {
@@ -48,17 +31,12 @@ static int open_sink(struct sockaddr_nl *address)
 	return fd;
 }
 
-static int set_options(int fd)
+/* Of a receiver that sleeps: it looks around now and then. */
+static int set_tick(int fd)
 {
 	struct timeval tick = {.tv_usec = TICK_NS / NSEC_PER_USEC};
-	int bytes = RECEIVE_BUFFER;
-	int on = 1;
 
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0 ||
-	    setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on)) != 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof(tick)) != 0)
-		return -errno;
-	return 0;
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof(tick)) == 0 ? 0 : -errno;
 }
 
 static void set_up_headers(struct mmsghdr *headers, struct iovec *iov,
@@ -78,28 +56,23 @@ static void set_up_messages(struct client *client)
 	set_up_headers(client->in_headers, client->in_iov, client->in);
 	client->in_headers[0].msg_hdr.msg_name = &client->from;
 	for (unsigned i = 0; i < CLIENT_BATCH; i++) {
-		struct wire_message *message = &client->out[i];
-
 		client->out_headers[i].msg_hdr.msg_name = &client->to;
 		client->out_headers[i].msg_hdr.msg_namelen = sizeof(client->to);
-		message->nl.nlmsg_type = NLMSG_DONE;
-		message->cn.id.idx = CN_IDX_DM;
-		message->cn.id.val = CN_VAL_DM_USERSPACE_LOG;
-		message->request.version = DM_ULOG_REQUEST_VERSION;
 	}
 }
 
-int client_open(struct client *client)
+int client_open(struct client *client, uint32_t port)
 {
-	struct sockaddr_nl own;
 	int r;
 
 	memset(client, 0, sizeof(*client));
 	client->sink = -1;
-	client->fd = open_socket(&own);
+	client->fd = connector_open(port, NULL);
 	if (client->fd < 0)
 		return client->fd;
-	r = set_options(client->fd);
+	r = connector_make_room(client->fd);
+	if (r == 0)
+		r = set_tick(client->fd);
 	if (r == 0)
 		r = client->sink = open_sink(&client->to);
 	client->out = calloc(CLIENT_BATCH, sizeof(*client->out));
@@ -142,12 +115,7 @@ int client_queue(struct client *client, uint32_t seq)
 {
 	struct wire_message *message = &client->out[client->queued];
 
-	message->request.seq = seq;
-	message->request.error = 0;
-	message->cn.seq = seq;
-	message->cn.len = (uint16_t)(sizeof(message->request) + message->request.data_size);
-	message->nl.nlmsg_seq = seq;
-	message->nl.nlmsg_len = (uint32_t)(WIRE_DATAGRAM_MIN + message->request.data_size);
+	connector_frame(message, seq);
 	client->out_iov[client->queued].iov_len = message->nl.nlmsg_len;
 	client->queued++;
 	return client->queued == CLIENT_BATCH ? client_send(client) : 0;

@@ -26,19 +26,19 @@ struct client {
 	struct iovec out_iov[CLIENT_BATCH], in_iov[CLIENT_BATCH];
 };
 
-/* In the network namespace of the calling thread; multicast to the dirty log's group. 0 or
- * -errno; -EPERM means that root is needed. */
-int client_open(struct client *client);
+/* In the network namespace of the calling thread; multicast to the dirty log's group. port: of its
+ * own, 0: any. 0 or -errno; -EPERM means that root is needed. */
+int client_open(struct client *client, uint32_t port);
 void client_close(struct client *client);
 
 /* Send to this netlink port alone from now on. */
 void client_unicast(struct client *client, uint32_t port);
 
-/* The message to be filled in next; its headers are done but for the lengths and seq. It is sent
- * by client_send or when the batch is full. */
+/* The request to be filled in next, but for its frame. It is sent by client_send or when the batch is
+ * full. */
 struct wire_message *client_message(struct client *client);
 
-/* Queue it. Sends a full batch: 0 or -errno. */
+/* Queue it, its frame filled in. Sends a full batch: 0 or -errno. */
 int client_queue(struct client *client, uint32_t seq);
 
 /* Send what is queued. 0, or -errno: -ECONNREFUSED when nobody has the port. */

@@ -133,7 +133,7 @@ static int find_server(struct load_server *server, const struct load_options *op
 
 	if (r < 0)
 		return r;
-	r = client_open(&server->client);
+	r = client_open(&server->client, 0);
 	if (r < 0) {
 		fprintf(stderr, "dirtylog-load: no netlink socket: %s.%s\n", strerror(-r),
 			r == -EPERM ? " Run it as root." : "");

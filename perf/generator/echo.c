@@ -2,6 +2,7 @@
 /* The echo server. */
 #include "perf/generator/echo.h"
 
+#include "perf/generator/connector.h"
 #include "perf/generator/server_process.h"
 
 #include <errno.h>
@@ -13,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RECEIVE_BUFFER (256 << 20)
-
 static struct {
 	struct wire_message messages[CLIENT_BATCH];
 	struct sockaddr_nl from[CLIENT_BATCH];
@@ -22,21 +21,21 @@ static struct {
 	struct mmsghdr headers[CLIENT_BATCH];
 } batch;
 
-static int open_server(void)
+static int open_server(uint32_t *port)
 {
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR);
-	int group = CN_IDX_DM, on = 1, bytes = RECEIVE_BUFFER;
+	struct sockaddr_nl address;
+	int fd = connector_open(0, &address);
 	int r;
 
 	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) == 0 &&
-	    setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on)) == 0 &&
-	    setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0)
 		return fd;
-	r = -errno;
+	r = connector_make_room(fd);
+	if (r == 0)
+		r = connector_join(fd);
+	if (r == 0) {
+		*port = address.nl_pid;
+		return fd;
+	}
 	close(fd);
 	return r;
 }
@@ -95,16 +94,16 @@ static void serve(int fd, const struct echo_config *config)
 }
 
 /* Both sockets in a new namespace, which lives as long as they do. */
-static int open_both(struct client *client)
+static int open_both(struct client *client, uint32_t *port)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	int fd, r;
 
 	if (home < 0)
 		return -errno;
-	fd = unshare(CLONE_NEWNET) == 0 ? open_server() : -errno;
+	fd = unshare(CLONE_NEWNET) == 0 ? open_server(port) : -errno;
 	if (fd >= 0) {
-		r = client_open(client);
+		r = client_open(client, 0);
 		if (r < 0) {
 			close(fd);
 			fd = r;
@@ -118,14 +117,10 @@ static int open_both(struct client *client)
 
 int echo_start(const struct echo_config *config, struct client *client, pid_t *pid, uint32_t *port)
 {
-	struct sockaddr_nl address = {0};
-	socklen_t length = sizeof(address);
-	int fd = open_both(client);
+	int fd = open_both(client, port);
 
 	if (fd < 0)
 		return fd;
-	getsockname(fd, (struct sockaddr *)&address, &length);
-	*port = address.nl_pid;
 	*pid = fork();
 	if (*pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -2,6 +2,8 @@
 /* One mirror's requests, and the check of the answers. */
 #include "perf/generator/mirror_script.h"
 
+#include "perf/generator/connector.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -458,25 +460,6 @@ bool mirror_next(struct mirror *mirror, struct wire_message *message,
 
 /* --- answers --- */
 
-const char *mirror_frame_fault(const struct wire_message *reply, size_t length)
-{
-	if (length < WIRE_DATAGRAM_MIN)
-		return "shorter than its headers";
-	if (reply->cn.id.idx != CN_IDX_DM || reply->cn.id.val != CN_VAL_DM_USERSPACE_LOG)
-		return "connector id is not the dirty log's";
-	if (reply->cn.seq != reply->request.seq)
-		return "connector header tells another seq";
-	if (reply->cn.ack != 0)
-		return "connector header has an ack";
-	if (reply->nl.nlmsg_len != length)
-		return "netlink header tells another length";
-	if (reply->cn.len != length - NLMSG_HDRLEN - sizeof(struct cn_msg))
-		return "connector header tells another length";
-	if (reply->request.data_size != length - WIRE_DATAGRAM_MIN)
-		return "data_size is not what came";
-	return NULL;
-}
-
 static const char *table_text(const struct mirror *mirror)
 {
 	return strchr(mirror->ctr_text, ' ') + 1;
@@ -570,7 +553,7 @@ static bool check_payload(struct mirror *mirror, const struct mirror_expected *e
 bool mirror_check(struct mirror *mirror, const struct mirror_expected *expected,
 		  const struct wire_message *reply, size_t length, char *fault, size_t fault_bytes)
 {
-	const char *frame = mirror_frame_fault(reply, length);
+	const char *frame = connector_frame_fault(reply, length);
 	uint32_t bytes = mirror_reply_bytes(mirror, expected->type);
 
 	if (frame) {

@@ -111,7 +111,4 @@ void mirror_pass(struct mirror *mirror, const struct mirror_expected *expected);
 /* Bytes of the payload of a good answer. */
 uint32_t mirror_reply_bytes(const struct mirror *mirror, unsigned type);
 
-/* What is wrong with the frame of an answer (a static string), or NULL. Its seq is not looked at. */
-const char *mirror_frame_fault(const struct wire_message *reply, size_t length);
-
 #endif

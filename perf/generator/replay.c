@@ -2,6 +2,7 @@
 /* A recording as traffic. */
 #include "perf/generator/replay.h"
 
+#include "perf/generator/connector.h"
 #include "perf/generator/mirror_script.h"
 #include "server/protocol/ctr_args.h"
 #include "server/protocol/recording.h"
@@ -411,7 +412,7 @@ static bool replay_answered(struct traffic *traffic, const struct traffic_pendin
 			    size_t fault_bytes)
 {
 	struct replay *replay = replay_of(traffic);
-	const char *frame = mirror_frame_fault(reply, length);
+	const char *frame = connector_frame_fault(reply, length);
 
 	replay->logs[pending->mirror].busy = false;
 	if (frame)

@@ -2,6 +2,7 @@
 /* The requests are the kernel's, and no wrong answer passes. A dirty_log answers here as the daemon
  * would.
  */
+#include "perf/generator/connector.h"
 #include "perf/generator/mirror_script.h"
 
 #include <errno.h>
@@ -30,8 +31,7 @@ static void set_up_regions(const char *workload, uint64_t regions)
 		config.writers = 1;
 	memset(memory, 0, sizeof(memory));
 	mirror_init(&mirror, &config, &description, memory);
-	message.cn.id.idx = CN_IDX_DM;
-	message.cn.id.val = CN_VAL_DM_USERSPACE_LOG;
+	connector_frame(&message, 0);
 	mirror_begin(&mirror, MIRROR_RUN);
 }
 
@@ -228,8 +228,7 @@ static void spoil_and_expect_fault(void (*spoil)(void), const char *what)
 	cr_assert_not(mirror_check(&mirror, &expected, &message, WIRE_DATAGRAM_MIN + 8, fault,
 				   sizeof(fault)),
 		      "%s", what);
-	message.cn.id.idx = CN_IDX_DM;
-	message.cn.id.val = CN_VAL_DM_USERSPACE_LOG;
+	connector_frame(&message, 0);
 }
 
 static void other_idx(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who asks next, and that a mirror put beside the others neither holds them up nor goes unchecked. */
+#include "perf/generator/connector.h"
 #include "perf/generator/mirror_set.h"
 
 #include <errno.h>
@@ -50,8 +51,7 @@ static bool answer(struct wire_message *message, const struct traffic_pending *p
 	uint64_t in_sync = 1;
 	char fault[256];
 
-	message->cn.id.idx = CN_IDX_DM;
-	message->cn.id.val = CN_VAL_DM_USERSPACE_LOG;
+	connector_frame(message, 0);
 	memcpy(message->payload, &in_sync, sizeof(in_sync));
 	wire_reply(message, error, pending->expected.type == DM_ULOG_IN_SYNC ? sizeof(in_sync) : 0);
 	return set.traffic.answered(&set.traffic, pending, message, wire_length(message), fault,

@@ -2,6 +2,7 @@
 /* Answers that are wrong, missing or doubled fail a run, over real netlink: the server is one that
  * errs once. Each test has a network namespace of its own. Needs root.
  */
+#include "perf/generator/connector.h"
 #include "perf/generator/mirror_set.h"
 #include "perf/generator/runner.h"
 #include "server/base/clock.h"
@@ -28,12 +29,10 @@ static volatile int interrupted;
 
 static int open_server(void)
 {
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_CONNECTOR);
-	int group = CN_IDX_DM;
+	int fd = connector_open(0, NULL);
 
-	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	cr_assert_eq(setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)), 0);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(connector_join(fd), 0);
 	return fd;
 }
 
@@ -77,7 +76,7 @@ static void start(enum mistake mistake)
 
 	cr_assert_eq(unshare(CLONE_NEWNET), 0, "no network namespace (root is needed)");
 	fd = open_server();
-	cr_assert_eq(client_open(&client), 0);
+	cr_assert_eq(client_open(&client, 0), 0);
 	if (fork() == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		serve(fd, mistake);
