@@ -228,7 +228,7 @@ static const struct spoiler spoilers[] = {
 
 static void expect_error(const char *name, const struct spoiled *bad, int error)
 {
-	struct answer answer = client_receive(&bench.client, WAIT_MSEC);
+	struct answer answer = asker_receive(&bench.asker, WAIT_MSEC);
 	unsigned type = wire_type(&bad->message);
 	uint32_t size = type > 0 && type < WIRE_TYPES ? wire_opcodes[type].reply_bytes : 0;
 
@@ -241,7 +241,7 @@ static void expect_error(const char *name, const struct spoiled *bad, int error)
 
 static void expect_answer(const char *name, const struct spoiled *bad)
 {
-	struct answer answer = client_receive(&bench.client, WAIT_MSEC);
+	struct answer answer = asker_receive(&bench.asker, WAIT_MSEC);
 
 	cr_assert_not(answer_is_foreign(&answer, &bad->message), "%s: not its answer", name);
 	cr_assert_eq(answer.message.request.error, 0, "%s: error %d", name,
@@ -252,7 +252,7 @@ static void expect_answer(const char *name, const struct spoiled *bad)
 static void expect_treated(const char *name, const struct spoiled *bad, enum expected expected,
 			   int error)
 {
-	int r = client_send(&bench.client, &bad->message, bad->length);
+	int r = asker_send(&bench.asker, &bad->message, bad->length);
 
 	cr_assert_eq(r, 0, "%s: cannot be sent: %s", name, strerror(-r));
 	if (expected == ERROR)
@@ -271,16 +271,16 @@ static struct spoiled harmless(unsigned type)
 
 	switch (wire_opcodes[type].payload) {
 	case WIRE_NOTHING:
-		bad.message = client_request(&bench.client, type, NULL, 0);
+		bad.message = asker_request(&bench.asker, type, NULL, 0);
 		break;
 	case WIRE_STRING:
-		bad.message = client_request(&bench.client, type, "160 core 8", 10);
+		bad.message = asker_request(&bench.asker, type, "160 core 8", 10);
 		break;
 	case WIRE_REGION_SYNC:
-		bad.message = client_request(&bench.client, type, region_sync, 16);
+		bad.message = asker_request(&bench.asker, type, region_sync, 16);
 		break;
 	default:
-		bad.message = client_request(&bench.client, type, &region, 8);
+		bad.message = asker_request(&bench.asker, type, &region, 8);
 	}
 	if (type == DM_ULOG_CTR || type == DM_ULOG_DTR || type == DM_ULOG_POSTSUSPEND ||
 	    type == DM_ULOG_RESUME)
@@ -442,7 +442,7 @@ Test(bad_input, a_bad_constructor_string_ends_no_log)
 {
 	static const char good[] = "160 core 8 nosync";
 	static const char bad[] = "160 nonsense 8";
-	uint64_t luid = bench.client.luid;
+	uint64_t luid = bench.asker.luid;
 
 	start();
 	become(luid, "LVM-good");
@@ -482,14 +482,14 @@ Test(bad_input, datagrams_longer_than_any_request_are_dropped)
 
 	make_victim();
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-		*huge = client_request(&bench.client, DM_ULOG_IN_SYNC, "\3\0\0\0\0\0\0\0", 8);
-		cr_assert_eq(client_send(&bench.client, huge, lengths[i]), 0);
+		*huge = asker_request(&bench.asker, DM_ULOG_IN_SYNC, "\3\0\0\0\0\0\0\0", 8);
+		cr_assert_eq(asker_send(&bench.asker, huge, lengths[i]), 0);
 		expect_victim_unchanged("small one with a long tail");
-		*huge = client_request(&bench.client, DM_ULOG_IN_SYNC, "\3\0\0\0\0\0\0\0", 8);
+		*huge = asker_request(&bench.asker, DM_ULOG_IN_SYNC, "\3\0\0\0\0\0\0\0", 8);
 		huge->nl.nlmsg_len = (uint32_t)lengths[i];
 		huge->cn.len = 65000;
 		huge->request.data_size = 64000;
-		cr_assert_eq(client_send(&bench.client, huge, lengths[i]), 0);
+		cr_assert_eq(asker_send(&bench.asker, huge, lengths[i]), 0);
 		expect_victim_unchanged("a long one");
 	}
 	free(huge);
@@ -498,11 +498,11 @@ Test(bad_input, datagrams_longer_than_any_request_are_dropped)
 /* What is still on its way to the client is of no interest. */
 static void forget_answers(void)
 {
-	uint32_t seq = bench.client.seq;
+	uint32_t seq = bench.asker.seq;
 
-	client_close(&bench.client);
-	cr_assert_eq(client_open(&bench.client, 1, "LVM-one"), 0);
-	bench.client.seq = seq;
+	asker_close(&bench.asker);
+	cr_assert_eq(asker_open(&bench.asker, 1, "LVM-one"), 0);
+	bench.asker.seq = seq;
 }
 
 /* Good messages with up to 4 bytes changed, for another log than the victim. The same ones on
@@ -521,7 +521,7 @@ Test(bad_input, survives_random_bytes)
 			dice = dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 			bytes[(dice >> 33) % bad.length] = (uint8_t)(dice >> 25);
 		}
-		client_send(&bench.client, &bad.message, bad.length);
+		asker_send(&bench.asker, &bad.message, bad.length);
 		if (i % 64 == 63) {
 			forget_answers();
 			expect_victim_unchanged("random bytes");
@@ -537,9 +537,9 @@ Test(bad_input, messages_of_others_than_the_kernel_are_dropped)
 	struct answer answer;
 
 	start_with("kernel", "auto", NEVER);
-	request = client_request(&bench.client, DM_ULOG_CTR, "160 core 8", 10);
-	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
-	answer = client_receive(&bench.client, QUIET_MSEC);
+	request = asker_request(&bench.asker, DM_ULOG_CTR, "160 core 8", 10);
+	cr_assert_eq(asker_send(&bench.asker, &request, wire_length(&request)), 0);
+	answer = asker_receive(&bench.asker, QUIET_MSEC);
 	cr_assert_eq(answer.got, -EAGAIN);
 	expect_said("not the kernel", "dropped");
 }

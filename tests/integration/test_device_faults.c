@@ -129,8 +129,8 @@ static struct wire_message begin_failing_write(void)
 
 	cr_assert_eq(set_region_sync(IN_A_HOLE, 1), 0);
 	clear(IN_A_HOLE);
-	request = client_request(&bench.client, DM_ULOG_POSTSUSPEND, NULL, 0);
-	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
+	request = asker_request(&bench.asker, DM_ULOG_POSTSUSPEND, NULL, 0);
+	cr_assert_eq(asker_send(&bench.asker, &request, wire_length(&request)), 0);
 	return request;
 }
 
@@ -149,10 +149,10 @@ Test(device_faults, a_device_that_fails_for_a_moment_is_not_heard_of)
 	start();
 	make_log(&loop, FULL_REGIONS, "");
 	request = begin_failing_write();
-	cr_assert_eq(client_receive(&bench.client, 500).got, -EAGAIN, "it waits");
+	cr_assert_eq(asker_receive(&bench.asker, 500).got, -EAGAIN, "it waits");
 	expect_said("failed", "trying again");
 	make_room();
-	answer = client_receive(&bench.client, WAIT_MSEC);
+	answer = asker_receive(&bench.asker, WAIT_MSEC);
 	cr_assert_not(answer_is_foreign(&answer, &request));
 	cr_assert_eq(answer.message.request.error, 0);
 	cr_assert(clean_on_disk(&loop, IN_A_HOLE));
@@ -170,7 +170,7 @@ Test(device_faults, a_device_that_fails_for_long_is_an_error_until_it_works)
 	start();
 	make_log(&loop, FULL_REGIONS, "");
 	request = begin_failing_write();
-	answer = client_receive(&bench.client, WAIT_MSEC);
+	answer = asker_receive(&bench.asker, WAIT_MSEC);
 	cr_assert_not(answer_is_foreign(&answer, &request));
 	cr_assert_lt(answer.message.request.error, 0);
 	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
@@ -202,9 +202,9 @@ Test(device_faults, a_slow_log_device_holds_nobody_else_up)
 	make_log(&other, REGIONS, " nosync");
 	become(1, "LVM-one");
 	set_frozen(true);
-	request = client_request(&bench.client, DM_ULOG_MARK_REGION, &region, sizeof(region));
-	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
-	cr_assert_eq(client_receive(&bench.client, 300).got, -EAGAIN, "it waits");
+	request = asker_request(&bench.asker, DM_ULOG_MARK_REGION, &region, sizeof(region));
+	cr_assert_eq(asker_send(&bench.asker, &request, wire_length(&request)), 0);
+	cr_assert_eq(asker_receive(&bench.asker, 300).got, -EAGAIN, "it waits");
 	cr_assert_eq(in_sync(3), 1);
 	cr_assert_eq(is_clean(3), 0);
 	become(2, "other");
@@ -212,7 +212,7 @@ Test(device_faults, a_slow_log_device_holds_nobody_else_up)
 	flush();
 	cr_assert_not(clean_on_disk(&other, 5));
 	set_frozen(false);
-	answer = client_receive(&bench.client, WAIT_MSEC);
+	answer = asker_receive(&bench.asker, WAIT_MSEC);
 	cr_assert_not(answer_is_foreign(&answer, &request));
 	cr_assert_eq(answer.message.request.error, 0);
 	cr_assert_not(clean_on_disk(&cold, 3));

@@ -119,7 +119,7 @@ Test(lifecycle, the_first_ctr_is_answered_with_the_device)
 	start();
 	for (uint32_t version = 1; version <= 3; version++) {
 		become(version, "LVM-versions");
-		bench.client.version = version;
+		bench.asker.version = version;
 		answer = ctr("160 disk %s 8", loop.name);
 		cr_assert_eq(answer.message.request.error, 0);
 		if (version == 1) {
@@ -192,7 +192,7 @@ Test(lifecycle, logs_differ_by_luid_and_by_uuid)
 Test(lifecycle, an_address_used_again_ends_the_log_that_had_it)
 {
 	static const char text[] = "160 core 8 nosync";
-	uint64_t luid = bench.client.luid;
+	uint64_t luid = bench.asker.luid;
 
 	start();
 	become(luid, "LVM-orphan");

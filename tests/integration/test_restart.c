@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A server that is killed, and what its successor makes of it. */
+#include "perf/generator/connector.h"
 #include "server/restart/estate.h"
 #include "tests/lib/daemon.h"
 
@@ -39,7 +40,7 @@ static pid_t kill_server(void)
 /* Each request had one answer: there is none left. */
 static void expect_silence(unsigned msec)
 {
-	struct answer answer = client_receive(&bench.client, (int)msec);
+	struct answer answer = asker_receive(&bench.asker, (int)msec);
 
 	cr_assert_eq(answer.got, -EAGAIN, "an answer too many: %s, seq %u",
 		     wire_opcodes[wire_type(&answer.message)].name, answer.message.request.seq);
@@ -345,9 +346,9 @@ Test(restart, killed_before_a_destructor_is_answered)
 static void send_regions(unsigned type, uint64_t first, uint64_t second)
 {
 	uint64_t regions[2] = {first, second};
-	struct wire_message request = client_request(&bench.client, type, regions, sizeof(regions));
+	struct wire_message request = asker_request(&bench.asker, type, regions, sizeof(regions));
 
-	cr_assert_eq(client_send(&bench.client, &request, wire_length(&request)), 0);
+	cr_assert_eq(asker_send(&bench.asker, &request, wire_length(&request)), 0);
 }
 
 /* They come in one batch, since the server is stopped meanwhile, and are in hand when it dies. */
@@ -365,7 +366,7 @@ Test(restart, requests_in_hand_are_answered_in_the_order_in_which_they_came)
 	send_regions(DM_ULOG_MARK_REGION, 4, 5);
 	kill(server, SIGCONT);
 	for (unsigned i = 0; i < 3; i++) {
-		struct answer answer = client_receive(&bench.client, WAIT_MSEC);
+		struct answer answer = asker_receive(&bench.asker, WAIT_MSEC);
 
 		cr_assert_gt(answer.got, 0);
 		cr_assert_eq(answer.message.request.error, 0);
@@ -388,14 +389,14 @@ Test(restart, a_successor_does_not_overtake_writes_on_their_way)
 	start_supervised(NULL);
 	make_log(&loop, REGIONS, " nosync");
 	set_frozen(true);
-	request = client_request(&bench.client, DM_ULOG_MARK_REGION, &region, sizeof(region));
-	client_send(&bench.client, &request, wire_length(&request));
+	request = asker_request(&bench.asker, DM_ULOG_MARK_REGION, &region, sizeof(region));
+	asker_send(&bench.asker, &request, wire_length(&request));
 	sleep_msec(100);
 	kill_server();
 	expect_said("still written by", "");
 	expect_silence(QUIET_MSEC);
 	set_frozen(false);
-	answer = client_receive(&bench.client, WAIT_MSEC);
+	answer = asker_receive(&bench.asker, WAIT_MSEC);
 	cr_assert_not(answer_is_foreign(&answer, &request));
 	cr_assert_eq(answer.message.request.error, 0);
 	cr_assert_not(clean_on_disk(&loop, 3));
@@ -496,15 +497,15 @@ Test(restart, a_program_that_does_not_run_is_not_taken)
 /* A supervisor of another version leaves its fds (and a server, but not here). */
 static void start_on(int estate_fd)
 {
-	struct client netlink;
+	int netlink = connector_open(0, NULL);
 	int holder, control = control_listen(&holder);
 	char text[64];
 
-	cr_assert_eq(client_open(&netlink, 1, "other"), 0);
+	cr_assert_geq(netlink, 0);
 	fcntl(estate_fd, F_SETFD, 0);
-	fcntl(netlink.fd, F_SETFD, 0);
+	fcntl(netlink, F_SETFD, 0);
 	fcntl(control, F_SETFD, 0);
-	snprintf(text, sizeof(text), "%d,%d,%d,0", netlink.fd, estate_fd, control);
+	snprintf(text, sizeof(text), "%d,%d,%d,0", netlink, estate_fd, control);
 	setenv("DIRTYLOGD_INHERITED", text, 1);
 	start_supervised(NULL);
 	unsetenv("DIRTYLOGD_INHERITED");
@@ -723,11 +724,11 @@ Test(restart, systemd_keeps_the_state_over_a_restart)
 	clear(4);
 	cr_assert_eq(end_daemon(SIGTERM), 0);
 	cr_assert(clean_on_disk(&loop, 4), "the end writes the clears");
-	request = client_request(&bench.client, DM_ULOG_IS_CLEAN, &region, sizeof(region));
-	client_send(&bench.client, &request, wire_length(&request));
+	request = asker_request(&bench.asker, DM_ULOG_IS_CLEAN, &region, sizeof(region));
+	asker_send(&bench.asker, &request, wire_length(&request));
 	bench.in_child = hand_fds_over;
 	start_supervised(NULL);
-	answer = client_receive(&bench.client, WAIT_MSEC);
+	answer = asker_receive(&bench.asker, WAIT_MSEC);
 	cr_assert_not(answer_is_foreign(&answer, &request));
 	cr_assert_eq(answer_u64(&answer, 0), 1);
 	cr_assert_eq(is_clean(2), 0);

@@ -191,7 +191,7 @@ void set_up(void)
 	bench.output = memfd_create("output", MFD_CLOEXEC);
 	cr_assert_eq(unshare(CLONE_NEWNET), 0, "no network namespace: %s (root is needed)",
 		     strerror(errno));
-	cr_assert_eq(client_open(&bench.client, 1, "LVM-one"), 0);
+	cr_assert_eq(asker_open(&bench.asker, 1, "LVM-one"), 0);
 }
 
 void set_frozen(bool frozen)
@@ -208,7 +208,7 @@ void tear_down(void)
 	if (bench.frozen)
 		set_frozen(false); /* or nobody could unmount it again */
 	status = end_daemon(SIGKILL);
-	client_close(&bench.client);
+	asker_close(&bench.asker);
 	/* A supervisor would have started the next one, and nobody would have noticed. */
 	cr_expect_null(strstr(output(), "Sanitizer"), "%s", output());
 	cr_expect(status == -1 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
@@ -305,15 +305,15 @@ uint64_t regions_on_disk(const struct loop *loop)
 /* The whole message is looked at, but for error and payload. */
 struct answer ask(unsigned type, const void *payload, uint32_t size)
 {
-	struct answer answer = client_ask(&bench.client, type, payload, size);
-	struct wire_message request = {.request.seq = bench.client.seq};
+	struct answer answer = asker_ask(&bench.asker, type, payload, size);
+	struct wire_message request = {.request.seq = bench.asker.seq};
 
 	cr_assert_gt(answer.got, 0, "%s: no answer (%d)\n%s", wire_opcodes[type].name, answer.got,
 		     output());
 	cr_assert_not(answer_is_foreign(&answer, &request),
 		      "%s: not its answer: %d bytes of type %u, seq %u for %u, error %d, log %lu",
 		      wire_opcodes[type].name, answer.got, wire_type(&answer.message),
-		      answer.message.request.seq, bench.client.seq, answer.message.request.error,
+		      answer.message.request.seq, bench.asker.seq, answer.message.request.error,
 		      (unsigned long)answer.message.request.luid);
 	return answer;
 }
@@ -462,7 +462,5 @@ void destroy_log(void)
 
 void become(uint64_t luid, const char *uuid)
 {
-	bench.client.luid = luid;
-	memset(bench.client.uuid, 0, sizeof(bench.client.uuid));
-	strncpy(bench.client.uuid, uuid, sizeof(bench.client.uuid) - 1);
+	asker_become(&bench.asker, luid, uuid);
 }

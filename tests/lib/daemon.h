@@ -7,7 +7,7 @@
 
 #include "bitmap/log_image.h"
 #include "server/control.h"
-#include "tests/lib/client.h"
+#include "tests/lib/asker.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -34,7 +34,7 @@ struct bench {
 	bool frozen; /* the file system in $DIR */
 	bool supervised; /* of the next start */
 	void (*in_child)(void); /* before exec, NULL: nothing */
-	struct client client;
+	struct asker asker;
 };
 
 extern struct bench bench;
