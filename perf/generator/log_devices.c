@@ -2,14 +2,13 @@
 /* Log devices of the logs under load. */
 #include "perf/generator/log_devices.h"
 
+#include "perf/generator/loop_device.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <linux/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -29,73 +28,27 @@ static int set_number(struct log_device_entry *entry)
 	return 0;
 }
 
-static int open_backing(const char *directory, uint64_t regions)
+/* The device keeps its file: no descriptor of ours is spent on it. */
+static int add_loop(struct log_devices *devices, const char *directory, uint64_t regions)
 {
-	off_t bytes = (off_t)((regions / 8 + 2 * DEVICE_SLACK) & ~(uint64_t)(DEVICE_SLACK - 1));
-	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	int r;
+	struct log_device_entry *entry = &devices->entries[devices->count];
+	uint64_t bytes = (regions / 8 + 2 * DEVICE_SLACK) & ~(uint64_t)(DEVICE_SLACK - 1);
+	struct loop_device_config config = {
+		.directory = directory, .bytes = (off_t)bytes, .block_bytes = 512, .direct = true};
+	struct loop_device loop;
+	int r = loop_device_make(&loop, &config);
 
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, bytes) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
+	if (r < 0)
+		return r;
+	close(loop.file);
+	entry->fd = loop.fd;
+	snprintf(entry->path, sizeof(entry->path), "%s", loop.path);
+	snprintf(entry->number, sizeof(entry->number), "%s", loop.number);
+	devices->count++;
+	return 0;
 }
 
-/* Past the page cache where the file system can: a flush is then the disk's. */
-static int configure(int fd, int file)
-{
-	struct loop_config config = {.fd = (uint32_t)file, .block_size = 512};
-
-	config.info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO;
-	if (ioctl(fd, LOOP_CONFIGURE, &config) == 0)
-		return 0;
-	if (errno != EINVAL)
-		return -errno;
-	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-	return ioctl(fd, LOOP_CONFIGURE, &config) == 0 ? 0 : -errno;
-}
-
-/* Another process may take the free number first: -EBUSY. */
-static int try_loop(struct log_device_entry *entry, int control, int file)
-{
-	int number = ioctl(control, LOOP_CTL_GET_FREE);
-	int r;
-
-	if (number < 0)
-		return -errno;
-	snprintf(entry->path, sizeof(entry->path), "/dev/loop%d", number);
-	entry->fd = open(entry->path, O_RDWR | O_CLOEXEC);
-	if (entry->fd < 0)
-		return -errno;
-	r = configure(entry->fd, file);
-	if (r == 0)
-		r = set_number(entry);
-	if (r < 0) {
-		close(entry->fd);
-		entry->fd = -1;
-	}
-	return r;
-}
-
-static int make_loop(struct log_device_entry *entry, int control, const char *directory,
-		     uint64_t regions)
-{
-	int file = open_backing(directory, regions);
-	int r;
-
-	if (file < 0)
-		return file;
-	do {
-		r = try_loop(entry, control, file);
-	} while (r == -EBUSY);
-	close(file); /* the loop device keeps it */
-	return r;
-}
-
-static int grow(struct log_devices *devices, unsigned count)
+static int grow_entries(struct log_devices *devices, unsigned count)
 {
 	struct log_device_entry *entries =
 		realloc(devices->entries, (devices->count + count) * sizeof(*entries));
@@ -113,16 +66,10 @@ static int grow(struct log_devices *devices, unsigned count)
 int log_devices_make_loops(struct log_devices *devices, unsigned count, const char *directory,
 			   uint64_t regions)
 {
-	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	int r = control < 0 ? -errno : grow(devices, count);
+	int r = grow_entries(devices, count);
 
-	for (unsigned i = 0; r == 0 && i < count; i++) {
-		r = make_loop(&devices->entries[devices->count], control, directory, regions);
-		if (r == 0)
-			devices->count++;
-	}
-	if (control >= 0)
-		close(control);
+	for (unsigned i = 0; r == 0 && i < count; i++)
+		r = add_loop(devices, directory, regions);
 	if (r < 0)
 		fprintf(stderr,
 			"dirtylog-load: no loop device on a file in %s: %s. Give another "
@@ -133,7 +80,7 @@ int log_devices_make_loops(struct log_devices *devices, unsigned count, const ch
 
 int log_devices_add(struct log_devices *devices, const char *path)
 {
-	int r = grow(devices, 1);
+	int r = grow_entries(devices, 1);
 	struct log_device_entry *entry = &devices->entries[devices->count];
 
 	if (r == 0) {

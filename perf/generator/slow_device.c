@@ -37,10 +37,9 @@ static int make_file_system(const char *disk)
 
 static int make_in(struct slow_device *slow, const char *path, uint64_t regions)
 {
-	const char *disk = slow->disk.entries[0].path;
 	int r;
 
-	if (mount(disk, path, "ext4", 0, NULL) != 0)
+	if (mount(slow->disk.path, path, "ext4", 0, NULL) != 0)
 		return -errno;
 	slow->file_system = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = slow->file_system < 0 ? -errno
@@ -66,13 +65,16 @@ static int make_at_new_path(struct slow_device *slow, const char *directory, uin
 
 int slow_device_make(struct slow_device *slow, const char *directory, uint64_t regions)
 {
+	struct loop_device_config disk = {.directory = directory,
+					  .bytes = (off_t)(regions / 8 + FILE_SYSTEM_BYTES),
+					  .block_bytes = 512,
+					  .direct = true};
 	int r = leave_mounts_of_others();
 
 	if (r == 0)
-		r = log_devices_make_loops(&slow->disk, 1, directory,
-					   regions + 8 * FILE_SYSTEM_BYTES);
+		r = loop_device_make(&slow->disk, &disk);
 	if (r == 0)
-		r = make_file_system(slow->disk.entries[0].path);
+		r = make_file_system(slow->disk.path);
 	if (r == 0)
 		r = make_at_new_path(slow, directory, regions);
 	if (r < 0)
@@ -144,5 +146,5 @@ void slow_device_release(struct slow_device *slow)
 	if (slow->device.count)
 		close(slow->file_system);
 	log_devices_release(&slow->device);
-	log_devices_release(&slow->disk);
+	loop_device_close(&slow->disk);
 }

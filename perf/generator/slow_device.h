@@ -10,11 +10,12 @@
 #include <sys/types.h>
 
 #include "perf/generator/log_devices.h"
+#include "perf/generator/loop_device.h"
 
 /* All zero: there is none. */
 struct slow_device {
 	struct log_devices device; /* the one that is slow */
-	struct log_devices disk; /* below its file system */
+	struct loop_device disk; /* below its file system */
 	int file_system; /* a descriptor of its root, valid while device has one */
 	pid_t freezer; /* 0: none runs */
 	int leash; /* the freezer ends when this is closed */

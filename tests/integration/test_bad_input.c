@@ -17,7 +17,7 @@ TestSuite(bad_input, .init = set_up, .fini = tear_down, .timeout = 60);
 
 /* The log that must not change: 3 is dirty, 4 lazy, 5 out of sync. */
 static struct {
-	struct loop loop;
+	struct loop_device loop;
 	uint8_t image[2048];
 } victim;
 

@@ -9,7 +9,7 @@ TestSuite(clears, .init = set_up, .fini = tear_down, .timeout = 60);
 
 static void clears_wait(const char *engine)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	int64_t cleared, written;
 
 	start_with("any", engine, "0.7");
@@ -41,7 +41,7 @@ Test(clears, clears_wait_for_their_delay_without_io_uring)
 /* The clear of another region is not an early train. */
 Test(clears, each_clear_waits_for_its_own_delay)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	int64_t first, second;
 
 	start_with("any", "auto", "0.7");
@@ -65,7 +65,7 @@ Test(clears, each_clear_waits_for_its_own_delay)
 
 Test(clears, too_many_clears_do_not_wait)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	int64_t end;
 
 	bench.max_lazy = "4";
@@ -91,7 +91,7 @@ Test(clears, too_many_clears_do_not_wait)
 
 Test(clears, postsuspend_writes_clears)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
 	make_log(&loop, REGIONS, " nosync");
@@ -108,7 +108,7 @@ Test(clears, postsuspend_writes_clears)
 
 Test(clears, sigterm_writes_clears_and_ends_well)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	int status;
 
 	start();
@@ -128,7 +128,7 @@ Test(clears, sigterm_writes_clears_and_ends_well)
 /* The next table's log has the device from then on. */
 Test(clears, a_suspended_log_writes_no_clears)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start_with("any", "auto", "0.3");
 	make_log(&loop, REGIONS, " nosync");

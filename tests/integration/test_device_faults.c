@@ -29,14 +29,14 @@ static int ctr_fails(const char *device, unsigned regions, const char *reason)
 
 Test(device_faults, a_device_too_small_is_refused)
 {
-	struct loop loop = make_loop(2048, 512);
+	struct loop_device loop = make_loop(2048, 512);
 
 	start();
-	cr_assert_eq(ctr_fails(loop.name, 1000000, "2048 bytes"), -ENOSPC);
+	cr_assert_eq(ctr_fails(loop.path, 1000000, "2048 bytes"), -ENOSPC);
 	make_log(&loop, 8192, " nosync");
 	cr_assert_eq(sync_count(), 8192);
 	become(2, "LVM-two");
-	cr_assert_eq(ctr_fails(loop.name, 8193, "8193 regions need 2560"), -ENOSPC);
+	cr_assert_eq(ctr_fails(loop.path, 8193, "8193 regions need 2560"), -ENOSPC);
 }
 
 Test(device_faults, a_missing_device_is_refused)
@@ -65,14 +65,14 @@ Test(device_faults, a_header_of_version_3_is_never_written)
 {
 	static const uint8_t bits[3] = {0xFF, 0xFF, 0xFF};
 	static uint8_t before[DEVICE_BYTES], after[DEVICE_BYTES];
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	char text[64];
 	uint64_t region = 3;
 
 	fill_loop(&loop, 3, REGIONS, bits, sizeof(bits));
 	cr_assert_eq(pread(loop.file, before, sizeof(before), 0), (ssize_t)sizeof(before));
 	start();
-	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.name).message.request.error, 0);
+	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.path).message.request.error, 0);
 	cr_assert_lt(ask_error(DM_ULOG_RESUME, NULL, 0), 0);
 	cr_assert_eq(sync_count(), 0);
 	cr_assert_eq(in_sync(3), 0);
@@ -102,10 +102,10 @@ static struct {
 } full = {"/tmp/test_device_faults.XXXXXX"};
 
 /* A log device that can write the first and the last page of its image, and nothing between. */
-static struct loop make_full_loop(void)
+static struct loop_device make_full_loop(void)
 {
 	static const uint8_t bits[1] = {0};
-	struct loop loop;
+	struct loop_device loop;
 
 	cr_assert_eq(unshare(CLONE_NEWNS), 0);
 	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
@@ -142,7 +142,7 @@ static void end_full_loop(void)
 
 Test(device_faults, a_device_that_fails_for_a_moment_is_not_heard_of)
 {
-	struct loop loop = make_full_loop();
+	struct loop_device loop = make_full_loop();
 	struct wire_message request;
 	struct answer answer;
 
@@ -161,7 +161,7 @@ Test(device_faults, a_device_that_fails_for_a_moment_is_not_heard_of)
 
 Test(device_faults, a_device_that_fails_for_long_is_an_error_until_it_works)
 {
-	struct loop loop = make_full_loop();
+	struct loop_device loop = make_full_loop();
 	struct wire_message request;
 	struct answer answer;
 	char text[64];
@@ -190,8 +190,8 @@ Test(device_faults, a_device_that_fails_for_long_is_an_error_until_it_works)
 /* The receiver writes the log itself, and yet blocks for nothing. */
 Test(device_faults, a_slow_log_device_holds_nobody_else_up)
 {
-	struct loop cold = make_cold_loop();
-	struct loop other = make_loop(DEVICE_BYTES, 512);
+	struct loop_device cold = make_cold_loop();
+	struct loop_device other = make_loop(DEVICE_BYTES, 512);
 	const uint64_t region = 3;
 	struct wire_message request;
 	struct answer answer;
@@ -216,6 +216,6 @@ Test(device_faults, a_slow_log_device_holds_nobody_else_up)
 	cr_assert_not(answer_is_foreign(&answer, &request));
 	cr_assert_eq(answer.message.request.error, 0);
 	cr_assert_not(clean_on_disk(&cold, 3));
-	close(cold.fd);
+	loop_device_close(&cold);
 	end_cold_loop();
 }

@@ -30,7 +30,7 @@ static void recover_all(unsigned regions)
 	expect_hint(regions);
 }
 
-static void write_round(const struct loop *loop)
+static void write_round(const struct loop_device *loop)
 {
 	mark(3);
 	flush();
@@ -43,7 +43,7 @@ static void write_round(const struct loop *loop)
 	flush();
 }
 
-static void live(const char *type, const struct loop *loop)
+static void live(const char *type, const struct loop_device *loop)
 {
 	char text[64];
 
@@ -63,11 +63,11 @@ static void live(const char *type, const struct loop *loop)
 
 static void live_on_disk(const char *type)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	char text[96];
 
-	cr_assert_eq(ctr("%u %s %s 8", REGIONS * 8, type, loop.name).message.request.error, 0);
-	snprintf(text, sizeof(text), "%s %s 8", type, loop.name);
+	cr_assert_eq(ctr("%u %s %s 8", REGIONS * 8, type, loop.path).message.request.error, 0);
+	snprintf(text, sizeof(text), "%s %s 8", type, loop.path);
 	expect_text(DM_ULOG_STATUS_TABLE, text);
 	live(type, &loop);
 	for (unsigned r = 0; r < REGIONS; r++)
@@ -113,14 +113,14 @@ Test(lifecycle, a_clustered_core_log_lives)
 
 Test(lifecycle, the_first_ctr_is_answered_with_the_device)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	struct answer answer;
 
 	start();
 	for (uint32_t version = 1; version <= 3; version++) {
 		become(version, "LVM-versions");
 		bench.asker.version = version;
-		answer = ctr("160 disk %s 8", loop.name);
+		answer = ctr("160 disk %s 8", loop.path);
 		cr_assert_eq(answer.message.request.error, 0);
 		if (version == 1) {
 			cr_assert_eq(answer.message.request.data_size, 0);
@@ -133,7 +133,7 @@ Test(lifecycle, the_first_ctr_is_answered_with_the_device)
 
 Test(lifecycle, a_device_may_be_named_by_its_number)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
 	cr_assert_eq(ctr("160 disk %s 8", loop.number).message.request.error, 0, "%s", output());
@@ -142,12 +142,12 @@ Test(lifecycle, a_device_may_be_named_by_its_number)
 
 Test(lifecycle, a_ctr_sent_again_keeps_the_state)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
 	make_log(&loop, REGIONS, " nosync");
 	mark(3);
-	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.name).message.request.error, 0);
+	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.path).message.request.error, 0);
 	cr_assert_eq(is_clean(3), 0);
 	resume();
 	cr_assert_eq(is_clean(3), 0);
@@ -224,13 +224,13 @@ static bool daemon_has_open(const char *name)
 /* The administrator removes the log device next. */
 Test(lifecycle, dtr_lets_go_of_the_device_before_its_answer)
 {
-	struct loop loop = make_loop(1 << 20, 512);
+	struct loop_device loop = make_loop(1 << 20, 512);
 
 	start();
 	make_log(&loop, 160, " nosync");
-	cr_assert(daemon_has_open(loop.name));
+	cr_assert(daemon_has_open(loop.path));
 	destroy_log();
-	cr_assert_not(daemon_has_open(loop.name));
+	cr_assert_not(daemon_has_open(loop.path));
 }
 
 /* --- the process --- */

@@ -6,7 +6,7 @@ TestSuite(marks, .init = set_up, .fini = tear_down, .timeout = 60);
 
 Test(marks, marks_are_on_the_device_after_flush)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	uint64_t regions[32];
 
 	start();
@@ -27,7 +27,7 @@ Test(marks, marks_are_on_the_device_after_flush)
 
 Test(marks, a_log_on_blocks_of_4096_bytes_lives)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 4096);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 4096);
 
 	start();
 	make_log(&loop, 40000, " nosync");
@@ -42,7 +42,7 @@ Test(marks, a_log_on_blocks_of_4096_bytes_lives)
 
 Test(marks, a_failed_leg_is_on_the_device_before_the_answer)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
 	make_log(&loop, REGIONS, " nosync");
@@ -55,7 +55,7 @@ Test(marks, a_failed_leg_is_on_the_device_before_the_answer)
 
 Test(marks, a_region_marked_again_stays_dirty)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start_with("any", "auto", "0.3");
 	make_log(&loop, REGIONS, " nosync");

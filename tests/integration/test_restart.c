@@ -60,7 +60,7 @@ TestSuite(restart, .init = set_up, .fini = tear_down, .timeout = 120);
 
 /* --- what is kept --- */
 
-static void change_and_kill(const struct loop *loop)
+static void change_and_kill(const struct loop_device *loop)
 {
 	resume();
 	mark(3);
@@ -94,10 +94,10 @@ Test(restart, a_core_log_keeps_its_bits)
 
 Test(restart, a_disk_log_keeps_its_bits)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start_supervised(NULL);
-	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.name).message.request.error, 0);
+	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.path).message.request.error, 0);
 	change_and_kill(&loop);
 	destroy_log();
 	for (unsigned r = 0; r < REGIONS; r++)
@@ -120,7 +120,7 @@ Test(restart, recovery_goes_on_with_the_region_that_was_handed_out)
 
 Test(restart, a_suspended_log_stays_suspended)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	char text[512];
 
 	start_supervised(NULL);
@@ -151,7 +151,7 @@ Test(restart, a_log_that_is_gone_does_not_come_back)
 /* What is half read must not be taken for what is there. */
 Test(restart, a_server_killed_while_it_reads_an_image_leaves_it_as_it_was)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	uint8_t bits[3] = {0xf7, 0xff, 0x0f}; /* 3 is dirty */
 
 	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
@@ -166,7 +166,7 @@ Test(restart, a_server_killed_while_it_reads_an_image_leaves_it_as_it_was)
 /* The kernel makes a log again for a mirror that runs; killed anywhere in that, its bits are known. */
 static void try_reconnect(const char *kill_at)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	uint8_t bits[3] = {0xf7, 0xff, 0x0f}; /* 3 is dirty */
 
 	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
@@ -200,17 +200,17 @@ Test(restart, killed_before_a_reconnect_is_answered)
 /* Its name may come to mean another device, as after lvrename. */
 Test(restart, a_log_device_is_found_again_by_its_number)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
-	struct loop other = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device other = make_loop(DEVICE_BYTES, 512);
 	char link[64];
 
 	snprintf(link, sizeof(link), "/tmp/dirtylogd-link.%d", getpid());
-	cr_assert_eq(symlink(loop.name, link), 0);
+	cr_assert_eq(symlink(loop.path, link), 0);
 	start_supervised(NULL);
 	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, link).message.request.error, 0);
 	resume();
 	unlink(link);
-	cr_assert_eq(symlink(other.name, link), 0);
+	cr_assert_eq(symlink(other.path, link), 0);
 	kill_server();
 	mark(6);
 	cr_assert_not(clean_on_disk(&loop, 6));
@@ -222,7 +222,7 @@ Test(restart, a_log_device_is_found_again_by_its_number)
 /* --- killed at a given place --- */
 
 /* A whole life of a log; every step must succeed, wherever a server is killed. */
-static void live_once(const struct loop *loop)
+static void live_once(const struct loop_device *loop)
 {
 	make_log(loop, REGIONS, " nosync");
 	cr_assert_eq(sync_count(), REGIONS);
@@ -251,7 +251,7 @@ static void try_place(const char *name, unsigned least)
 	unsigned deaths = 0;
 
 	for (unsigned pass = 0; pass < 40; pass++) {
-		struct loop loop = make_loop(DEVICE_BYTES, 512);
+		struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 		unsigned long servers;
 		char at[48];
 
@@ -262,8 +262,7 @@ static void try_place(const char *name, unsigned least)
 		expect_serves();
 		servers = stat_of("server");
 		cr_assert_eq(end_daemon(SIGTERM), 0, "%s", output());
-		close(loop.fd);
-		close(loop.file);
+		loop_device_close(&loop);
 		cr_assert_leq(servers, 2, "%lu servers, and one was killed:\n%s", servers,
 			      output());
 		deaths += servers == 2;
@@ -381,7 +380,7 @@ Test(restart, requests_in_hand_are_answered_in_the_order_in_which_they_came)
 
 Test(restart, a_successor_does_not_overtake_writes_on_their_way)
 {
-	struct loop loop = make_cold_loop();
+	struct loop_device loop = make_cold_loop();
 	struct answer answer;
 	struct wire_message request;
 	uint64_t region = 3;
@@ -400,7 +399,7 @@ Test(restart, a_successor_does_not_overtake_writes_on_their_way)
 	cr_assert_not(answer_is_foreign(&answer, &request));
 	cr_assert_eq(answer.message.request.error, 0);
 	cr_assert_not(clean_on_disk(&loop, 3));
-	close(loop.fd);
+	loop_device_close(&loop);
 	end_cold_loop();
 }
 
@@ -451,7 +450,7 @@ Test(restart, a_log_that_kills_who_takes_it_over_is_left)
 
 Test(restart, a_hangup_hands_over)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	unsigned long before;
 
 	start_supervised(NULL);
@@ -534,7 +533,7 @@ Test(restart, what_is_no_estate_is_refused)
 
 static void restart_keeps(const char *engine)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start_with("any", engine, NEVER);
 	make_log(&loop, REGIONS, " nosync");
@@ -574,7 +573,7 @@ Test(restart, a_restart_keeps_what_is_dirty_without_io_uring)
 /* Dirty by the crash of a server, then by that of another: it is never forgotten. */
 Test(restart, a_second_restart_finds_the_same)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
 	make_log(&loop, REGIONS, " nosync");
@@ -593,7 +592,7 @@ Test(restart, a_second_restart_finds_the_same)
 /* kmirrord and an ioctl meet the restart at once: each sends CTR and RESUME. */
 Test(restart, two_threads_that_reconnect_lose_no_mark)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
 	make_log(&loop, REGIONS, " nosync");
@@ -709,7 +708,7 @@ static void hand_fds_over(void)
 /* A request that comes while no server runs waits in the socket that systemd holds. */
 Test(restart, systemd_keeps_the_state_over_a_restart)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	struct wire_message request;
 	struct answer answer;
 	uint64_t region = 9;
@@ -742,7 +741,7 @@ Test(restart, systemd_keeps_the_state_over_a_restart)
 
 Test(restart, the_end_of_the_supervisor_is_an_end_in_order)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	int64_t end = now_msec() + WAIT_MSEC;
 
 	start_supervised(NULL);

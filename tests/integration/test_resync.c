@@ -20,9 +20,9 @@ Test(resync, not_all_is_in_sync_before_the_first_resume)
 
 Test(resync, sync_counts_at_the_first_resume_only)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	char text[64];
-	int bytes = snprintf(text, sizeof(text), "%u disk %s 8 sync", REGIONS * 8, loop.name);
+	int bytes = snprintf(text, sizeof(text), "%u disk %s 8 sync", REGIONS * 8, loop.path);
 
 	start();
 	make_log(&loop, REGIONS, " nosync");
@@ -47,7 +47,7 @@ Test(resync, sync_counts_at_the_first_resume_only)
 
 Test(resync, a_grown_log_has_its_new_regions_out_of_sync)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
 	make_log(&loop, 20, " nosync");
@@ -62,7 +62,7 @@ Test(resync, a_grown_log_has_its_new_regions_out_of_sync)
 
 Test(resync, a_shrunk_log_keeps_its_part)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start();
 	make_log(&loop, 5000, " nosync");
@@ -84,7 +84,7 @@ Test(resync, a_shrunk_log_keeps_its_part)
 Test(resync, a_header_of_all_regions_counts_bits_as_they_stand)
 {
 	static const uint8_t bits[3] = {0xFF, 0xF7, 0xFF};
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	fill_loop(&loop, 2, LOG_IMAGE_ALL_REGIONS, bits, sizeof(bits));
 	start();
@@ -96,7 +96,7 @@ Test(resync, a_header_of_all_regions_counts_bits_as_they_stand)
 
 Test(resync, a_new_device_has_nothing_in_sync)
 {
-	struct loop loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	uint8_t rubbish[4096];
 
 	memset(rubbish, 0xFF, sizeof(rubbish));

@@ -3,21 +3,15 @@
 #include "tests/lib/daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/loop.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -194,110 +188,18 @@ void set_up(void)
 	cr_assert_eq(asker_open(&bench.asker, 1, "LVM-one"), 0);
 }
 
-void set_frozen(bool frozen)
-{
-	bench.frozen = frozen;
-	cr_assert_eq(system(frozen ? "fsfreeze -f $DIR" : "fsfreeze -u $DIR"), 0);
-}
-
 /* A daemon that has crashed must not pass as one that we have ended. */
 void tear_down(void)
 {
 	int status;
 
-	if (bench.frozen)
-		set_frozen(false); /* or nobody could unmount it again */
+	thaw();
 	status = end_daemon(SIGKILL);
 	asker_close(&bench.asker);
 	/* A supervisor would have started the next one, and nobody would have noticed. */
 	cr_expect_null(strstr(output(), "Sanitizer"), "%s", output());
 	cr_expect(status == -1 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
 		  "the daemon had ended by itself (status %#x):\n%s", (unsigned)status, output());
-}
-
-/* --- log devices --- */
-
-struct loop make_loop_in(const char *directory, off_t bytes, uint32_t block)
-{
-	struct loop_config config = {.block_size = block, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
-	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	struct loop loop;
-	struct stat st;
-	int r;
-
-	loop.file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	cr_assert(control >= 0 && loop.file >= 0 && ftruncate(loop.file, bytes) == 0);
-	config.fd = (uint32_t)loop.file;
-	do { /* another test may be faster */
-		snprintf(loop.name, sizeof(loop.name), "/dev/loop%d",
-			 ioctl(control, LOOP_CTL_GET_FREE));
-		loop.fd = open(loop.name, O_RDWR | O_CLOEXEC);
-		cr_assert_geq(loop.fd, 0, "%s: %s", loop.name, strerror(errno));
-		r = ioctl(loop.fd, LOOP_CONFIGURE, &config) == 0 ? 0 : -errno;
-		if (r < 0)
-			close(loop.fd);
-	} while (r == -EBUSY);
-	cr_assert_eq(r, 0, "%s: %s", loop.name, strerror(-r));
-	fstat(loop.fd, &st);
-	snprintf(loop.number, sizeof(loop.number), "%u:%u", major(st.st_rdev), minor(st.st_rdev));
-	close(control);
-	return loop;
-}
-
-struct loop make_loop(off_t bytes, uint32_t block)
-{
-	return make_loop_in("/tmp", bytes, block);
-}
-
-static char cold_path[] = "/tmp/dirtylogd-cold.XXXXXX";
-
-struct loop make_cold_loop(void)
-{
-	cr_assert_eq(unshare(CLONE_NEWNS), 0);
-	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	cr_assert_not_null(mkdtemp(cold_path));
-	setenv("DIR", cold_path, 1);
-	cr_assert_eq(system("truncate -s 8M $DIR.fs && mkfs.ext4 -q $DIR.fs && "
-			    "mount -o loop $DIR.fs $DIR && rm $DIR.fs"),
-		     0);
-	return make_loop_in(cold_path, DEVICE_BYTES, 512);
-}
-
-void end_cold_loop(void)
-{
-	umount2(cold_path, MNT_DETACH);
-	rmdir(cold_path);
-}
-
-/* A header and bits before any daemon comes; bits beyond count are 0. */
-void fill_loop(const struct loop *loop, uint32_t version, uint64_t nr_regions, const uint8_t *bits,
-	       size_t bytes)
-{
-	uint8_t header[LOG_IMAGE_HEADER_BYTES];
-
-	log_image_encode_header(header, nr_regions);
-	header[4] = (uint8_t)version;
-	cr_assert_eq(pwrite(loop->file, header, sizeof(header), 0), (ssize_t)sizeof(header));
-	cr_assert_eq(pwrite(loop->file, bits, bytes, LOG_IMAGE_BITS_OFFSET), (ssize_t)bytes);
-	fsync(loop->file);
-}
-
-bool clean_on_disk(const struct loop *loop, unsigned region)
-{
-	uint8_t byte = 0;
-
-	cr_assert_eq(pread(loop->file, &byte, 1, LOG_IMAGE_BITS_OFFSET + region / 8), 1);
-	return byte >> region % 8 & 1;
-}
-
-uint64_t regions_on_disk(const struct loop *loop)
-{
-	uint8_t bytes[LOG_IMAGE_HEADER_BYTES];
-	struct log_image_header header;
-
-	cr_assert_eq(pread(loop->file, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
-	cr_assert_eq(log_image_decode_header(bytes, &header), LOG_IMAGE_VALID);
-	return header.nr_regions;
 }
 
 /* --- questions --- */
@@ -431,10 +333,10 @@ struct answer ctr(const char *format, ...)
 }
 
 /* As the kernel does when a request was answered with -ESRCH: with the NUL. */
-void reconnect(const struct loop *loop, unsigned regions)
+void reconnect(const struct loop_device *loop, unsigned regions)
 {
 	char text[WIRE_PAYLOAD_MAX];
-	int bytes = snprintf(text, sizeof(text), "%u disk %s 8", regions * 8, loop->name) + 1;
+	int bytes = snprintf(text, sizeof(text), "%u disk %s 8", regions * 8, loop->path) + 1;
 
 	ask_ok(DM_ULOG_CTR, text, (uint32_t)bytes);
 }
@@ -445,9 +347,9 @@ void resume(void)
 }
 
 /* A log of regions on the loop device, resumed. options: "", " sync" or " nosync". */
-void make_log(const struct loop *loop, unsigned regions, const char *options)
+void make_log(const struct loop_device *loop, unsigned regions, const char *options)
 {
-	struct answer answer = ctr("%u disk %s 8%s", regions * 8, loop->name, options);
+	struct answer answer = ctr("%u disk %s 8%s", regions * 8, loop->path, options);
 
 	cr_assert_eq(answer.message.request.error, 0, "%s", output());
 	resume();

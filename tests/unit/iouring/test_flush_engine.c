@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tests of the flush engine: every outcome is asked of both engines, on files and loop devices. */
 #include "iouring/flush_engine.h"
+#include "perf/generator/loop_device.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/loop.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -152,60 +151,27 @@ static int nameless_file(int flags, off_t size)
 	return fd;
 }
 
-struct loop {
-	int fd; /* O_DIRECT */
-	int number;
-};
-
-static int configure_loop(int number, int backing)
+static struct loop_device new_loop(void)
 {
-	/* The kernel detaches the device at its last close, whatever becomes of this process. */
-	struct loop_config config = {
-		.fd = (uint32_t)backing,
-		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
-	};
-	char path[32];
-	int fd;
+	struct loop_device_config config = {
+		.directory = "/var/tmp", .bytes = DEVICE_SIZE, .block_bytes = 512};
+	struct loop_device loop;
+	int error = loop_device_make(&loop, &config);
 
-	snprintf(path, sizeof(path), "/dev/loop%d", number);
-	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, LOOP_CONFIGURE, &config) < 0) {
-		int error = -errno;
-
-		close(fd);
-		return error;
-	}
-	return fd;
-}
-
-/* Another process may take the free device first, hence the tries. */
-static struct loop loop_device(void)
-{
-	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	int backing = nameless_file(O_RDWR, DEVICE_SIZE);
-	struct loop loop = {.fd = control < 0 ? -errno : -EBUSY};
-
-	for (int i = 0; i < 20 && loop.fd == -EBUSY; i++) {
-		loop.number = ioctl(control, LOOP_CTL_GET_FREE);
-		loop.fd = loop.number < 0 ? -errno : configure_loop(loop.number, backing);
-	}
-	close(control);
-	close(backing);
-	if (loop.fd < 0)
-		cr_skip_test("no loop device to be had: %s\n", strerror(-loop.fd));
+	if (error < 0)
+		cr_skip_test("no loop device to be had: %s\n", strerror(-error));
+	cr_assert_eq(fcntl(loop.fd, F_SETFL, O_DIRECT), 0);
 	return loop;
 }
 
 /* Flush requests the device has completed: see Documentation/block/stat.rst. */
-static unsigned long flushes_of(struct loop loop)
+static unsigned long flushes_of(const struct loop_device *loop)
 {
 	unsigned long field = 0;
 	char path[64];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/sys/block/loop%d/stat", loop.number);
+	snprintf(path, sizeof(path), "/sys/dev/block/%s/stat", loop->number);
 	file = fopen(path, "re");
 	if (!file)
 		cr_skip_test("%s: %s\n", path, strerror(errno));
@@ -244,37 +210,37 @@ BOTH_ENGINES(writtenIsReadBackFromAFile)
 
 BOTH_ENGINES(writtenIsReadBackFromALoopDevice)
 {
-	struct loop loop = loop_device();
+	struct loop_device loop = new_loop();
 
 	check_round_trip(engine, loop.fd);
-	close(loop.fd);
+	loop_device_close(&loop);
 }
 
 BOTH_ENGINES(writeFlushesTheDevicesCacheBeforeDone)
 {
-	struct loop loop = loop_device();
+	struct loop_device loop = new_loop();
 	uint8_t *buf = aligned_buf(BLOCK, 1);
-	unsigned long before = flushes_of(loop);
+	unsigned long before = flushes_of(&loop);
 
 	cr_assert_eq(outcome_of(engine, FLUSH_OP_WRITE, loop.fd, buf, BLOCK, 0), 0);
-	cr_assert_gt(flushes_of(loop), before);
+	cr_assert_gt(flushes_of(&loop), before);
 	free(buf);
-	close(loop.fd);
+	loop_device_close(&loop);
 }
 
 BOTH_ENGINES(syncFlushesTheDevicesCacheBeforeDone)
 {
-	struct loop loop = loop_device();
-	unsigned long before = flushes_of(loop);
+	struct loop_device loop = new_loop();
+	unsigned long before = flushes_of(&loop);
 
 	cr_assert_eq(outcome_of(engine, FLUSH_OP_SYNC, loop.fd, NULL, 0, 0), 0);
-	cr_assert_gt(flushes_of(loop), before);
-	close(loop.fd);
+	cr_assert_gt(flushes_of(&loop), before);
+	loop_device_close(&loop);
 }
 
 BOTH_ENGINES(writePastTheEndOfADeviceFailsAfterItsShortPart)
 {
-	struct loop loop = loop_device();
+	struct loop_device loop = new_loop();
 	uint8_t *buf = aligned_buf(2 * BLOCK, 0x5a);
 	struct probe probe = probe_of(FLUSH_OP_WRITE, loop.fd, buf, 2 * BLOCK, DEVICE_SIZE - BLOCK);
 
@@ -287,7 +253,7 @@ BOTH_ENGINES(writePastTheEndOfADeviceFailsAfterItsShortPart)
 		     0);
 	cr_assert_eq(buf[0], 0x5a);
 	free(buf);
-	close(loop.fd);
+	loop_device_close(&loop);
 }
 
 BOTH_ENGINES(readPastTheEndIsEio)

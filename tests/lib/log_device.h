@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Log devices for Criterion, and what is on them past the daemon. Needs root. All functions assert. */
+#ifndef TESTS_LIB_LOG_DEVICE_H
+#define TESTS_LIB_LOG_DEVICE_H
+
+#include "bitmap/log_image.h"
+#include "perf/generator/loop_device.h"
+
+#define DEVICE_BYTES (1 << 20) /* of most log devices */
+
+struct loop_device make_loop_in(const char *directory, off_t bytes, uint32_t block);
+struct loop_device make_loop(off_t bytes, uint32_t block);
+
+/* On a file system that set_frozen freezes: then its writes wait. One for each test. */
+struct loop_device make_cold_loop(void);
+void set_frozen(bool frozen);
+void thaw(void); /* if it is frozen, or nobody could unmount it again */
+void end_cold_loop(void);
+
+/* A header and bits before any daemon comes; bits beyond count are 0. */
+void fill_loop(const struct loop_device *loop, uint32_t version, uint64_t nr_regions,
+	       const uint8_t *bits, size_t bytes);
+
+bool clean_on_disk(const struct loop_device *loop, unsigned region);
+uint64_t regions_on_disk(const struct loop_device *loop);
+
+#endif
