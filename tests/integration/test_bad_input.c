@@ -3,6 +3,8 @@
  * there does not change.
  */
 #include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* When a clear is written: late, and yet before the log or the daemon ends. */
 #include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -20,10 +22,7 @@ static void clears_wait(const char *engine)
 	clear(5);
 	flush();
 	cr_assert_not(clean_on_disk(&loop, 5));
-	while (!clean_on_disk(&loop, 5)) {
-		cr_assert_lt(now_msec(), cleared + WAIT_MSEC, "never written clean");
-		sleep_msec(5);
-	}
+	expect_clean_on_disk(&loop, 5);
 	written = now_msec();
 	cr_assert_geq(written - cleared, 700, "after %ld ms", written - cleared);
 }
@@ -55,10 +54,7 @@ Test(clears, each_clear_waits_for_its_own_delay)
 		sleep_msec(10);
 	second = now_msec();
 	clear(6);
-	while (!clean_on_disk(&loop, 6)) {
-		cr_assert_lt(now_msec(), second + WAIT_MSEC, "never written clean");
-		sleep_msec(5);
-	}
+	expect_clean_on_disk(&loop, 6);
 	cr_assert_geq(now_msec() - second, 700, "after %ld ms", (long)(now_msec() - second));
 	cr_assert(clean_on_disk(&loop, 5));
 }
@@ -66,7 +62,6 @@ Test(clears, each_clear_waits_for_its_own_delay)
 Test(clears, too_many_clears_do_not_wait)
 {
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
-	int64_t end;
 
 	bench.max_lazy = "4";
 	start();
@@ -79,11 +74,7 @@ Test(clears, too_many_clears_do_not_wait)
 	sleep_msec(QUIET_MSEC);
 	cr_assert_not(clean_on_disk(&loop, 0), "4 are not too many");
 	clear(4);
-	end = now_msec() + WAIT_MSEC;
-	while (!clean_on_disk(&loop, 0)) {
-		cr_assert_lt(now_msec(), end, "5 lazy regions are not written");
-		sleep_msec(5);
-	}
+	expect_clean_on_disk(&loop, 0);
 	cr_assert_not(clean_on_disk(&loop, 5));
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Log devices that are unfit, fail or are slow, and an image that is not ours to write. */
 #include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
 
 #include <errno.h>
 #include <sched.h>

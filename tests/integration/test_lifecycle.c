@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From CTR to DTR: each type of log lives a whole life, and the daemon knows whose it is. */
 #include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is on the device before a mark, a flush or a failed leg is answered. */
 #include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
 
 TestSuite(marks, .init = set_up, .fini = tear_down, .timeout = 60);
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A server that is killed, and what its successor makes of it. */
 #include "perf/generator/connector.h"
+#include "server/control.h"
 #include "server/restart/estate.h"
 #include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,12 +51,7 @@ static void expect_silence(unsigned msec)
 
 static void expect_serves(void)
 {
-	int64_t end = now_msec() + WAIT_MSEC;
-
-	while (!control_answers()) {
-		cr_assert_lt(now_msec(), end, "no server:\n%s", output());
-		sleep_msec(10);
-	}
+	EXPECT_SOON(control_answers(), "no server:\n%s", output());
 }
 
 TestSuite(restart, .init = set_up, .fini = tear_down, .timeout = 120);
@@ -679,12 +677,7 @@ static void read_notify(void)
 
 static void expect_ready(unsigned starts)
 {
-	int64_t end = now_msec() + WAIT_MSEC;
-
-	while (read_notify(), notify.ready < starts) {
-		cr_assert_lt(now_msec(), end, "systemd waits for start %u", starts);
-		sleep_msec(5);
-	}
+	EXPECT_SOON((read_notify(), notify.ready >= starts), "systemd waits for start %u", starts);
 }
 
 static void hand_fds_over(void)
@@ -742,17 +735,13 @@ Test(restart, systemd_keeps_the_state_over_a_restart)
 Test(restart, the_end_of_the_supervisor_is_an_end_in_order)
 {
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
-	int64_t end = now_msec() + WAIT_MSEC;
 
 	start_supervised(NULL);
 	make_log(&loop, REGIONS, " nosync");
 	mark(4);
 	clear(4);
 	end_daemon(SIGKILL);
-	while (!clean_on_disk(&loop, 4)) {
-		cr_assert_lt(now_msec(), end, "the clear is not written");
-		sleep_msec(10);
-	}
+	expect_clean_on_disk(&loop, 4);
 	expect_said("ended", "");
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which regions are in sync when a log begins, by its options and by the image that it finds. */
 #include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -4,13 +4,14 @@
  */
 #include "tests/lib/log_device.h"
 
+#include "tests/lib/wait.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
-#include <criterion/criterion.h>
 
 struct loop_device make_loop_in(const char *directory, off_t bytes, uint32_t block)
 {
@@ -79,6 +80,11 @@ bool clean_on_disk(const struct loop_device *loop, unsigned region)
 
 	cr_assert_eq(pread(loop->file, &byte, 1, LOG_IMAGE_BITS_OFFSET + region / 8), 1);
 	return byte >> region % 8 & 1;
+}
+
+void expect_clean_on_disk(const struct loop_device *loop, unsigned region)
+{
+	EXPECT_SOON(clean_on_disk(loop, region), "region %u is never written clean", region);
 }
 
 uint64_t regions_on_disk(const struct loop_device *loop)

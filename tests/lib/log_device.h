@@ -22,6 +22,8 @@ void fill_loop(const struct loop_device *loop, uint32_t version, uint64_t nr_reg
 	       const uint8_t *bits, size_t bytes);
 
 bool clean_on_disk(const struct loop_device *loop, unsigned region);
+/* It comes to be. */
+void expect_clean_on_disk(const struct loop_device *loop, unsigned region);
 uint64_t regions_on_disk(const struct loop_device *loop);
 
 #endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Each request is sent by bench.asker and has its answer, which is looked at whole: a test that asks for
+ * one number still fails when a frame is wrong or an answer is another's.
+ */
+#include "tests/lib/requests.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The whole message is looked at, but for error and payload. */
+struct answer ask(unsigned type, const void *payload, uint32_t size)
+{
+	struct answer answer = asker_ask(&bench.asker, type, payload, size);
+	struct wire_message request = {.request.seq = bench.asker.seq};
+
+	cr_assert_gt(answer.got, 0, "%s: no answer (%d)\n%s", wire_opcodes[type].name, answer.got,
+		     output());
+	cr_assert_not(answer_is_foreign(&answer, &request),
+		      "%s: not its answer: %d bytes of type %u, seq %u for %u, error %d, log %lu",
+		      wire_opcodes[type].name, answer.got, wire_type(&answer.message),
+		      answer.message.request.seq, bench.asker.seq, answer.message.request.error,
+		      (unsigned long)answer.message.request.luid);
+	return answer;
+}
+
+int ask_error(unsigned type, const void *payload, uint32_t size)
+{
+	return ask(type, payload, size).message.request.error;
+}
+
+void ask_ok(unsigned type, const void *payload, uint32_t size)
+{
+	struct answer answer = ask(type, payload, size);
+
+	cr_assert_eq(answer.message.request.error, 0, "%s: error %d\n%s", wire_opcodes[type].name,
+		     answer.message.request.error, output());
+	cr_assert_eq(answer.message.request.data_size, 0, "%s", wire_opcodes[type].name);
+}
+
+uint64_t ask_u64(unsigned type, const void *payload, uint32_t size)
+{
+	struct answer answer = ask(type, payload, size);
+
+	cr_assert_eq(answer.message.request.error, 0, "%s: error %d", wire_opcodes[type].name,
+		     answer.message.request.error);
+	cr_assert_eq(answer.message.request.data_size, 8, "%s", wire_opcodes[type].name);
+	return answer_u64(&answer, 0);
+}
+
+uint64_t in_sync(uint64_t region)
+{
+	return ask_u64(DM_ULOG_IN_SYNC, &region, sizeof(region));
+}
+
+uint64_t is_clean(uint64_t region)
+{
+	return ask_u64(DM_ULOG_IS_CLEAN, &region, sizeof(region));
+}
+
+uint64_t sync_count(void)
+{
+	return ask_u64(DM_ULOG_GET_SYNC_COUNT, NULL, 0);
+}
+
+void mark(uint64_t region)
+{
+	ask_ok(DM_ULOG_MARK_REGION, &region, sizeof(region));
+}
+
+void clear(uint64_t region)
+{
+	ask_ok(DM_ULOG_CLEAR_REGION, &region, sizeof(region));
+}
+
+void flush(void)
+{
+	ask_ok(DM_ULOG_FLUSH, NULL, 0);
+}
+
+int set_region_sync(uint64_t region, int64_t value)
+{
+	int64_t payload[2] = {(int64_t)region, value};
+
+	return ask_error(DM_ULOG_SET_REGION_SYNC, payload, sizeof(payload));
+}
+
+void expect_text(unsigned type, const char *text)
+{
+	struct answer answer = ask(type, NULL, 0);
+
+	cr_assert_eq(answer.message.request.error, 0);
+	cr_assert_eq(answer.message.request.data_size, strlen(text) + 1);
+	cr_assert_str_eq((const char *)answer.message.payload, text);
+}
+
+void expect_pair(unsigned type, const void *payload, uint32_t size, uint64_t first, uint64_t second)
+{
+	struct answer answer = ask(type, payload, size);
+
+	cr_assert_eq(answer.message.request.error, 0);
+	cr_assert_eq(answer.message.request.data_size, 16);
+	cr_assert_eq(answer_u64(&answer, 0), first, "%s", wire_opcodes[type].name);
+	cr_assert_eq(answer_u64(&answer, 1), second, "%s: %lu", wire_opcodes[type].name,
+		     answer_u64(&answer, 1));
+}
+
+void expect_work(uint64_t region)
+{
+	expect_pair(DM_ULOG_GET_RESYNC_WORK, NULL, 0, 1, region);
+}
+
+void expect_no_work(void)
+{
+	struct answer answer = ask(DM_ULOG_GET_RESYNC_WORK, NULL, 0);
+
+	cr_assert_eq(answer.message.request.error, 0);
+	cr_assert_eq(answer_u64(&answer, 0), 0);
+}
+
+void expect_hint(uint64_t hint)
+{
+	uint64_t region = 1;
+
+	expect_pair(DM_ULOG_IS_REMOTE_RECOVERING, &region, sizeof(region), 0, hint);
+}
+
+struct answer ctr(const char *format, ...)
+{
+	char text[WIRE_PAYLOAD_MAX + 1];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return ask(DM_ULOG_CTR, text, (uint32_t)strlen(text));
+}
+
+void reconnect(const struct loop_device *loop, unsigned regions)
+{
+	char text[WIRE_PAYLOAD_MAX];
+	int bytes = snprintf(text, sizeof(text), "%u disk %s 8", regions * 8, loop->path) + 1;
+
+	ask_ok(DM_ULOG_CTR, text, (uint32_t)bytes);
+}
+
+void resume(void)
+{
+	ask_ok(DM_ULOG_RESUME, NULL, 0);
+}
+
+void make_log(const struct loop_device *loop, unsigned regions, const char *options)
+{
+	struct answer answer = ctr("%u disk %s 8%s", regions * 8, loop->path, options);
+
+	cr_assert_eq(answer.message.request.error, 0, "%s", output());
+	resume();
+}
+
+void destroy_log(void)
+{
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+}
+
+void become(uint64_t luid, const char *uuid)
+{
+	asker_become(&bench.asker, luid, uuid);
+}
