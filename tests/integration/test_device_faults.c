@@ -74,7 +74,7 @@ Test(device_faults, a_header_of_version_3_is_never_written)
 	fill_loop(&loop, 3, REGIONS, bits, sizeof(bits));
 	cr_assert_eq(pread(loop.file, before, sizeof(before), 0), (ssize_t)sizeof(before));
 	start();
-	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.path).message.request.error, 0);
+	ctr_ok("%u disk %s 8 nosync", REGIONS * 8, loop.path);
 	cr_assert_lt(ask_error(DM_ULOG_RESUME, NULL, 0), 0);
 	cr_assert_eq(sync_count(), 0);
 	cr_assert_eq(in_sync(3), 0);
@@ -127,13 +127,9 @@ static void make_room(void)
 /* Now its block has to be written, and cannot be. */
 static struct wire_message begin_failing_write(void)
 {
-	struct wire_message request;
-
 	cr_assert_eq(set_region_sync(IN_A_HOLE, 1), 0);
 	clear(IN_A_HOLE);
-	request = asker_request(&bench.asker, DM_ULOG_POSTSUSPEND, NULL, 0);
-	cr_assert_eq(asker_send(&bench.asker, &request, wire_length(&request)), 0);
-	return request;
+	return send_request(DM_ULOG_POSTSUSPEND, NULL, 0);
 }
 
 static void end_full_loop(void)
@@ -146,17 +142,14 @@ Test(device_faults, a_device_that_fails_for_a_moment_is_not_heard_of)
 {
 	struct loop_device loop = make_full_loop();
 	struct wire_message request;
-	struct answer answer;
 
 	start();
 	make_log(&loop, FULL_REGIONS, "");
 	request = begin_failing_write();
-	cr_assert_eq(asker_receive(&bench.asker, 500).got, -EAGAIN, "it waits");
+	expect_silence(500); /* it waits */
 	expect_said("failed", "trying again");
 	make_room();
-	answer = asker_receive(&bench.asker, WAIT_MSEC);
-	cr_assert_not(answer_is_foreign(&answer, &request));
-	cr_assert_eq(answer.message.request.error, 0);
+	await_success(&request);
 	cr_assert(clean_on_disk(&loop, IN_A_HOLE));
 	end_full_loop();
 }
@@ -165,16 +158,13 @@ Test(device_faults, a_device_that_fails_for_long_is_an_error_until_it_works)
 {
 	struct loop_device loop = make_full_loop();
 	struct wire_message request;
-	struct answer answer;
 	char text[64];
 
 	bench.io_retry = "0.3";
 	start();
 	make_log(&loop, FULL_REGIONS, "");
 	request = begin_failing_write();
-	answer = asker_receive(&bench.asker, WAIT_MSEC);
-	cr_assert_not(answer_is_foreign(&answer, &request));
-	cr_assert_lt(answer.message.request.error, 0);
+	cr_assert_lt(await_answer(&request).message.request.error, 0);
 	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
 	expect_text(DM_ULOG_STATUS_INFO, text);
 	cr_assert_lt(ask_error(DM_ULOG_FLUSH, NULL, 0), 0);
@@ -196,7 +186,6 @@ Test(device_faults, a_slow_log_device_holds_nobody_else_up)
 	struct loop_device other = make_loop(DEVICE_BYTES, 512);
 	const uint64_t region = 3;
 	struct wire_message request;
-	struct answer answer;
 
 	start();
 	make_log(&cold, REGIONS, " nosync");
@@ -204,9 +193,8 @@ Test(device_faults, a_slow_log_device_holds_nobody_else_up)
 	make_log(&other, REGIONS, " nosync");
 	become(1, "LVM-one");
 	set_frozen(true);
-	request = asker_request(&bench.asker, DM_ULOG_MARK_REGION, &region, sizeof(region));
-	cr_assert_eq(asker_send(&bench.asker, &request, wire_length(&request)), 0);
-	cr_assert_eq(asker_receive(&bench.asker, 300).got, -EAGAIN, "it waits");
+	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(300); /* it waits */
 	cr_assert_eq(in_sync(3), 1);
 	cr_assert_eq(is_clean(3), 0);
 	become(2, "other");
@@ -214,9 +202,7 @@ Test(device_faults, a_slow_log_device_holds_nobody_else_up)
 	flush();
 	cr_assert_not(clean_on_disk(&other, 5));
 	set_frozen(false);
-	answer = asker_receive(&bench.asker, WAIT_MSEC);
-	cr_assert_not(answer_is_foreign(&answer, &request));
-	cr_assert_eq(answer.message.request.error, 0);
+	await_success(&request);
 	cr_assert_not(clean_on_disk(&cold, 3));
 	loop_device_close(&cold);
 	end_cold_loop();

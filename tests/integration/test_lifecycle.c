@@ -68,7 +68,7 @@ static void live_on_disk(const char *type)
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 	char text[96];
 
-	cr_assert_eq(ctr("%u %s %s 8", REGIONS * 8, type, loop.path).message.request.error, 0);
+	ctr_ok("%u %s %s 8", REGIONS * 8, type, loop.path);
 	snprintf(text, sizeof(text), "%s %s 8", type, loop.path);
 	expect_text(DM_ULOG_STATUS_TABLE, text);
 	live(type, &loop);
@@ -98,15 +98,14 @@ Test(lifecycle, a_disk_log_lives_without_io_uring)
 Test(lifecycle, a_core_log_lives)
 {
 	start();
-	cr_assert_eq(ctr("%u core 8", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8", REGIONS * 8);
 	live("core", NULL);
 }
 
 Test(lifecycle, a_clustered_core_log_lives)
 {
 	start();
-	cr_assert_eq(ctr("%u clustered-core 8 block_on_error", REGIONS * 8).message.request.error,
-		     0);
+	ctr_ok("%u clustered-core 8 block_on_error", REGIONS * 8);
 	expect_text(DM_ULOG_STATUS_TABLE, "clustered-core 8 block_on_error");
 	live("clustered-core", NULL);
 }
@@ -149,7 +148,7 @@ Test(lifecycle, a_ctr_sent_again_keeps_the_state)
 	start();
 	make_log(&loop, REGIONS, " nosync");
 	mark(3);
-	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.path).message.request.error, 0);
+	ctr_ok("%u disk %s 8 nosync", REGIONS * 8, loop.path);
 	cr_assert_eq(is_clean(3), 0);
 	resume();
 	cr_assert_eq(is_clean(3), 0);

@@ -40,15 +40,6 @@ static pid_t kill_server(void)
 	return pid;
 }
 
-/* Each request had one answer: there is none left. */
-static void expect_silence(unsigned msec)
-{
-	struct answer answer = asker_receive(&bench.asker, (int)msec);
-
-	cr_assert_eq(answer.got, -EAGAIN, "an answer too many: %s, seq %u",
-		     wire_opcodes[wire_type(&answer.message)].name, answer.message.request.seq);
-}
-
 static void expect_serves(void)
 {
 	EXPECT_SOON(control_answers(), "no server:\n%s", output());
@@ -86,7 +77,7 @@ static void change_and_kill(const struct loop_device *loop)
 Test(restart, a_core_log_keeps_its_bits)
 {
 	start_supervised(NULL);
-	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	change_and_kill(NULL);
 }
 
@@ -95,7 +86,7 @@ Test(restart, a_disk_log_keeps_its_bits)
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	start_supervised(NULL);
-	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, loop.path).message.request.error, 0);
+	ctr_ok("%u disk %s 8 nosync", REGIONS * 8, loop.path);
 	change_and_kill(&loop);
 	destroy_log();
 	for (unsigned r = 0; r < REGIONS; r++)
@@ -105,7 +96,7 @@ Test(restart, a_disk_log_keeps_its_bits)
 Test(restart, recovery_goes_on_with_the_region_that_was_handed_out)
 {
 	start_supervised(NULL);
-	cr_assert_eq(ctr("%u core 8 sync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 sync", REGIONS * 8);
 	resume();
 	expect_work(REGIONS - 1);
 	cr_assert_eq(set_region_sync(REGIONS - 1, 1), 0);
@@ -138,7 +129,7 @@ Test(restart, a_suspended_log_stays_suspended)
 Test(restart, a_log_that_is_gone_does_not_come_back)
 {
 	start_supervised(NULL);
-	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	resume();
 	destroy_log();
 	kill_server();
@@ -205,7 +196,7 @@ Test(restart, a_log_device_is_found_again_by_its_number)
 	snprintf(link, sizeof(link), "/tmp/dirtylogd-link.%d", getpid());
 	cr_assert_eq(symlink(loop.path, link), 0);
 	start_supervised(NULL);
-	cr_assert_eq(ctr("%u disk %s 8 nosync", REGIONS * 8, link).message.request.error, 0);
+	ctr_ok("%u disk %s 8 nosync", REGIONS * 8, link);
 	resume();
 	unlink(link);
 	cr_assert_eq(symlink(other.path, link), 0);
@@ -340,34 +331,30 @@ Test(restart, killed_before_a_destructor_is_answered)
 	try_place("dtr", 1);
 }
 
-static void send_regions(unsigned type, uint64_t first, uint64_t second)
+static struct wire_message send_regions(unsigned type, uint64_t first, uint64_t second)
 {
 	uint64_t regions[2] = {first, second};
-	struct wire_message request = asker_request(&bench.asker, type, regions, sizeof(regions));
 
-	cr_assert_eq(asker_send(&bench.asker, &request, wire_length(&request)), 0);
+	return send_request(type, regions, sizeof(regions));
 }
 
 /* They come in one batch, since the server is stopped meanwhile, and are in hand when it dies. */
 Test(restart, requests_in_hand_are_answered_in_the_order_in_which_they_came)
 {
+	struct wire_message requests[3];
 	pid_t server;
 
 	start_supervised("received:2");
-	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	resume();
 	server = (pid_t)stat_of("server_pid");
 	kill(server, SIGSTOP);
-	send_regions(DM_ULOG_MARK_REGION, 3, 4);
-	send_regions(DM_ULOG_CLEAR_REGION, 3, 4);
-	send_regions(DM_ULOG_MARK_REGION, 4, 5);
+	requests[0] = send_regions(DM_ULOG_MARK_REGION, 3, 4);
+	requests[1] = send_regions(DM_ULOG_CLEAR_REGION, 3, 4);
+	requests[2] = send_regions(DM_ULOG_MARK_REGION, 4, 5);
 	kill(server, SIGCONT);
-	for (unsigned i = 0; i < 3; i++) {
-		struct answer answer = asker_receive(&bench.asker, WAIT_MSEC);
-
-		cr_assert_gt(answer.got, 0);
-		cr_assert_eq(answer.message.request.error, 0);
-	}
+	for (unsigned i = 0; i < 3; i++)
+		await_success(&requests[i]);
 	cr_assert_eq(stat_of("server"), 2);
 	cr_assert_eq(is_clean(3), 1);
 	cr_assert_eq(is_clean(4), 0);
@@ -379,23 +366,19 @@ Test(restart, requests_in_hand_are_answered_in_the_order_in_which_they_came)
 Test(restart, a_successor_does_not_overtake_writes_on_their_way)
 {
 	struct loop_device loop = make_cold_loop();
-	struct answer answer;
 	struct wire_message request;
 	uint64_t region = 3;
 
 	start_supervised(NULL);
 	make_log(&loop, REGIONS, " nosync");
 	set_frozen(true);
-	request = asker_request(&bench.asker, DM_ULOG_MARK_REGION, &region, sizeof(region));
-	asker_send(&bench.asker, &request, wire_length(&request));
+	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
 	sleep_msec(100);
 	kill_server();
 	expect_said("still written by", "");
 	expect_silence(QUIET_MSEC);
 	set_frozen(false);
-	answer = asker_receive(&bench.asker, WAIT_MSEC);
-	cr_assert_not(answer_is_foreign(&answer, &request));
-	cr_assert_eq(answer.message.request.error, 0);
+	await_success(&request);
 	cr_assert_not(clean_on_disk(&loop, 3));
 	loop_device_close(&loop);
 	end_cold_loop();
@@ -408,13 +391,13 @@ Test(restart, a_request_that_kills_is_refused)
 	uint64_t region = 3;
 
 	start_supervised("mark-or-flush:0!");
-	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	resume();
 	cr_assert_eq(ask_error(DM_ULOG_MARK_REGION, &region, sizeof(region)), -ESRCH);
 	expect_said("request mark_region of log LVM-one has ended the server 3 times", "8 bytes");
 	expect_said("payload at 0: 0300000000000000", "");
 	/* The kernel makes the log again. */
-	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	resume();
 	cr_assert_eq(in_sync(3), 1);
 	cr_assert_eq(stat_of("server"), 4, "%lu\n%s", stat_of("server"), output());
@@ -426,7 +409,7 @@ Test(restart, a_query_that_kills_has_its_size)
 	uint64_t region = 3;
 
 	start_supervised("query:0!");
-	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	resume();
 	answer = ask(DM_ULOG_IN_SYNC, &region, sizeof(region));
 	cr_assert_eq(answer.message.request.error, -ESRCH);
@@ -436,7 +419,7 @@ Test(restart, a_query_that_kills_has_its_size)
 Test(restart, a_log_that_kills_who_takes_it_over_is_left)
 {
 	start_supervised("take-over:0!");
-	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	resume();
 	kill_server();
 	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
@@ -477,7 +460,7 @@ Test(restart, a_program_that_does_not_run_is_not_taken)
 	cr_assert_eq(system(command), 0);
 	setenv("DIRTYLOGD", path, 1);
 	start_supervised(NULL);
-	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	/* It knows not all of our options. */
 	snprintf(command, sizeof(command),
 		 "rm %s && printf '#!/bin/sh\n[ \"$*\" = --version ]\n' >%s && chmod +x %s", path,
@@ -517,14 +500,14 @@ Test(restart, an_estate_of_another_version_is_refused)
 	estate_seal(&estate.fixed->header);
 	start_on(estate.fd);
 	expect_said("cannot be taken over: it is of another version", "");
-	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
 }
 
 Test(restart, what_is_no_estate_is_refused)
 {
 	start_on(memfd_create("other", MFD_CLOEXEC));
 	expect_said("cannot be taken over: it has another size", "");
-	cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
 }
 
 /* --- without a supervisor: the kernel makes the logs again --- */
@@ -716,12 +699,10 @@ Test(restart, systemd_keeps_the_state_over_a_restart)
 	clear(4);
 	cr_assert_eq(end_daemon(SIGTERM), 0);
 	cr_assert(clean_on_disk(&loop, 4), "the end writes the clears");
-	request = asker_request(&bench.asker, DM_ULOG_IS_CLEAN, &region, sizeof(region));
-	asker_send(&bench.asker, &request, wire_length(&request));
+	request = send_request(DM_ULOG_IS_CLEAN, &region, sizeof(region));
 	bench.in_child = hand_fds_over;
 	start_supervised(NULL);
-	answer = asker_receive(&bench.asker, WAIT_MSEC);
-	cr_assert_not(answer_is_foreign(&answer, &request));
+	answer = await_answer(&request);
 	cr_assert_eq(answer_u64(&answer, 0), 1);
 	cr_assert_eq(is_clean(2), 0);
 	cr_assert_eq(sync_count(), REGIONS);
@@ -750,7 +731,7 @@ Test(restart, a_stop_is_heard_at_any_time)
 {
 	for (unsigned i = 0; i < 20; i++) {
 		start_supervised(NULL);
-		cr_assert_eq(ctr("%u core 8 nosync", REGIONS * 8).message.request.error, 0);
+		ctr_ok("%u core 8 nosync", REGIONS * 8);
 		kill_server();
 		usleep(i * 1000);
 		cr_assert_eq(end_daemon(SIGTERM), 0, "%u ms after the kill:\n%s", i, output());

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define ANSWER_MSEC 5000
 #define FIRST_PORT 0x40000000u /* no process id, and so nobody's by default */
 
 int asker_open(struct asker *asker, uint64_t luid, const char *uuid)
@@ -92,14 +91,6 @@ struct answer asker_receive(struct asker *asker, int timeout_msec)
 	if (asker->taken == asker->received)
 		return (struct answer){.got = -EAGAIN};
 	return next_answer(asker);
-}
-
-struct answer asker_ask(struct asker *asker, unsigned type, const void *payload, uint32_t size)
-{
-	struct wire_message request = asker_request(asker, type, payload, size);
-	struct answer answer = {.got = asker_send(asker, &request, wire_length(&request))};
-
-	return answer.got < 0 ? answer : asker_receive(asker, ANSWER_MSEC);
 }
 
 bool answer_is_foreign(const struct answer *answer, const struct wire_message *request)

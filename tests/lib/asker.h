@@ -40,9 +40,6 @@ int asker_send(struct asker *asker, const struct wire_message *message, size_t l
 /* Wait for the next datagram. */
 struct answer asker_receive(struct asker *asker, int timeout_msec);
 
-/* Send a good request and wait up to 5 s for its answer. */
-struct answer asker_ask(struct asker *asker, unsigned type, const void *payload, uint32_t size);
-
 /* The answer to another request than this one, or not an answer of the dirty log at all. */
 bool answer_is_foreign(const struct answer *answer, const struct wire_message *request);
 

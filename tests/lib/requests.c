@@ -4,24 +4,58 @@
  */
 #include "tests/lib/requests.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 /* The whole message is looked at, but for error and payload. */
+static void expect_own(const struct answer *answer, const struct wire_message *request)
+{
+	const char *name = wire_opcodes[wire_type(request)].name;
+	const struct dm_ulog_request *got = &answer->message.request;
+
+	cr_assert_gt(answer->got, 0, "%s: no answer (%d)\n%s", name, answer->got, output());
+	cr_assert_not(answer_is_foreign(answer, request),
+		      "%s: not its answer: %d bytes of type %u, seq %u for %u, error %d, log %lu",
+		      name, answer->got, wire_type(&answer->message), got->seq,
+		      request->request.seq, got->error, (unsigned long)got->luid);
+}
+
+struct wire_message send_request(unsigned type, const void *payload, uint32_t size)
+{
+	struct wire_message request = asker_request(&bench.asker, type, payload, size);
+
+	cr_assert_eq(asker_send(&bench.asker, &request, wire_length(&request)), 0);
+	return request;
+}
+
+struct answer await_answer(const struct wire_message *request)
+{
+	struct answer answer = asker_receive(&bench.asker, WAIT_MSEC);
+
+	expect_own(&answer, request);
+	return answer;
+}
+
+void await_success(const struct wire_message *request)
+{
+	cr_assert_eq(await_answer(request).message.request.error, 0);
+}
+
+void expect_silence(unsigned msec)
+{
+	struct answer answer = asker_receive(&bench.asker, (int)msec);
+
+	cr_assert_eq(answer.got, -EAGAIN, "an answer too many: type %u, seq %u",
+		     wire_type(&answer.message), answer.message.request.seq);
+}
+
 struct answer ask(unsigned type, const void *payload, uint32_t size)
 {
-	struct answer answer = asker_ask(&bench.asker, type, payload, size);
-	struct wire_message request = {.request.seq = bench.asker.seq};
+	struct wire_message request = send_request(type, payload, size);
 
-	cr_assert_gt(answer.got, 0, "%s: no answer (%d)\n%s", wire_opcodes[type].name, answer.got,
-		     output());
-	cr_assert_not(answer_is_foreign(&answer, &request),
-		      "%s: not its answer: %d bytes of type %u, seq %u for %u, error %d, log %lu",
-		      wire_opcodes[type].name, answer.got, wire_type(&answer.message),
-		      answer.message.request.seq, bench.asker.seq, answer.message.request.error,
-		      (unsigned long)answer.message.request.luid);
-	return answer;
+	return await_answer(&request);
 }
 
 int ask_error(unsigned type, const void *payload, uint32_t size)
@@ -125,15 +159,33 @@ void expect_hint(uint64_t hint)
 	expect_pair(DM_ULOG_IS_REMOTE_RECOVERING, &region, sizeof(region), 0, hint);
 }
 
-struct answer ctr(const char *format, ...)
+static struct answer ctr_with(const char *format, va_list args)
 {
 	char text[WIRE_PAYLOAD_MAX + 1];
+
+	vsnprintf(text, sizeof(text), format, args);
+	return ask(DM_ULOG_CTR, text, (uint32_t)strlen(text));
+}
+
+struct answer ctr(const char *format, ...)
+{
+	struct answer answer;
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	answer = ctr_with(format, args);
 	va_end(args);
-	return ask(DM_ULOG_CTR, text, (uint32_t)strlen(text));
+	return answer;
+}
+
+void ctr_ok(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	cr_assert_eq(ctr_with(format, args).message.request.error, 0, "CTR %s\n%s", format,
+		     output());
+	va_end(args);
 }
 
 void reconnect(const struct loop_device *loop, unsigned regions)
@@ -151,9 +203,7 @@ void resume(void)
 
 void make_log(const struct loop_device *loop, unsigned regions, const char *options)
 {
-	struct answer answer = ctr("%u disk %s 8%s", regions * 8, loop->path, options);
-
-	cr_assert_eq(answer.message.request.error, 0, "%s", output());
+	ctr_ok("%u disk %s 8%s", regions * 8, loop->path, options);
 	resume();
 }
 

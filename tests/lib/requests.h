@@ -27,10 +27,20 @@ void expect_pair(unsigned type, const void *payload, uint32_t size, uint64_t fir
 		 uint64_t second);
 void expect_text(unsigned type, const char *text);
 
+/* Send a request; await_answer has its answer, which is its own, whatever error it has. */
+struct wire_message send_request(unsigned type, const void *payload, uint32_t size);
+struct answer await_answer(const struct wire_message *request);
+/* As await_answer; it succeeds. */
+void await_success(const struct wire_message *request);
+/* Each request had its answer, or has none yet: nothing comes for so long. */
+void expect_silence(unsigned msec);
+
 /* --- a log's life --- */
 
 /* The answer to a CTR with this constructor string. */
 __attribute__((format(printf, 1, 2))) struct answer ctr(const char *format, ...);
+/* A CTR that succeeds. */
+__attribute__((format(printf, 1, 2))) void ctr_ok(const char *format, ...);
 /* As the kernel does when a request was answered with -ESRCH: with the NUL. */
 void reconnect(const struct loop_device *loop, unsigned regions);
 void resume(void);
