@@ -57,7 +57,7 @@ static int make_slow_device(struct run *run)
 		return 0;
 	run->slow_script = options->script;
 	run->slow_script.workload = mirror_script_workload("mark_flush");
-	return slow_device_make(&run->slow, options->loop_dir, options->regions);
+	return slow_device_make(&run->slow, options->loop_dir, log_devices_bytes(options->regions));
 }
 
 static int make_devices(struct run *run)
@@ -76,29 +76,31 @@ static int make_devices(struct run *run)
 	return r;
 }
 
-/* NULL: it is a core log. */
-static const struct log_device_entry *device_of(const struct run *run, unsigned index)
+/* Nothing is to be done for a core log. */
+static void describe_device(const struct run *run, unsigned index,
+			    struct mirror_description *description)
 {
-	if (index == run->options->logs)
-		return run->slow.device.entries;
-	return index < run->devices.count ? &run->devices.entries[index] : NULL;
+	if (index == run->options->logs) {
+		description->device_path = run->slow.device.path;
+		description->device_number = run->slow.device.number;
+	} else if (index < run->devices.count) {
+		description->device_path = run->devices.entries[index].path;
+		description->device_number = run->devices.entries[index].number;
+	}
 }
 
 static void describe(const struct run *run, unsigned index, char *uuid, size_t uuid_bytes,
 		     struct mirror_description *description)
 {
-	const struct log_device_entry *device = device_of(run, index);
-
 	snprintf(uuid, uuid_bytes, "LVM-dirtylog-load-%d-%u", getpid(), index);
 	*description = (struct mirror_description){
 		.luid = TRAFFIC_FIRST_LUID + (uint64_t)index * TRAFFIC_LUID_STEP,
 		.uuid = uuid,
 		.regions = run->options->regions,
 		.region_size = run->options->region_size,
-		.device_path = device ? device->path : NULL,
-		.device_number = device ? device->number : NULL,
 		.seed = run->options->seed * UINT64_C(0x100000001B3) + index,
 	};
+	describe_device(run, index, description);
 }
 
 static int make_mirrors(struct run *run, struct side *side, bool check)

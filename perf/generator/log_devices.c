@@ -15,6 +15,11 @@
 
 #define DEVICE_SLACK (64 << 10) /* for the header, and blocks of any size */
 
+uint64_t log_devices_bytes(uint64_t regions)
+{
+	return (regions / 8 + 2 * DEVICE_SLACK) & ~(uint64_t)(DEVICE_SLACK - 1);
+}
+
 static int set_number(struct log_device_entry *entry)
 {
 	struct stat st;
@@ -32,9 +37,10 @@ static int set_number(struct log_device_entry *entry)
 static int add_loop(struct log_devices *devices, const char *directory, uint64_t regions)
 {
 	struct log_device_entry *entry = &devices->entries[devices->count];
-	uint64_t bytes = (regions / 8 + 2 * DEVICE_SLACK) & ~(uint64_t)(DEVICE_SLACK - 1);
-	struct loop_device_config config = {
-		.directory = directory, .bytes = (off_t)bytes, .block_bytes = 512, .direct = true};
+	struct loop_device_config config = {.directory = directory,
+					    .bytes = (off_t)log_devices_bytes(regions),
+					    .block_bytes = 512,
+					    .direct = true};
 	struct loop_device loop;
 	int r = loop_device_make(&loop, &config);
 

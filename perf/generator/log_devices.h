@@ -18,6 +18,9 @@ struct log_devices {
 	unsigned count;
 };
 
+/* Bytes of a device for a log of so many regions, whatever its blocks. */
+uint64_t log_devices_bytes(uint64_t regions);
+
 /* count loop devices for logs of so many regions, their files in directory. 0, or -errno said on
  * stderr. */
 int log_devices_make_loops(struct log_devices *devices, unsigned count, const char *directory,

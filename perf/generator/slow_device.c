@@ -35,22 +35,23 @@ static int make_file_system(const char *disk)
 	return system(command) == 0 ? 0 : -ENOEXEC;
 }
 
-static int make_in(struct slow_device *slow, const char *path, uint64_t regions)
+static int make_in(struct slow_device *slow, const char *path, uint64_t bytes)
 {
+	struct loop_device_config device = {
+		.directory = path, .bytes = (off_t)bytes, .block_bytes = 512, .direct = true};
 	int r;
 
 	if (mount(slow->disk.path, path, "ext4", 0, NULL) != 0)
 		return -errno;
 	slow->file_system = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = slow->file_system < 0 ? -errno
-				  : log_devices_make_loops(&slow->device, 1, path, regions);
+	r = slow->file_system < 0 ? -errno : loop_device_make(&slow->device, &device);
 	if (r < 0 && slow->file_system >= 0)
 		close(slow->file_system);
 	umount2(path, MNT_DETACH); /* what is open keeps it */
 	return r;
 }
 
-static int make_at_new_path(struct slow_device *slow, const char *directory, uint64_t regions)
+static int make_at_new_path(struct slow_device *slow, const char *directory, uint64_t bytes)
 {
 	char path[4096];
 	int r;
@@ -58,15 +59,15 @@ static int make_at_new_path(struct slow_device *slow, const char *directory, uin
 	snprintf(path, sizeof(path), "%s/dirtylog-load.XXXXXX", directory);
 	if (!mkdtemp(path))
 		return -errno;
-	r = make_in(slow, path, regions);
+	r = make_in(slow, path, bytes);
 	rmdir(path);
 	return r;
 }
 
-int slow_device_make(struct slow_device *slow, const char *directory, uint64_t regions)
+int slow_device_make(struct slow_device *slow, const char *directory, uint64_t bytes)
 {
 	struct loop_device_config disk = {.directory = directory,
-					  .bytes = (off_t)(regions / 8 + FILE_SYSTEM_BYTES),
+					  .bytes = (off_t)(bytes + FILE_SYSTEM_BYTES),
 					  .block_bytes = 512,
 					  .direct = true};
 	int r = leave_mounts_of_others();
@@ -76,7 +77,7 @@ int slow_device_make(struct slow_device *slow, const char *directory, uint64_t r
 	if (r == 0)
 		r = make_file_system(slow->disk.path);
 	if (r == 0)
-		r = make_at_new_path(slow, directory, regions);
+		r = make_at_new_path(slow, directory, bytes);
 	if (r < 0)
 		fprintf(stderr, "dirtylog-load: no slow device in %s: %s\n", directory,
 			r == -ENOEXEC ? "mkfs.ext4 failed" : strerror(-r));
@@ -143,8 +144,8 @@ int slow_device_end(struct slow_device *slow)
 void slow_device_release(struct slow_device *slow)
 {
 	slow_device_end(slow);
-	if (slow->device.count)
+	if (slow->device.path[0])
 		close(slow->file_system);
-	log_devices_release(&slow->device);
+	loop_device_close(&slow->device);
 	loop_device_close(&slow->disk);
 }

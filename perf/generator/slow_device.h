@@ -9,22 +9,21 @@
 
 #include <sys/types.h>
 
-#include "perf/generator/log_devices.h"
 #include "perf/generator/loop_device.h"
 
 /* All zero: there is none. */
 struct slow_device {
-	struct log_devices device; /* the one that is slow */
+	struct loop_device device; /* the one that is slow */
 	struct loop_device disk; /* below its file system */
-	int file_system; /* a descriptor of its root, valid while device has one */
+	int file_system; /* a descriptor of its root, valid while there is a device */
 	pid_t freezer; /* 0: none runs */
 	int leash; /* the freezer ends when this is closed */
 };
 
-/* Make one, not slow yet, for a log of so many regions, its file in directory. Takes a mount
+/* Make one of so many bytes, not slow yet, its file in directory. Takes a mount
  * namespace of its own for the calling process, which has one thread. Needs root and mkfs.ext4. 0,
  * or -errno said on stderr; _release in either case. */
-int slow_device_make(struct slow_device *slow, const char *directory, uint64_t regions);
+int slow_device_make(struct slow_device *slow, const char *directory, uint64_t bytes);
 
 /* From now on a write that comes waits for up to msec milliseconds: the file system is frozen for
  * so long, thawed for one, and so on. 0 or -errno. */

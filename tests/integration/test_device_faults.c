@@ -204,6 +204,4 @@ Test(device_faults, a_slow_log_device_holds_nobody_else_up)
 	set_frozen(false);
 	await_success(&request);
 	cr_assert_not(clean_on_disk(&cold, 3));
-	loop_device_close(&cold);
-	end_cold_loop();
 }

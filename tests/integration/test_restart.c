@@ -380,8 +380,6 @@ Test(restart, a_successor_does_not_overtake_writes_on_their_way)
 	set_frozen(false);
 	await_success(&request);
 	cr_assert_not(clean_on_disk(&loop, 3));
-	loop_device_close(&loop);
-	end_cold_loop();
 }
 
 /* --- crash loops --- */

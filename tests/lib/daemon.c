@@ -172,7 +172,7 @@ void tear_down(void)
 {
 	int status;
 
-	thaw();
+	end_cold_loop();
 	status = end_daemon(SIGKILL);
 	asker_close(&bench.asker);
 	/* A supervisor would have started the next one, and nobody would have noticed. */

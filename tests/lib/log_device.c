@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A log device's file is read and written below the loop device: what is there has been written, and not
- * only been promised. The cold one lies on a file system in a mount namespace of the test's own.
+ * only been promised. The cold one is a slow device that
+ * is frozen and thawed by the test, not by a process of its own.
  */
 #include "tests/lib/log_device.h"
 
+#include "perf/generator/slow_device.h"
 #include "tests/lib/wait.h"
 
 #include <errno.h>
-#include <sched.h>
-#include <stdlib.h>
+#include <linux/fs.h>
 #include <string.h>
-#include <sys/mount.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 struct loop_device make_loop_in(const char *directory, off_t bytes, uint32_t block)
@@ -29,37 +30,27 @@ struct loop_device make_loop(off_t bytes, uint32_t block)
 	return make_loop_in("/tmp", bytes, block);
 }
 
-static char cold_path[] = "/tmp/dirtylogd-cold.XXXXXX";
+static struct slow_device cold;
 static bool is_frozen;
 
 struct loop_device make_cold_loop(void)
 {
-	cr_assert_eq(unshare(CLONE_NEWNS), 0);
-	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	cr_assert_not_null(mkdtemp(cold_path));
-	setenv("DIR", cold_path, 1);
-	cr_assert_eq(system("truncate -s 8M $DIR.fs && mkfs.ext4 -q $DIR.fs && "
-			    "mount -o loop $DIR.fs $DIR && rm $DIR.fs"),
-		     0);
-	return make_loop_in(cold_path, DEVICE_BYTES, 512);
+	cr_assert_eq(slow_device_make(&cold, "/tmp", DEVICE_BYTES), 0);
+	return cold.device;
 }
 
 void set_frozen(bool frozen)
 {
+	cr_assert_eq(ioctl(cold.file_system, frozen ? FIFREEZE : FITHAW, 0), 0, "%s",
+		     strerror(errno));
 	is_frozen = frozen;
-	cr_assert_eq(system(frozen ? "fsfreeze -f $DIR" : "fsfreeze -u $DIR"), 0);
-}
-
-void thaw(void)
-{
-	if (is_frozen)
-		set_frozen(false);
 }
 
 void end_cold_loop(void)
 {
-	umount2(cold_path, MNT_DETACH);
-	rmdir(cold_path);
+	if (is_frozen)
+		set_frozen(false);
+	slow_device_release(&cold);
 }
 
 void fill_loop(const struct loop_device *loop, uint32_t version, uint64_t nr_regions,

@@ -11,10 +11,11 @@
 struct loop_device make_loop_in(const char *directory, off_t bytes, uint32_t block);
 struct loop_device make_loop(off_t bytes, uint32_t block);
 
-/* On a file system that set_frozen freezes: then its writes wait. One for each test. */
+/* On a file system that set_frozen freezes: then its writes wait. One for each test, in a mount namespace
+ * of its own; tear_down closes it. */
 struct loop_device make_cold_loop(void);
 void set_frozen(bool frozen);
-void thaw(void); /* if it is frozen, or nobody could unmount it again */
+/* Thawed first, or it could never be given up. Does nothing where there is none. */
 void end_cold_loop(void);
 
 /* A header and bits before any daemon comes; bits beyond count are 0. */

@@ -18,7 +18,7 @@ static struct slow_device slow;
 static int64_t msec_to_write(void)
 {
 	static _Alignas(BYTES) char block[BYTES];
-	int fd = open(slow.device.entries[0].path, O_WRONLY | O_DIRECT | O_DSYNC | O_CLOEXEC);
+	int fd = open(slow.device.path, O_WRONLY | O_DIRECT | O_DSYNC | O_CLOEXEC);
 	int64_t start_ns = clock_now();
 
 	cr_assert_geq(fd, 0);
@@ -49,7 +49,7 @@ TestSuite(slow_device, .fini = end);
 
 Test(slow_device, writes_wait_between_begin_and_end)
 {
-	cr_assert_eq(slow_device_make(&slow, "/var/tmp", 8192), 0);
+	cr_assert_eq(slow_device_make(&slow, "/var/tmp", 1 << 20), 0);
 	cr_assert_lt(slowest_of_three(), SLOW_MSEC / 2);
 	cr_assert_eq(slow_device_begin(&slow, SLOW_MSEC), 0);
 	usleep(100000); /* until it is frozen for the first time */
@@ -63,7 +63,7 @@ Test(slow_device, it_thaws_when_the_generator_is_killed)
 {
 	pid_t generator;
 
-	cr_assert_eq(slow_device_make(&slow, "/var/tmp", 8192), 0);
+	cr_assert_eq(slow_device_make(&slow, "/var/tmp", 1 << 20), 0);
 	generator = fork();
 	if (generator == 0) {
 		slow_device_begin(&slow, 60000);
@@ -75,7 +75,7 @@ Test(slow_device, it_thaws_when_the_generator_is_killed)
 
 Test(slow_device, one_that_cannot_be_frozen_is_no_slow_device)
 {
-	cr_assert_eq(slow_device_make(&slow, "/var/tmp", 8192), 0);
+	cr_assert_eq(slow_device_make(&slow, "/var/tmp", 1 << 20), 0);
 	cr_assert_eq(dup2(open("/proc", O_RDONLY | O_CLOEXEC), slow.file_system), slow.file_system);
 	cr_assert_eq(slow_device_begin(&slow, SLOW_MSEC), 0);
 	cr_assert_eq(slow_device_end(&slow), -EIO);
