@@ -2,7 +2,7 @@
 /* Kills. */
 #include "perf/generator/killer.h"
 
-#include "perf/micro/micro.h"
+#include "perf/generator/dice.h"
 #include "server/base/clock.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static void set_due(struct killer *killer, int64_t now_ns)
 {
 	uint64_t span = (uint64_t)(LATEST_NS - EARLIEST_NS);
 
-	killer->due_ns = now_ns + EARLIEST_NS + (int64_t)(micro_random(&killer->random) % span);
+	killer->due_ns = now_ns + EARLIEST_NS + (int64_t)dice_below(&killer->dice, span);
 }
 
 static void close_window(struct killer *killer)
@@ -61,7 +61,7 @@ int killer_tick(struct killer *killer, int64_t now_ns, int n)
 	if (killer->done)
 		return 0;
 	if (killer->due_ns == 0) {
-		killer->random = (uint64_t)now_ns | 1;
+		killer->dice = (uint64_t)now_ns;
 		set_due(killer, now_ns);
 	}
 	return now_ns >= killer->due_ns ? kill_one(killer, now_ns) : 0;

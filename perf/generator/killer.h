@@ -16,7 +16,7 @@ struct killer {
 
 	unsigned killed;
 	pid_t victim; /* the last one */
-	uint64_t random;
+	uint64_t dice;
 	int64_t due_ns; /* of the next kill */
 	int64_t answer_ns; /* of the last answers */
 	bool answered; /* since the last kill */

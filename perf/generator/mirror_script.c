@@ -3,6 +3,7 @@
 #include "perf/generator/mirror_script.h"
 
 #include "perf/generator/connector.h"
+#include "perf/generator/dice.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -96,21 +97,6 @@ bool mirror_is_chain(const struct mirror *mirror)
 	return mirror->phase != MIRROR_RUN || mirror->config->workload->chain;
 }
 
-/* splitmix64 */
-static uint64_t roll(struct mirror *mirror)
-{
-	uint64_t z = mirror->dice += UINT64_C(0x9E3779B97F4A7C15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-	z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-	return z ^ z >> 31;
-}
-
-static uint64_t roll_below(struct mirror *mirror, uint64_t limit)
-{
-	return (uint64_t)(((unsigned __int128)roll(mirror) * limit) >> 64);
-}
-
 static uint64_t choose_region(struct mirror *mirror)
 {
 	uint64_t limit = mirror->model.regions;
@@ -119,7 +105,7 @@ static uint64_t choose_region(struct mirror *mirror)
 		limit = mirror->config->hot;
 	if (mirror->config->pattern == MIRROR_SCRIPT_SEQUENTIAL)
 		return mirror->cursor++ % limit;
-	return roll_below(mirror, limit);
+	return dice_below(&mirror->dice, limit);
 }
 
 /* --- requests --- */
@@ -354,7 +340,7 @@ static bool next_operation(struct mirror *mirror, struct wire_message *message,
 		mirror->step = STEP_RECOVERED;
 		return ask_type(mirror, message, expected, DM_ULOG_GET_RESYNC_WORK);
 	}
-	if (roll_below(mirror, 100) < mirror->config->reads_percent)
+	if (dice_below(&mirror->dice, 100) < mirror->config->reads_percent)
 		return ask_type(mirror, message, expected, DM_ULOG_IN_SYNC);
 	choose_writes(mirror);
 	return next_ask(mirror, message, expected);

@@ -2,6 +2,7 @@
 /* Requests that are malformed, absurd or not the kernel's: they are refused or dropped, and what is
  * there does not change.
  */
+#include "perf/generator/dice.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/log_device.h"
 #include "tests/lib/requests.h"
@@ -520,8 +521,9 @@ Test(bad_input, survives_random_bytes)
 
 		bad.message.request.luid = 50;
 		for (unsigned k = 0; k < 1 + i % 4; k++) {
-			dice = dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-			bytes[(dice >> 33) % bad.length] = (uint8_t)(dice >> 25);
+			uint64_t where = dice_below(&dice, bad.length);
+
+			bytes[where] = (uint8_t)dice_roll(&dice);
 		}
 		asker_send(&bench.asker, &bad.message, bad.length);
 		if (i % 64 == 63) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the tests of bitmap/ share: zeroed memory that ends where it should, and a fixed dice. */
+/* What the tests of bitmap/ share: zeroed memory that ends where it should. */
 #ifndef TESTS_LIB_BITMAP_FIXTURE_H
 #define TESTS_LIB_BITMAP_FIXTURE_H
 
@@ -16,16 +16,6 @@ static inline void *zeroed_memory(size_t bytes)
 	cr_assert_not_null(mem);
 	memset(mem, 0, bytes);
 	return mem;
-}
-
-/* splitmix64: the same numbers on every run. */
-static inline uint64_t roll(uint64_t *dice)
-{
-	uint64_t z = (*dice += UINT64_C(0x9E3779B97F4A7C15));
-
-	z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-	z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-	return z ^ z >> 31;
 }
 
 #endif

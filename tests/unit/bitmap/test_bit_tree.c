@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The set against its edges and against an array of bytes that does the same slowly. */
 #include "bitmap/bit_tree.h"
+#include "perf/generator/dice.h"
 #include "tests/lib/bitmap_fixture.h"
 
 static const uint64_t sizes[] = {1, 63, 64, 65, 4096, 4097, 64 * 64 * 64, 64 * 64 * 64 + 1};
@@ -177,10 +178,10 @@ Test(bit_tree, setting_and_clearing_twice_changes_nothing_more)
 static void random_ops(struct bit_tree *tree, uint8_t *model, uint64_t *dice, unsigned odds)
 {
 	for (int i = 0; i < 1000; i++) {
-		uint64_t bit = roll(dice) % tree->nbits;
-		uint64_t from = roll(dice) % (tree->nbits + 2);
+		uint64_t bit = dice_roll(dice) % tree->nbits;
+		uint64_t from = dice_roll(dice) % (tree->nbits + 2);
 
-		model[bit] = roll(dice) % 16 < odds;
+		model[bit] = dice_roll(dice) % 16 < odds;
 		if (model[bit])
 			bit_tree_set(tree, bit);
 		else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The image against bytes worked out by hand from drivers/md/dm-log.c, and there and back. */
 #include "bitmap/log_image.h"
+#include "perf/generator/dice.h"
 #include "tests/lib/bitmap_fixture.h"
 
 static void *make(struct region_bitmap *map, uint64_t nregions)
@@ -256,7 +257,7 @@ Test(log_image, shrunk_mirror_drops_the_tail_on_disk)
 static void randomize(struct region_bitmap *map, uint64_t *dice)
 {
 	for (uint64_t region = 0; region < map->nregions; region++)
-		if (roll(dice) % 2)
+		if (dice_roll(dice) % 2)
 			region_bitmap_set(map, region);
 }
 
@@ -314,7 +315,7 @@ Test(log_image, block_of_is_where_encode_puts_the_bit)
 
 	for (int i = 0; i < 300; i++) {
 		struct log_image image = {.nregions = 1000003, .block_bytes = block_bytes[i % 3]};
-		uint64_t region = roll(&dice) % image.nregions;
+		uint64_t region = dice_roll(&dice) % image.nregions;
 		uint64_t block = log_image_block_of(&image, region);
 		uint64_t byte = 1024 + region / 8 - block * image.block_bytes;
 		struct region_bitmap map;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The map against its edges, against an array of bytes that does the same slowly, and at 2^32. */
 #include "bitmap/region_bitmap.h"
+#include "perf/generator/dice.h"
 #include "tests/lib/bitmap_fixture.h"
 
 #include <sys/mman.h>
@@ -235,10 +236,10 @@ static void load_random(struct region_bitmap *map, uint8_t *model, uint64_t *dic
 {
 	uint8_t in[SHARD_BYTES];
 	/* Sometimes full, sometimes empty: the cases where the summary turns. */
-	uint64_t kind = roll(dice) % 4;
+	uint64_t kind = dice_roll(dice) % 4;
 
 	for (unsigned i = 0; i < SHARD_BYTES; i++)
-		in[i] = kind == 0 ? 0xFF : kind == 1 ? 0 : (uint8_t)roll(dice);
+		in[i] = kind == 0 ? 0xFF : kind == 1 ? 0 : (uint8_t)dice_roll(dice);
 	region_bitmap_load_shard(map, shard, in);
 	for (uint64_t i = 0; i < size_of_shard(map, shard); i++)
 		model[shard * SHARD_REGIONS + i] = in[i / 8] >> i % 8 & 1;
@@ -246,8 +247,8 @@ static void load_random(struct region_bitmap *map, uint8_t *model, uint64_t *dic
 
 static void fill_random(struct region_bitmap *map, uint8_t *model, uint64_t *dice)
 {
-	uint64_t first = roll(dice) % (map->nregions + 2);
-	bool value = roll(dice) % 2;
+	uint64_t first = dice_roll(dice) % (map->nregions + 2);
+	bool value = dice_roll(dice) % 2;
 
 	region_bitmap_fill_from(map, first, value);
 	if (first < map->nregions)
@@ -256,8 +257,8 @@ static void fill_random(struct region_bitmap *map, uint8_t *model, uint64_t *dic
 
 static void flip_random(struct region_bitmap *map, uint8_t *model, uint64_t *dice)
 {
-	uint64_t region = roll(dice) % map->nregions;
-	bool value = roll(dice) % 2;
+	uint64_t region = dice_roll(dice) % map->nregions;
+	bool value = dice_roll(dice) % 2;
 	bool changed = value ? region_bitmap_set(map, region) : region_bitmap_clear(map, region);
 
 	cr_assert_eq(changed, model[region] != value);
@@ -267,13 +268,13 @@ static void flip_random(struct region_bitmap *map, uint8_t *model, uint64_t *dic
 static void random_ops(struct region_bitmap *map, uint8_t *model, uint64_t *dice)
 {
 	for (int i = 0; i < 2000; i++) {
-		uint64_t from = roll(dice) % (map->nregions + 2);
-		uint64_t op = roll(dice) % 64;
+		uint64_t from = dice_roll(dice) % (map->nregions + 2);
+		uint64_t op = dice_roll(dice) % 64;
 
 		if (op == 0)
 			fill_random(map, model, dice);
 		else if (op < 4)
-			load_random(map, model, dice, roll(dice) % map->nshards);
+			load_random(map, model, dice, dice_roll(dice) % map->nshards);
 		else
 			flip_random(map, model, dice);
 		cr_assert_eq(region_bitmap_next_zero(map, from),

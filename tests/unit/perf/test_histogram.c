@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Quantiles within 1 % of the exact ones, over the whole range. */
+#include "perf/generator/dice.h"
 #include "perf/generator/histogram.h"
 
 #include <math.h>
@@ -59,8 +60,7 @@ Test(histogram, quantiles_of_a_long_tail_are_near)
 	uint64_t dice = 1;
 
 	for (size_t i = 0; i < n; i++) {
-		dice = dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-		values[i] = (dice >> 34) >> (dice >> 8 & 15);
+		values[i] = (dice_roll(&dice) >> 34) >> dice_below(&dice, 16);
 		histogram_record(&histogram, values[i]);
 	}
 	qsort(values, n, sizeof(values[0]), compare);

@@ -3,6 +3,7 @@
  * is a buffer.
  */
 #include "server/protocol/dirty_log.h"
+#include "perf/generator/dice.h"
 #include "tests/lib/bitmap_fixture.h"
 
 #include <signal.h>
@@ -260,8 +261,8 @@ static void step_release(struct bench *bench)
 static void step_write(struct bench *bench)
 {
 	uint64_t count;
-	uint64_t first = take(&bench->log, 1 + roll(&bench->dice) % 9, &count);
-	uint64_t luck = roll(&bench->dice) % 3;
+	uint64_t first = take(&bench->log, 1 + dice_roll(&bench->dice) % 9, &count);
+	uint64_t luck = dice_roll(&bench->dice) % 3;
 
 	bench->step = "write";
 	if (first == BIT_TREE_NONE)
@@ -291,7 +292,7 @@ static void step_resume(struct bench *bench)
 /* Half of the steps stay in a few regions, so that they meet. */
 static uint64_t some_region(struct bench *bench)
 {
-	uint64_t where = roll(&bench->dice);
+	uint64_t where = dice_roll(&bench->dice);
 
 	return where & 1 ? (where >> 1) % bench->n
 			 : (where >> 1) % 8 * (bench->n / 8 + 1) % bench->n;
@@ -301,7 +302,7 @@ static void step(struct bench *bench)
 {
 	uint64_t r = some_region(bench);
 
-	switch (roll(&bench->dice) % 16) {
+	switch (dice_roll(&bench->dice) % 16) {
 	case 0:
 	case 1:
 	case 2:
@@ -318,7 +319,7 @@ static void step(struct bench *bench)
 		step_set_sync(bench, r, true);
 		break;
 	case 9:
-		step_set_sync(bench, r, roll(&bench->dice) % 4 != 0);
+		step_set_sync(bench, r, dice_roll(&bench->dice) % 4 != 0);
 		break;
 	case 10:
 		step_resync(bench);
@@ -338,8 +339,8 @@ static void step(struct bench *bench)
 		break;
 	case 15:
 		if (bench->handed != NONE)
-			step_set_sync(bench, bench->handed, roll(&bench->dice) % 4 != 0);
-		else if (roll(&bench->dice) % 8 == 0)
+			step_set_sync(bench, bench->handed, dice_roll(&bench->dice) % 4 != 0);
+		else if (dice_roll(&bench->dice) % 8 == 0)
 			step_resume(bench);
 		break;
 	}
@@ -354,7 +355,7 @@ static void walk(uint64_t n, uint32_t block, uint64_t steps, uint64_t seed)
 	if (block) {
 		log_image_encode_header(bench.device, n);
 		for (uint64_t r = 0; r < n; r++)
-			if (roll(&bench.dice) % 4 != 0)
+			if (dice_roll(&bench.dice) % 4 != 0)
 				set_device_bit(&bench, r);
 		load(&bench, true);
 		model_loaded(&bench);
