@@ -5,47 +5,37 @@
 
 #define REGIONS (UINT64_C(1) << 22)
 
-struct bench {
-	struct dirty_log log;
-	uint64_t random;
-	volatile uint64_t sink;
-};
+static struct dirty_log tested;
 
-static void in_sync(void *context)
+static void in_sync(void)
 {
-	struct bench *bench = context;
-
-	bench->sink = dirty_log_in_sync(&bench->log, micro_random_below(&bench->random, REGIONS));
+	micro_keep(dirty_log_in_sync(&tested, micro_any(REGIONS)));
 }
 
-static void mark_take_clear(void *context)
+static void mark_take_clear(void)
 {
-	struct bench *bench = context;
-	uint64_t region = micro_random_below(&bench->random, REGIONS), count;
+	uint64_t region = micro_any(REGIONS), first, count;
 
-	dirty_log_mark(&bench->log, region);
-	if (dirty_log_has_changed(&bench->log)) {
-		bench->sink = dirty_log_next_changed(&bench->log, 16, &count);
-		dirty_log_take_changed(&bench->log, bench->sink, count);
+	dirty_log_mark(&tested, region);
+	if (dirty_log_has_changed(&tested)) {
+		first = dirty_log_next_changed(&tested, 16, &count);
+		dirty_log_take_changed(&tested, first, count);
 	}
-	dirty_log_clear(&bench->log, region);
+	dirty_log_clear(&tested, region);
 }
 
-static void age_and_release(void *context)
+static void age_and_release(void)
 {
-	struct bench *bench = context;
-
-	dirty_log_age(&bench->log);
-	bench->sink = dirty_log_release(&bench->log);
+	dirty_log_age(&tested);
+	micro_keep(dirty_log_release(&tested));
 }
 
-static void recover(void *context)
+static void recover(void)
 {
-	struct bench *bench = context;
-	uint64_t region = micro_random_below(&bench->random, REGIONS);
+	uint64_t region = micro_any(REGIONS);
 
-	dirty_log_set_region_sync(&bench->log, region, false);
-	dirty_log_set_region_sync(&bench->log, region, true);
+	dirty_log_set_region_sync(&tested, region, false);
+	dirty_log_set_region_sync(&tested, region, true);
 }
 
 int main(void)
@@ -54,13 +44,12 @@ int main(void)
 					  .block_bytes = 512,
 					  .persistent = true,
 					  .sync = CTR_ARGS_NOSYNC};
-	struct bench bench = {.random = 1};
 
-	dirty_log_init(&bench.log, micro_memory(dirty_log_bytes(&config)), &config);
-	dirty_log_begin(&bench.log, 0, true, true);
-	micro("IN_SYNC", 1000000, in_sync, &bench);
-	micro("MARK, take the changed block, CLEAR", 100000, mark_take_clear, &bench);
-	micro("age and release lazy clears", 100, age_and_release, &bench);
-	micro("SET_REGION_SYNC 0 and 1", 100000, recover, &bench);
+	dirty_log_init(&tested, micro_memory(dirty_log_bytes(&config)), &config);
+	dirty_log_begin(&tested, 0, true, true);
+	micro("IN_SYNC", 1000000, in_sync);
+	micro("MARK, take the changed block, CLEAR", 100000, mark_take_clear);
+	micro("age and release lazy clears", 100, age_and_release);
+	micro("SET_REGION_SYNC 0 and 1", 100000, recover);
 	return 0;
 }

@@ -13,13 +13,10 @@
 #define BATCH 64u
 #define BLOCK_BYTES 512u /* of a log device, as a mark writes it */
 
-struct bench {
-	struct flush_engine *engine;
-	int fd;
-	unsigned batch;
-	struct flush_op ops[BATCH];
-	uint8_t block[BLOCK_BYTES];
-};
+static struct flush_engine *engine;
+static struct flush_op ops[BATCH];
+static uint8_t block[BLOCK_BYTES];
+static int fd;
 
 static void done(struct flush_op *op, int error)
 {
@@ -29,51 +26,51 @@ static void done(struct flush_op *op, int error)
 	exit(1);
 }
 
-static void submit(struct bench *bench, unsigned index)
+static void write_together(unsigned count)
 {
-	bench->ops[index] = (struct flush_op){.kind = FLUSH_OP_WRITE,
-					      .fd = bench->fd,
-					      .buf = bench->block,
-					      .len = BLOCK_BYTES,
-					      .offset = (uint64_t)index * BLOCK_BYTES,
-					      .done = done};
-	flush_engine_submit(bench->engine, &bench->ops[index]);
+	for (unsigned i = 0; i < count; i++) {
+		ops[i] = (struct flush_op){.kind = FLUSH_OP_WRITE,
+					   .fd = fd,
+					   .buf = block,
+					   .len = BLOCK_BYTES,
+					   .offset = (uint64_t)i * BLOCK_BYTES,
+					   .done = done};
+		flush_engine_submit(engine, &ops[i]);
+	}
+	while (engine->pending > 0)
+		flush_engine_run(engine, -1);
 }
 
-static void write_batch(void *context)
+static void write_one(void)
 {
-	struct bench *bench = context;
-
-	for (unsigned i = 0; i < bench->batch; i++)
-		submit(bench, i);
-	while (bench->engine->pending > 0)
-		flush_engine_run(bench->engine, -1);
+	write_together(1);
 }
 
-static void measure(struct bench *bench, enum flush_engine_kind kind, const char *name, int fd)
+static void write_batch(void)
+{
+	write_together(BATCH);
+}
+
+static void time_engine(enum flush_engine_kind kind, const char *name, int device)
 {
 	char text[64];
-	int r = fd < 0 ? -errno : flush_engine_create(&bench->engine, kind, BATCH);
+	int r = device < 0 ? -errno : flush_engine_create(&engine, kind, BATCH);
 
 	if (r < 0) {
 		printf("%-44s %s\n", name, strerror(-r));
 		return;
 	}
-	bench->fd = fd;
-	bench->batch = 1;
+	fd = device;
 	snprintf(text, sizeof(text), "%s: write 512 bytes", name);
-	micro(text, 10000, write_batch, bench);
-	bench->batch = BATCH;
+	micro(text, 10000, write_one);
 	snprintf(text, sizeof(text), "%s: write 512 bytes, one of %u together", name, BATCH);
-	micro_of_many(text, 500, BATCH, write_batch, bench);
-	flush_engine_destroy(bench->engine);
+	micro_of_many(text, 500, BATCH, write_batch);
+	flush_engine_destroy(engine);
 }
 
 int main(void)
 {
-	static struct bench bench;
-
-	measure(&bench, FLUSH_ENGINE_URING, "uring", open("/dev/null", O_WRONLY | O_CLOEXEC));
-	measure(&bench, FLUSH_ENGINE_SYNC, "sync", memfd_create("device", MFD_CLOEXEC));
+	time_engine(FLUSH_ENGINE_URING, "uring", open("/dev/null", O_WRONLY | O_CLOEXEC));
+	time_engine(FLUSH_ENGINE_SYNC, "sync", memfd_create("device", MFD_CLOEXEC));
 	return 0;
 }

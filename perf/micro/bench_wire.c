@@ -1,51 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How long wire takes to check a request and to build its reply. */
+#include "perf/generator/connector.h"
 #include "perf/micro/micro.h"
 #include "server/protocol/wire.h"
 
-struct bench {
-	struct wire_message request, message;
-	size_t length;
-	volatile int sink;
-};
+static struct wire_message request, message;
+static size_t length;
 
-static void check(void *context)
+static enum wire_verdict verdict_on_request(void)
 {
-	struct bench *bench = context;
 	const char *why;
 	int error;
 
-	bench->sink = (int)wire_check(&bench->request, bench->length, &error, &why);
+	return wire_check(&request, length, &error, &why);
 }
 
-static void check_and_reply(void *context)
+static void check(void)
 {
-	struct bench *bench = context;
+	micro_keep(verdict_on_request());
+}
 
+static void check_and_reply(void)
+{
 	/* What a request and its answer have in common is copied as the kernel would. */
-	memcpy(&bench->message, &bench->request, bench->length);
-	check(context);
-	wire_reply(&bench->message, 0, sizeof(int64_t));
+	memcpy(&message, &request, length);
+	check();
+	wire_reply(&message, 0, sizeof(int64_t));
+	micro_keep_memory(&message);
 }
 
 int main(void)
 {
-	static struct bench bench;
-	struct wire_message *message = &bench.request;
-
-	message->cn.id.idx = CN_IDX_DM;
-	message->cn.id.val = CN_VAL_DM_USERSPACE_LOG;
-	message->request.version = DM_ULOG_REQUEST_VERSION;
-	message->request.request_type = DM_ULOG_IN_SYNC;
-	strcpy(message->request.uuid, "LVM-some-mirror");
-	wire_reply(message, 0, sizeof(uint64_t)); /* its lengths are those of the request */
-	bench.length = wire_length(message);
-	check(&bench);
-	if (bench.sink != WIRE_GOOD) {
+	request.request.request_type = DM_ULOG_IN_SYNC;
+	request.request.data_size = sizeof(uint64_t);
+	strcpy(request.request.uuid, "LVM-some-mirror");
+	connector_frame(&request, 1);
+	length = wire_length(&request);
+	if (verdict_on_request() != WIRE_GOOD) {
 		fprintf(stderr, "the request is not good\n");
 		return 1;
 	}
-	micro("check an IN_SYNC", 1000000, check, &bench);
-	micro("copy, check and answer an IN_SYNC", 1000000, check_and_reply, &bench);
+	micro("check an IN_SYNC", 1000000, check);
+	micro("copy, check and answer an IN_SYNC", 1000000, check_and_reply);
 	return 0;
 }

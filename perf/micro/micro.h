@@ -10,27 +10,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "perf/generator/dice.h"
 #include "server/base/clock.h"
 
 #define MICRO_ROUNDS 7
 
-/* A cheap sequence that no predictor knows (xorshift). */
-static inline uint64_t micro_random(uint64_t *state)
+/* Any number below limit: no predictor knows the next. */
+static inline uint64_t micro_any(uint64_t limit)
 {
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
+	static uint64_t dice = 1;
+
+	return dice_below(&dice, limit);
 }
 
-static inline uint64_t micro_random_below(uint64_t *state, uint64_t limit)
+/* What a step found out: the compiler must not leave out what led to it. */
+static inline void micro_keep(uint64_t value)
 {
-	return micro_random(state) % limit;
+	__asm__ volatile("" : : "r"(value));
+}
+
+/* The same for memory that it has filled in. */
+static inline void micro_keep_memory(const void *memory)
+{
+	__asm__ volatile("" : : "r"(memory) : "memory");
 }
 
 /* Time count calls of step, each of which does so many operations, and print the time of one. */
 static inline void micro_of_many(const char *name, uint64_t count, unsigned operations,
-				 void (*step)(void *), void *context)
+				 void (*step)(void))
 {
 	int64_t best = INT64_MAX;
 
@@ -38,7 +45,7 @@ static inline void micro_of_many(const char *name, uint64_t count, unsigned oper
 		int64_t start = clock_now();
 
 		for (uint64_t i = 0; i < count; i++)
-			step(context);
+			step();
 		start = clock_now() - start;
 		best = start < best ? start : best;
 	}
@@ -46,9 +53,9 @@ static inline void micro_of_many(const char *name, uint64_t count, unsigned oper
 }
 
 /* Time count calls of step, each an operation, and print. */
-static inline void micro(const char *name, uint64_t count, void (*step)(void *), void *context)
+static inline void micro(const char *name, uint64_t count, void (*step)(void))
 {
-	micro_of_many(name, count, 1, step, context);
+	micro_of_many(name, count, 1, step);
 }
 
 /* Zeroed and aligned for the modules; ends the program when there is none. */
