@@ -51,7 +51,7 @@ static int say_hello(struct client *client)
 }
 
 /* Every greeting's answer must be in before the first run, where it would be a stray one. */
-static void drain(struct client *client)
+static void drain_answers(struct client *client)
 {
 	while (client_receive(client, HELLO_NS) > 0)
 		;
@@ -68,7 +68,7 @@ static int wait_for_server(struct load_server *server)
 			return r;
 		r = client_receive(&server->client, HELLO_NS);
 		if (r != 0) {
-			drain(&server->client);
+			drain_answers(&server->client);
 			return r < 0 ? r : 0;
 		}
 		if (server->spawned && !server_process_alive(&server->process))

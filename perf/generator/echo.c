@@ -50,7 +50,7 @@ static void set_up_batch(void)
 	}
 }
 
-static int receive(int fd, bool poll)
+static int receive_batch(int fd, bool poll)
 {
 	for (unsigned i = 0; i < CLIENT_BATCH; i++) {
 		batch.iov[i].iov_len = WIRE_DATAGRAM_MAX;
@@ -60,7 +60,7 @@ static int receive(int fd, bool poll)
 			NULL);
 }
 
-static void answer(int fd, unsigned count, const struct echo_config *config)
+static void answer_batch(int fd, unsigned count, const struct echo_config *config)
 {
 	unsigned sent = 0;
 
@@ -84,10 +84,10 @@ static void serve(int fd, const struct echo_config *config)
 {
 	set_up_batch();
 	for (;;) {
-		int n = receive(fd, config->poll);
+		int n = receive_batch(fd, config->poll);
 
 		if (n > 0)
-			answer(fd, (unsigned)n, config);
+			answer_batch(fd, (unsigned)n, config);
 		else if (n < 0 && errno != EAGAIN && errno != EINTR)
 			_exit(1);
 	}

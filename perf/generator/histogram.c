@@ -6,7 +6,7 @@
 #define VALUE_MAX ((UINT64_C(1) << HISTOGRAM_VALUE_BITS) - 1)
 
 /* How far a value is shifted for its leading bits to be those of a sub-bucket. */
-static unsigned shift_of(uint64_t value)
+static unsigned bucket_shift(uint64_t value)
 {
 	unsigned top = 63 - (unsigned)__builtin_clzll(value | 1);
 
@@ -15,7 +15,7 @@ static unsigned shift_of(uint64_t value)
 
 static unsigned bucket_of(uint64_t value)
 {
-	unsigned shift = shift_of(value);
+	unsigned shift = bucket_shift(value);
 
 	return (shift << HISTOGRAM_SUB_BITS) + (unsigned)(value >> shift);
 }

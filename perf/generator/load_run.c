@@ -391,7 +391,7 @@ static void end_progress(const struct run *run)
 		fputs("\n", stderr);
 }
 
-static int measure(struct run *run)
+static int measure_run(struct run *run)
 {
 	int64_t run_ns = (int64_t)(run->options->seconds * NSEC_PER_SEC);
 	int r;
@@ -441,7 +441,7 @@ static void leave_alone(struct run *run)
 	run->result->setup.idle_ns = clock_now() - start_ns;
 }
 
-static int set_up(struct run *run)
+static int set_up_logs(struct run *run)
 {
 	struct load_setup *setup = &run->result->setup;
 	struct server_process_usage before, after, left_alone;
@@ -469,14 +469,14 @@ static int measure_with_slow_device(struct run *run)
 	if (run->options->slow_msec)
 		r = slow_device_begin(&run->slow, run->options->slow_msec);
 	if (r == 0)
-		r = measure(run);
+		r = measure_run(run);
 	ended = slow_device_end(&run->slow);
 	return r == 0 ? ended : r;
 }
 
 static int play_scripts(struct run *run, struct log_devices_counts *before)
 {
-	int r = set_up(run);
+	int r = set_up_logs(run);
 
 	log_devices_count(&run->devices, before);
 	if (r == 0)

@@ -30,7 +30,7 @@ void log_model_init(struct log_model *model, void *mem, uint64_t regions, bool i
 	start_over(model);
 }
 
-static bool test(const uint64_t *map, uint64_t region)
+static bool has_changed(const uint64_t *map, uint64_t region)
 {
 	return map[region / 64] >> region % 64 & 1;
 }
@@ -38,18 +38,18 @@ static bool test(const uint64_t *map, uint64_t region)
 /* A page is written only where something changes. */
 static void put(uint64_t *map, uint64_t region, bool value)
 {
-	if (test(map, region) != value)
+	if (has_changed(map, region) != value)
 		map[region / 64] ^= UINT64_C(1) << region % 64;
 }
 
 bool log_model_in_sync(const struct log_model *model, uint64_t region)
 {
-	return test(model->sync_changed, region) != model->starts_in_sync;
+	return has_changed(model->sync_changed, region) != model->starts_in_sync;
 }
 
 bool log_model_is_clean(const struct log_model *model, uint64_t region)
 {
-	return test(model->clean_changed, region) != model->starts_in_sync;
+	return has_changed(model->clean_changed, region) != model->starts_in_sync;
 }
 
 void log_model_mark(struct log_model *model, uint64_t region)

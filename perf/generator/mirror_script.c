@@ -110,8 +110,8 @@ static uint64_t choose_region(struct mirror *mirror)
 
 /* --- requests --- */
 
-static bool ask(struct wire_message *message, struct mirror_expected *expected, unsigned type,
-		const uint64_t *words, unsigned nwords)
+static bool build_request(struct wire_message *message, struct mirror_expected *expected,
+			  unsigned type, const uint64_t *words, unsigned nwords)
 {
 	message->request.request_type = type;
 	message->request.data_size = nwords * (uint32_t)sizeof(uint64_t);
@@ -126,7 +126,7 @@ static bool ask_region(struct mirror *mirror, struct wire_message *message,
 {
 	const struct log_model *model = &mirror->model;
 
-	ask(message, expected, type, &region, 1);
+	build_request(message, expected, type, &region, 1);
 	if (type == DM_ULOG_IN_SYNC)
 		expected->value = log_model_in_sync(model, region);
 	else if (type == DM_ULOG_IS_CLEAN)
@@ -141,7 +141,7 @@ static bool ask_ctr(struct mirror *mirror, struct wire_message *message,
 {
 	size_t length = strlen(mirror->ctr_text);
 
-	ask(message, expected, DM_ULOG_CTR, NULL, 0);
+	build_request(message, expected, DM_ULOG_CTR, NULL, 0);
 	memcpy(message->payload, mirror->ctr_text, length);
 	message->request.data_size = (uint32_t)length;
 	return true;
@@ -155,7 +155,7 @@ static bool ask_mark(struct mirror *mirror, struct wire_message *message,
 	for (unsigned i = 0; i < count; i++)
 		log_model_mark(&mirror->model, regions[i]);
 	mirror->marks += count;
-	return ask(message, expected, type, regions, count);
+	return build_request(message, expected, type, regions, count);
 }
 
 static bool ask_clear(struct mirror *mirror, struct wire_message *message,
@@ -163,7 +163,7 @@ static bool ask_clear(struct mirror *mirror, struct wire_message *message,
 {
 	for (unsigned i = 0; i < count; i++)
 		log_model_clear(&mirror->model, regions[i]);
-	return ask(message, expected, DM_ULOG_CLEAR_REGION, regions, count);
+	return build_request(message, expected, DM_ULOG_CLEAR_REGION, regions, count);
 }
 
 static bool ask_set_sync(struct mirror *mirror, struct wire_message *message,
@@ -172,13 +172,13 @@ static bool ask_set_sync(struct mirror *mirror, struct wire_message *message,
 	uint64_t words[2] = {region, 1};
 
 	log_model_set_sync(&mirror->model, region, true);
-	return ask(message, expected, DM_ULOG_SET_REGION_SYNC, words, 2);
+	return build_request(message, expected, DM_ULOG_SET_REGION_SYNC, words, 2);
 }
 
 static bool ask_sync_count(struct mirror *mirror, struct wire_message *message,
 			   struct mirror_expected *expected)
 {
-	ask(message, expected, DM_ULOG_GET_SYNC_COUNT, NULL, 0);
+	build_request(message, expected, DM_ULOG_GET_SYNC_COUNT, NULL, 0);
 	expected->value = mirror->model.in_sync;
 	/* Before RESUME it is below the number of regions, whatever the log holds. */
 	expected->unknown = mirror->phase == MIRROR_ACTIVATE;
@@ -196,7 +196,7 @@ static bool ask_type(struct mirror *mirror, struct wire_message *message,
 	case DM_ULOG_GET_SYNC_COUNT:
 		return ask_sync_count(mirror, message, expected);
 	case DM_ULOG_GET_REGION_SIZE:
-		ask(message, expected, type, NULL, 0);
+		build_request(message, expected, type, NULL, 0);
 		expected->value = mirror->region_size;
 		return true;
 	case DM_ULOG_IN_SYNC:
@@ -212,7 +212,7 @@ static bool ask_type(struct mirror *mirror, struct wire_message *message,
 	case DM_ULOG_SET_REGION_SYNC:
 		return ask_set_sync(mirror, message, expected, choose_region(mirror));
 	default:
-		return ask(message, expected, type, NULL, 0);
+		return build_request(message, expected, type, NULL, 0);
 	}
 }
 
@@ -452,7 +452,7 @@ static const char *table_text(const struct mirror *mirror)
 }
 
 /* The string of a good answer, or NULL if it is none. */
-static const char *reply_text(const struct mirror *mirror, unsigned type)
+static const char *good_text(const struct mirror *mirror, unsigned type)
 {
 	switch (type) {
 	case DM_ULOG_CTR:
@@ -468,7 +468,7 @@ static const char *reply_text(const struct mirror *mirror, unsigned type)
 
 uint32_t mirror_reply_bytes(const struct mirror *mirror, unsigned type)
 {
-	const char *text = reply_text(mirror, type);
+	const char *text = good_text(mirror, type);
 
 	return text ? (uint32_t)strlen(text) + 1 : wire_opcodes[type].reply_bytes;
 }
@@ -511,7 +511,7 @@ static bool check_work(struct mirror *mirror, const uint64_t words[2], char *fau
 static bool check_payload(struct mirror *mirror, const struct mirror_expected *expected,
 			  const struct wire_message *reply, char *fault, size_t fault_bytes)
 {
-	const char *text = reply_text(mirror, expected->type);
+	const char *text = good_text(mirror, expected->type);
 	uint64_t words[2];
 
 	if (text) {

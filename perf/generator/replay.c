@@ -70,7 +70,7 @@ static uint32_t *place_of(const struct replay *replay, uint64_t luid, const char
 	return &replay->index[at];
 }
 
-static int grow(struct replay *replay)
+static int grow_logs(struct replay *replay)
 {
 	unsigned room = replay->room ? 2 * replay->room : 64;
 	struct replay_log *logs = realloc(replay->logs, room * sizeof(*logs));
@@ -101,7 +101,7 @@ static struct replay_log *add_log(struct replay *replay, const struct dm_ulog_re
 {
 	struct replay_log *log;
 
-	if (replay->nlogs == replay->room && grow(replay) < 0)
+	if (replay->nlogs == replay->room && grow_logs(replay) < 0)
 		return NULL;
 	log = &replay->logs[replay->nlogs];
 	memset(log, 0, sizeof(*log));
@@ -234,7 +234,7 @@ static void say_no_recording(const char *path, const struct replay *replay, int 
 
 /* --- playing it --- */
 
-static const char *device_of(const struct replay *replay, const struct replay_log *log)
+static const char *path_of(const struct replay *replay, const struct replay_log *log)
 {
 	unsigned index = (unsigned)(log - replay->logs);
 
@@ -271,7 +271,7 @@ static const char *sync_text(enum ctr_args_sync sync)
 static uint64_t write_ctr(const struct replay *replay, const struct replay_log *log,
 			  const struct ctr_args *args, bool nul, struct wire_message *message)
 {
-	const char *device = args->disk ? device_of(replay, log) : NULL;
+	const char *device = args->disk ? path_of(replay, log) : NULL;
 	int length = snprintf((char *)message->payload, sizeof(message->payload),
 			      "%" PRIu64 " %s %s%s%u%s", args->sectors, device ? "disk" : "core",
 			      device ? device : "", device ? " " : "", args->region_size,
@@ -312,7 +312,7 @@ static uint64_t expected_bytes(unsigned type)
 	return wire_opcodes[type].reply_bytes;
 }
 
-static void take_record(struct replay *replay)
+static void read_record(struct replay *replay)
 {
 	replay->has_record = recording_next(&replay->reader, &replay->record) == 1;
 }
@@ -342,7 +342,7 @@ static enum traffic_state next_recorded(struct replay *replay, int64_t now_ns,
 	uint64_t bytes;
 
 	while (replay->has_record && !load_record(replay, message, &log, &bytes))
-		take_record(replay);
+		read_record(replay);
 	if (!replay->has_record)
 		return TRAFFIC_END;
 	pending->start_ns = due_of(replay, now_ns);
@@ -355,7 +355,7 @@ static enum traffic_state next_recorded(struct replay *replay, int64_t now_ns,
 	log->busy = true;
 	count_marks(replay, message);
 	address(log, pending->mirror, message);
-	take_record(replay);
+	read_record(replay);
 	return TRAFFIC_REQUEST;
 }
 
@@ -492,7 +492,7 @@ void replay_begin(struct replay *replay, enum replay_phase phase, int64_t now_ns
 	replay->start_ns = now_ns;
 	if (phase == REPLAY_REQUESTS) {
 		recording_open(&replay->reader, replay->data, replay->bytes);
-		take_record(replay);
+		read_record(replay);
 	}
 }
 

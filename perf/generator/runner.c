@@ -92,7 +92,7 @@ static bool may_send(const struct runner *runner, const struct progress *progres
 	return !progress->ended && runner->in_flight < depth && progress->issued < limits->count;
 }
 
-static int fill(struct runner *runner, struct progress *progress, int64_t now_ns)
+static int send_due(struct runner *runner, struct progress *progress, int64_t now_ns)
 {
 	struct traffic *traffic = progress->traffic;
 	struct traffic_pending pending;
@@ -176,7 +176,7 @@ static int64_t patience(const struct runner *runner, const struct progress *prog
 	return ns > SPIN_NS ? ns - SPIN_NS : 0;
 }
 
-static int receive(struct runner *runner, struct progress *progress, int64_t now_ns)
+static int receive_answers(struct runner *runner, struct progress *progress, int64_t now_ns)
 {
 	int n = client_receive(runner->client, patience(runner, progress, now_ns));
 	int r;
@@ -225,7 +225,7 @@ static int look_around(struct runner *runner, const struct progress *progress, i
 	return check_lost(runner, progress->traffic, now_ns);
 }
 
-static bool is_over(const struct progress *progress, int64_t now_ns)
+static bool run_is_over(const struct progress *progress, int64_t now_ns)
 {
 	const struct runner_limits *limits = progress->limits;
 
@@ -233,16 +233,16 @@ static bool is_over(const struct progress *progress, int64_t now_ns)
 	       (limits->interrupted && *limits->interrupted);
 }
 
-static int step(struct runner *runner, struct progress *progress, int64_t now_ns)
+static int run_step(struct runner *runner, struct progress *progress, int64_t now_ns)
 {
 	int r = look_around(runner, progress, now_ns);
 
 	if (r < 0)
 		return r;
-	if (is_over(progress, now_ns))
+	if (run_is_over(progress, now_ns))
 		progress->ended = true;
 	if (!progress->limits->burst || runner->in_flight == 0)
-		r = fill(runner, progress, now_ns);
+		r = send_due(runner, progress, now_ns);
 	if (r < 0)
 		return r;
 	/* Nothing on its way, none due: the traffic's phase is over. */
@@ -250,7 +250,7 @@ static int step(struct runner *runner, struct progress *progress, int64_t now_ns
 		progress->ended = true;
 	if (runner->in_flight == 0 && progress->ended)
 		return 0;
-	return receive(runner, progress, now_ns);
+	return receive_answers(runner, progress, now_ns);
 }
 
 int runner_run(struct runner *runner, struct traffic *traffic, const struct runner_limits *limits)
@@ -261,7 +261,7 @@ int runner_run(struct runner *runner, struct traffic *traffic, const struct runn
 	int r = 0;
 
 	while (r >= 0 && !(progress.ended && runner->in_flight == 0)) {
-		r = step(runner, &progress, now_ns);
+		r = run_step(runner, &progress, now_ns);
 		now_ns = clock_now();
 	}
 	if (limits->record_ns != INT64_MAX && now_ns > limits->record_ns)

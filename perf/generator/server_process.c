@@ -30,7 +30,7 @@ int server_process_pin(int cpu)
 }
 
 /* In the child. A terminal's Ctrl-C is for the generator, which ends the daemon in order. */
-static void run(const char *line, int cpu)
+static void run_command(const char *line, int cpu)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
@@ -48,7 +48,7 @@ int server_process_start(struct server_process *process, const char *command, in
 		return -E2BIG;
 	process->pid = fork();
 	if (process->pid == 0)
-		run(line, cpu);
+		run_command(line, cpu);
 	return process->pid < 0 ? -errno : 0;
 }
 
