@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Many mirrors that take turns, in a closed loop or at a rate. One thread. */
+/* Many mirrors that take turns, as traffic for a runner. In a closed loop the next request goes out when an
+ * answer has come; in an open one (a rate) it is due at its time, whatever has been answered, and its
+ * latency counts from then. One thread.
+ */
 #ifndef PERF_GENERATOR_MIRROR_SET_H
 #define PERF_GENERATOR_MIRROR_SET_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The daemon under load. */
+/* The command is run by a shell that it replaces (exec), so that the process we know is the daemon and not
+ * its shell. Under a supervisor the server is that process's only child, as /proc tells; memory and
+ * processor time are read from there and from the process's own clock.
+ */
 #include "perf/generator/server_process.h"
 
 #include "server/base/clock.h"

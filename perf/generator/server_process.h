@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The daemon under load, when the generator starts it. One thread. */
+/* The daemon under load, when the generator starts it: its life, which CPU it runs on, and what it uses. It
+ * is killed when the thread that has started it ends. One thread.
+ */
 #ifndef PERF_GENERATOR_SERVER_PROCESS_H
 #define PERF_GENERATOR_SERVER_PROCESS_H
 
