@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Both directions have 64 messages with their headers laid out once, so that a system call takes or
- * brings a batch. Waiting is in steps of 50 ms at most: the receiver sleeps in the socket's own timeout,
- * which costs no second system call, in ppoll where it must wake sooner, or not at all when it polls.
+ * brings a batch. Waiting is in steps of 50 ms at most: the receiver sleeps in the socket's own
+ * timeout, which costs no second system call, in ppoll where it must wake sooner, or not at all
+ * when it polls.
  */
 #include "perf/generator/client.h"
 

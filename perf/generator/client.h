@@ -34,8 +34,8 @@ void client_close(struct client *client);
 /* Send to this netlink port alone from now on. */
 void client_unicast(struct client *client, uint32_t port);
 
-/* The request to be filled in next, but for its frame. It is sent by client_send or when the batch is
- * full. */
+/* The request to be filled in next, but for its frame. It is sent by client_send or when the
+ * batch is full. */
 struct wire_message *client_message(struct client *client);
 
 /* Queue it, its frame filled in. Sends a full batch: 0 or -errno. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A connector message is a netlink header, a connector header with the subsystem's id, and the dirty
- * log's request, whose length each of the three tells in its own way: what fills them in and what
- * compares them stand here side by side.
+/* A connector message is a netlink header, a connector header with the subsystem's id, and the
+ * dirty log's request, whose length each of the three tells in its own way: what fills them in and
+ * what compares them stand here side by side.
  */
 #include "perf/generator/connector.h"
 

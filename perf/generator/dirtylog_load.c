@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* dirtylog-load: the kernel's part, for load and for measuring. Starts a daemon in a network namespace of
- * its own, or looks for one that runs: a DTR of a log that nobody has is answered by any. Then it makes one
- * run, or one for each point of a sweep, and writes the results.
+/* dirtylog-load: the kernel's part, for load and for measuring. Starts a daemon in a network
+ * namespace of its own, or looks for one that runs: a DTR of a log that nobody has is answered by
+ * any. Then it makes one run, or one for each point of a sweep, and writes the results.
  */
 #include "perf/generator/load_options.h"
 #include "perf/generator/load_run.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A batch of requests is received, turned into answers in place and sent from the same memory; nothing is
- * looked up and nothing is remembered. The two sockets are opened in a namespace that no path names: the
- * generator enters it, opens them, goes home, and the fork inherits its end.
+/* A batch of requests is received, turned into answers in place and sent from the same memory;
+ * nothing is looked up and nothing is remembered. The two sockets are opened in a namespace that no
+ * path names: the generator enters it, opens them, goes home, and the fork inherits its end.
  */
 #include "perf/generator/echo.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Called by the runner between receives, it has no thread and no timer of its own. A kill is due 20 to
- * 120 ms after the last one, but waits until the successor has answered: the stalls of two servers must
- * not become one. The longest time without an answer up to the next kill is the stall of this one.
+/* Called by the runner between receives, it has no thread and no timer of its own. A kill is due 20
+ * to 120 ms after the last one, but waits until the successor has answered: the stalls of two
+ * servers must not become one. The longest time without an answer up to the next kill is the stall
+ * of this one.
  */
 #include "perf/generator/killer.h"
 

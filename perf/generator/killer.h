@@ -25,8 +25,8 @@ struct killer {
 	volatile int done; /* not 0: all kills are made, and the run may end */
 };
 
-/* To be called between any two receives; n answers have just come. Returns 0, or -ESRCH if there is no
- * server to be killed for so long that there will be none. */
+/* To be called between any two receives; n answers have just come. Returns 0, or -ESRCH if there
+ * is no server to be killed for so long that there will be none. */
 int killer_tick(struct killer *killer, int64_t now_ns, int n);
 
 #endif

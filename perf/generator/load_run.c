@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A run has two sides of the same make, the daemon's and the echo server's: each with mirrors, a runner
- * and a measure. Only the daemon's is checked. Where both are wanted they are played in turns of 250 ms,
- * so that what else the machine does hits both alike. Phases before and after the measured one are played
- * to their end, unmeasured. Whatever fails, remove_all takes everything down that was made.
+/* A run has two sides of the same make, the daemon's and the echo server's: each with mirrors, a
+ * runner and a measure. Only the daemon's is checked. Where both are wanted they are played in
+ * turns of 250 ms, so that what else the machine does hits both alike. Phases before and after the
+ * measured one are played to their end, unmeasured. Whatever fails, remove_all takes everything
+ * down that was made.
  */
 #include "perf/generator/load_run.h"
 

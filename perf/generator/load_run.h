@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One measured run against a server that has been found: logs are made, loaded, verified and removed, and
- * what came of it is told in a load_result. One thread; needs root for its loop devices and sockets.
+/* One measured run against a server that has been found: logs are made, loaded, verified and
+ * removed, and what came of it is told in a load_result. One thread; needs root for its loop
+ * devices and sockets.
  */
 #ifndef PERF_GENERATOR_LOAD_RUN_H
 #define PERF_GENERATOR_LOAD_RUN_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A loop device is kept by its own descriptor; the kernel keeps its file. What was written is not counted by the
- * generator but read from the kernel's statistics of the device, before and after a run, so that it holds
- * for devices that the user gave as well.
+/* A loop device is kept by its own descriptor; the kernel keeps its file. What was written is not
+ * counted by the generator but read from the kernel's statistics of the device, before and after a
+ * run, so that it holds for devices that the user gave as well.
  */
 #include "perf/generator/log_devices.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Two maps with a bit for each region: set where the sync or the clean state is not that of the start. All
- * bits are 0 at the start, so that a mapping which nobody has touched is a valid model, and a region that
- * comes back to its first state costs no page more.
+/* Two maps with a bit for each region: set where the sync or the clean state is not that of the
+ * start. All bits are 0 at the start, so that a mapping which nobody has touched is a valid model,
+ * and a region that comes back to its first state costs no page more.
  */
 #include "perf/generator/log_model.h"
 

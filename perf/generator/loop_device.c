@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel names a free device, which is ours only once it is configured: another process may be
- * faster, and then the next one is tried. LO_FLAGS_AUTOCLEAR has the kernel take it back at the last
- * close.
+ * faster, and then the next one is tried. LO_FLAGS_AUTOCLEAR has the kernel take it back at the
+ * last close.
  */
 #include "perf/generator/loop_device.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A loop device on a sparse file without a name: a log device that comes with a call and goes when its
- * descriptors are closed, however the process ends. For the load generator and the tests; needs root.
- * No state; any thread.
+/* A loop device on a sparse file without a name: a log device that comes with a call and goes when
+ * its descriptors are closed, however the process ends. For the load generator and the tests; needs
+ * root. No state; any thread.
  */
 #ifndef PERF_GENERATOR_LOOP_DEVICE_H
 #define PERF_GENERATOR_LOOP_DEVICE_H

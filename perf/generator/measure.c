@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Each answer goes to the histogram of its type and to the bin of its time: a hundred bins to a run, none
- * shorter than 10 ms. A run of turns has bins without answers in which the other server had its turn.
+/* Each answer goes to the histogram of its type and to the bin of its time: a hundred bins to a
+ * run, none shorter than 10 ms. A run of turns has bins without answers in which the other server
+ * had its turn.
  */
 #include "perf/generator/measure.h"
 

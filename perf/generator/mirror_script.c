@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A request is chosen by phase and workload, and the model moves on as it is built: what is expected of the
- * answer is then known, whatever is on its way beside it. A chain is a small machine (enum step) that
- * builds the next request of a fixed order, and waits for each answer. Where the server may choose (which
- * region to recover), the answer is checked against the model and the model follows it.
+/* A request is chosen by phase and workload, and the model moves on as it is built: what is
+ * expected of the answer is then known, whatever is on its way beside it. A chain is a small
+ * machine (enum step) that builds the next request of a fixed order, and waits for each answer.
+ * Where the server may choose (which region to recover), the answer is checked against the model
+ * and the model follows it.
  */
 #include "perf/generator/mirror_script.h"
 

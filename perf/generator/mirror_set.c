@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Chains wait for their answers: a ring holds the mirrors that have no request on their way, and one that is
- * answered goes to its end. Mirrors that are no chains take turns by number. At a rate, the time at which
- * request n is due depends on n alone, so a late one does not shift those behind it.
+/* Chains wait for their answers: a ring holds the mirrors that have no request on their way, and
+ * one that is answered goes to its end. Mirrors that are no chains take turns by number. At a rate,
+ * the time at which request n is due depends on n alone, so a late one does not shift those behind
+ * it.
  */
 #include "perf/generator/mirror_set.h"
 

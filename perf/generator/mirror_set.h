@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Many mirrors that take turns, as traffic for a runner. In a closed loop the next request goes out when an
- * answer has come; in an open one (a rate) it is due at its time, whatever has been answered, and its
- * latency counts from then. One thread.
+/* Many mirrors that take turns, as traffic for a runner. In a closed loop the next request goes out
+ * when an answer has come; in an open one (a rate) it is due at its time, whatever has been
+ * answered, and its latency counts from then. One thread.
  */
 #ifndef PERF_GENERATOR_MIRROR_SET_H
 #define PERF_GENERATOR_MIRROR_SET_H
@@ -32,8 +32,8 @@ void mirror_set_destroy(struct mirror_set *set);
 /* The model's memory of mirror index. */
 void *mirror_set_memory(const struct mirror_set *set, unsigned index);
 
-/* In MIRROR_RUN the last of at least two mirrors, whose workload is no chain, takes no turn with the
- * others and no share of their rate: it has a request of its own on its way whenever it can. */
+/* In MIRROR_RUN the last of at least two mirrors, whose workload is no chain, takes no turn with
+ * the others and no share of their rate: it has a request of its own on its way whenever it can. */
 void mirror_set_put_beside(struct mirror_set *set);
 
 /* Nothing is on its way. rate: requests a second, 0: as fast as answers come. */

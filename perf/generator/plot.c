@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Script and data go to gnuplot's stdin: the data are here-documents, and no file is left behind. Latencies
- * are drawn over 1 / (1 - quantile), on a logarithmic scale, so that each factor of ten of the tail has as
- * much room as the one before it.
+/* Script and data go to gnuplot's stdin: the data are here-documents, and no file is left behind.
+ * Latencies are drawn over 1 / (1 - quantile), on a logarithmic scale, so that each factor of ten
+ * of the tail has as much room as the one before it.
  */
 #include "perf/generator/plot.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Results as a picture: two plots beside each other in a PNG, the echo server's curves with the daemon's.
- * Needs gnuplot in PATH. One thread.
+/* Results as a picture: two plots beside each other in a PNG, the echo server's curves with the
+ * daemon's. Needs gnuplot in PATH. One thread.
  */
 #ifndef PERF_GENERATOR_PLOT_H
 #define PERF_GENERATOR_PLOT_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The file is mapped and read through twice: once to find its logs, their sizes and whether each is made by
- * a constructor of its own, and once to play it. Logs are found by luid and uuid as recorded, in a hash
- * with open addressing. The next record is held until its time has come and its log has answered; since
- * records are in order, the logs behind it wait too.
+/* The file is mapped and read through twice: once to find its logs, their sizes and whether each is
+ * made by a constructor of its own, and once to play it. Logs are found by luid and uuid as
+ * recorded, in a hash with open addressing. The next record is held until its time has come and its
+ * log has answered; since records are in order, the logs behind it wait too.
  */
 #include "perf/generator/replay.h"
 

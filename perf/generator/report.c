@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the table and the JSON have in common comes from the same functions. Ratios to the echo server are
- * made here, of two measures of one run; nothing is measured here.
+/* What the table and the JSON have in common comes from the same functions. Ratios to the echo
+ * server are made here, of two measures of one run; nothing is measured here.
  */
 #include "perf/generator/report.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Results for people, as a table, and for programs, as JSON. Latencies are in microseconds, stalls in
- * milliseconds. Pure but for the output; one thread.
+/* Results for people, as a table, and for programs, as JSON. Latencies are in microseconds, stalls
+ * in milliseconds. Pure but for the output; one thread.
  */
 #ifndef PERF_GENERATOR_REPORT_H
 #define PERF_GENERATOR_REPORT_H

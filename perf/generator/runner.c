@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A loop of three steps: look around now and then (is the server alive, is an answer lost), send what may be
- * sent, wait for answers. How long it waits depends on when the next request is due; it wakes 60 us too
- * early and spins, since a sleep would be longer than that.
+/* A loop of three steps: look around now and then (is the server alive, is an answer lost), send
+ * what may be sent, wait for answers. How long it waits depends on when the next request is due; it
+ * wakes 60 us too early and spins, since a sleep would be longer than that.
  */
 #include "perf/generator/runner.h"
 

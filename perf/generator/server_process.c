@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The command is run by a shell that it replaces (exec), so that the process we know is the daemon and not
- * its shell. Under a supervisor the server is that process's only child, as /proc tells; memory and
- * processor time are read from there and from the process's own clock.
+/* The command is run by a shell that it replaces (exec), so that the process we know is the daemon
+ * and not its shell. Under a supervisor the server is that process's only child, as /proc tells;
+ * memory and processor time are read from there and from the process's own clock.
  */
 #include "perf/generator/server_process.h"
 

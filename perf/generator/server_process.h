@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The daemon under load, when the generator starts it: its life, which CPU it runs on, and what it uses. It
- * is killed when the thread that has started it ends. One thread.
+/* The daemon under load, when the generator starts it: its life, which CPU it runs on, and what it
+ * uses. It is killed when the thread that has started it ends. One thread.
  */
 #ifndef PERF_GENERATOR_SERVER_PROCESS_H
 #define PERF_GENERATOR_SERVER_PROCESS_H
@@ -21,7 +21,8 @@ int server_process_pin(int cpu);
  * behind it, in the caller's network namespace. 0 or -errno. */
 int server_process_start(struct server_process *process, const char *command, int cpu);
 
-/* The child of the process that we have started: the server of a supervisor. 0: none at the moment. */
+/* The child of the process that we have started: the server of a supervisor. 0: none at the
+ * moment. */
 pid_t server_process_serving(const struct server_process *process);
 
 /* False once it has ended. */

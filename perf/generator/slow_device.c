@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Loop device on a file, ext4 on that, a file in it, and another loop device on this one, which is the slow
- * one. Freezing the ext4 holds its writes back. The freezer is a process, not a thread, with a pipe for a
- * leash: when the generator dies, even by SIGKILL, the pipe closes and the last thing that it does is to
- * thaw. Otherwise the frozen file system could never be unmounted.
+/* Loop device on a file, ext4 on that, a file in it, and another loop device on this one, which is
+ * the slow one. Freezing the ext4 holds its writes back. The freezer is a process, not a thread,
+ * with a pipe for a leash: when the generator dies, even by SIGKILL, the pipe closes and the last
+ * thing that it does is to thaw. Otherwise the frozen file system could never be unmounted.
  */
 #include "perf/generator/slow_device.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How long flush_engine takes to submit and complete durable writes, one by one and many together:
- * what an engine costs beside the device. So uring has /dev/null for one, since for a file in memory
- * the kernel hands each write to a thread; sync has such a file, since /dev/null cannot be flushed.
+ * what an engine costs beside the device. So uring has /dev/null for one, since for a file in
+ * memory the kernel hands each write to a thread; sync has such a file, since /dev/null cannot be
+ * flushed.
  */
 #include "iouring/flush_engine.h"
 #include "perf/micro/micro.h"

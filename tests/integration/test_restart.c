@@ -152,7 +152,8 @@ Test(restart, a_server_killed_while_it_reads_an_image_leaves_it_as_it_was)
 		cr_assert_eq(clean_on_disk(&loop, r), r != 3, "region %u", r);
 }
 
-/* The kernel makes a log again for a mirror that runs; killed anywhere in that, its bits are known. */
+/* The kernel makes a log again for a mirror that runs; killed anywhere in that, its bits are
+ * known. */
 static void try_reconnect(const char *kill_at)
 {
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);

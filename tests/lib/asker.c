@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests go out past the client's batches, since a spoiled one has lengths of its own. Answers come in
- * by the batch and are given out one by one.
+/* Requests go out past the client's batches, since a spoiled one has lengths of its own. Answers
+ * come in by the batch and are given out one by one.
  */
 #include "tests/lib/asker.h"
 

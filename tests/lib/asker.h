@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Asks a dirtylogd one thing at a time, as the kernel does: the daemon needs --accept-from any. It is
- * the load generator's client with a log that it asks about, and with requests that no client sends.
- * For the tests; one thread. Nothing here asserts: the caller looks at what came.
+/* Asks a dirtylogd one thing at a time, as the kernel does: the daemon needs --accept-from any. It
+ * is the load generator's client with a log that it asks about, and with requests that no client
+ * sends. For the tests; one thread. Nothing here asserts: the caller looks at what came.
  */
 #ifndef TESTS_LIB_ASKER_H
 #define TESTS_LIB_ASKER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The daemon is a child with its words in a memory file, which is searched for what it must say and, at
- * the end, for what it must not. It is up when its control socket answers.
+/* The daemon is a child with its words in a memory file, which is searched for what it must say
+ * and, at the end, for what it must not. It is up when its control socket answers.
  */
 #include "tests/lib/daemon.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The daemon as it is, for Criterion. Each test has a network namespace of its own: its own daemon, and no
- * ear for another's. Needs root. All functions assert.
+/* The daemon as it is, for Criterion. Each test has a network namespace of its own: its own daemon,
+ * and no ear for another's. Needs root. All functions assert.
  */
 #ifndef TESTS_LIB_DAEMON_H
 #define TESTS_LIB_DAEMON_H
@@ -37,8 +37,8 @@ void start(void);
 /* Returns the wait status; -1 when none runs. */
 int end_daemon(int signal_number);
 
-/* The program under test: $DIRTYLOGD, so that ThreadSanitizer's daemon is tried with these tests too, which
- * it cannot run itself; or that of this build. */
+/* The program under test: $DIRTYLOGD, so that ThreadSanitizer's daemon is tried with these tests
+ * too, which it cannot run itself; or that of this build. */
 const char *daemon_path(void);
 
 /* Run it with these arguments, the last NULL, its words to bench.output. */

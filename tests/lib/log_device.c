@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A log device's file is read and written below the loop device: what is there has been written, and not
- * only been promised. The cold one is a slow device that
- * is frozen and thawed by the test, not by a process of its own.
+/* A log device's file is read and written below the loop device: what is there has been written,
+ * and not only been promised. The cold one is a slow device that is frozen and thawed by the test,
+ * not by a process of its own.
  */
 #include "tests/lib/log_device.h"
 

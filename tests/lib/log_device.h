@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Log devices for Criterion, and what is on them past the daemon. Needs root. All functions assert. */
+/* Log devices for Criterion, and what is on them past the daemon. Needs root. All functions
+ * assert. */
 #ifndef TESTS_LIB_LOG_DEVICE_H
 #define TESTS_LIB_LOG_DEVICE_H
 
@@ -11,8 +12,8 @@
 struct loop_device make_loop_in(const char *directory, off_t bytes, uint32_t block);
 struct loop_device make_loop(off_t bytes, uint32_t block);
 
-/* On a file system that set_frozen freezes: then its writes wait. One for each test, in a mount namespace
- * of its own; tear_down closes it. */
+/* On a file system that set_frozen freezes: then its writes wait. One for each test, in a mount
+ * namespace of its own; tear_down closes it. */
 struct loop_device make_cold_loop(void);
 void set_frozen(bool frozen);
 /* Thawed first, or it could never be given up. Does nothing where there is none. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Each request is sent by bench.asker and has its answer, which is looked at whole: a test that asks for
- * one number still fails when a frame is wrong or an answer is another's.
+/* Each request is sent by bench.asker and has its answer, which is looked at whole: a test that
+ * asks for one number still fails when a frame is wrong or an answer is another's.
  */
 #include "tests/lib/requests.h"
 

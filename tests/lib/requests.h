@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a mirror asks of its log, for Criterion: bench.asker's requests by name, each with the answer that
- * it must have. The log is LVM-one with luid 1 until a test becomes another. All functions assert.
+/* What a mirror asks of its log, for Criterion: bench.asker's requests by name, each with the
+ * answer that it must have. The log is LVM-one with luid 1 until a test becomes another. All
+ * functions assert.
  */
 #ifndef TESTS_LIB_REQUESTS_H
 #define TESTS_LIB_REQUESTS_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Waiting, for Criterion: no longer than needed for what must come, and long enough for what must not. */
+/* Waiting, for Criterion: no longer than needed for what must come, and long enough for what
+ * must not. */
 #ifndef TESTS_LIB_WAIT_H
 #define TESTS_LIB_WAIT_H
 

@@ -266,7 +266,8 @@ BOTH_ENGINES(readPastTheEndIsEio)
 	close(fd);
 }
 
-/* len bytes of address space over and over the same alias bytes: a huge buffer for little memory. */
+/* len bytes of address space over and over the same alias bytes: a huge buffer for little
+ * memory. */
 static uint8_t *aliased_buf(size_t len, size_t alias)
 {
 	int fd = memfd_create("alias", MFD_CLOEXEC);
@@ -283,7 +284,8 @@ static uint8_t *aliased_buf(size_t len, size_t alias)
 	return buf;
 }
 
-/* The kernel moves at most 0x7ffff000 bytes at once: a read of more is short without any failure. */
+/* The kernel moves at most 0x7ffff000 bytes at once: a read of more is short without any
+ * failure. */
 BOTH_ENGINES(shortReadIsCarriedOnWhereItStopped)
 {
 	enum { ONCE = 0x7ffff000, ALIAS = 4 << 20 };
@@ -505,7 +507,8 @@ struct mail {
 	atomic_int fetched;
 };
 
-/* Posts and wakes at every phase of the worker's loop: half of the time it does not let it settle. */
+/* Posts and wakes at every phase of the worker's loop: half of the time it does not let it
+ * settle. */
 static void *post_mail(void *context)
 {
 	struct mail *mail = context;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who asks next, and that a mirror put beside the others neither holds them up nor goes unchecked. */
+/* Who asks next, and that a mirror put beside the others neither holds them up nor goes
+ * unchecked. */
 #include "perf/generator/connector.h"
 #include "perf/generator/mirror_set.h"
 
