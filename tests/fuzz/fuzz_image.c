@@ -60,16 +60,24 @@ static void check_bits(const struct region_bitmap *map, uint64_t valid_regions)
 	check(region_bitmap_next_zero(map, 0) == at_most(zero, map->nregions));
 }
 
+/* Returns its memory, the caller's. */
+static void *make_map(struct region_bitmap *map, uint64_t nregions)
+{
+	size_t size = region_bitmap_bytes(nregions);
+	void *mem = aligned_alloc(64, size);
+
+	memset(mem, 0, size);
+	region_bitmap_init(map, mem, nregions);
+	return mem;
+}
+
 static void check_round_trip(const struct log_image *image, const struct region_bitmap *map,
 			     uint8_t *bytes)
 {
-	size_t size = region_bitmap_bytes(map->nregions);
-	void *mem = aligned_alloc(64, size);
-	struct region_bitmap again;
 	struct log_image_header header;
+	struct region_bitmap again;
+	void *mem = make_map(&again, map->nregions);
 
-	memset(mem, 0, size);
-	region_bitmap_init(&again, mem, map->nregions);
 	log_image_encode_blocks(image, map, 0, log_image_blocks(image), bytes);
 	check(log_image_decode_header(bytes, &header) == LOG_IMAGE_VALID);
 	check(header.nr_regions == image->nregions);
@@ -82,13 +90,10 @@ static void check_round_trip(const struct log_image *image, const struct region_
 
 static void decode(const struct log_image *image, uint8_t *bytes, uint64_t first, uint64_t end)
 {
-	size_t size = region_bitmap_bytes(image->nregions);
-	void *mem = aligned_alloc(64, size);
 	struct log_image_header header;
 	struct region_bitmap map;
+	void *mem = make_map(&map, image->nregions);
 
-	memset(mem, 0, size);
-	region_bitmap_init(&map, mem, image->nregions);
 	if (log_image_decode_header(bytes, &header) != LOG_IMAGE_VALID)
 		check(header.nr_regions == 0);
 	log_image_decode_blocks(image, &map, header.nr_regions, 0, log_image_blocks(image), bytes);

@@ -2,6 +2,7 @@
 /* Tests of the flush engine: every outcome is asked of both engines, on files and loop devices. */
 #include "iouring/flush_engine.h"
 #include "perf/generator/loop_device.h"
+#include "server/base/clock.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -21,14 +22,12 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BLOCK 4096U
 #define DEPTH 8U
 #define DEVICE_SIZE (1U << 20)
-#define MS 1000000LL
-#define LONG_WAIT (20000 * MS) /* a run that lasts so long has missed its wake-up */
+#define LONG_WAIT (20000 * NSEC_PER_MSEC) /* a run that lasts so long has missed its wake-up */
 #define DONE_NEVER 1
 
 static void with_engine(enum flush_engine_kind kind, void (*body)(struct flush_engine *))
@@ -123,14 +122,6 @@ static uint8_t *aligned_buf(size_t len, int fill)
 	cr_assert_not_null(buf);
 	memset(buf, fill, len);
 	return buf;
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 * MS + now.tv_nsec;
 }
 
 /* ---- Files and loop devices; neither outlives its file descriptor ---- */
@@ -425,11 +416,11 @@ BOTH_ENGINES(runWithoutWaitingCompletesInTheEnd)
 {
 	int fd = nameless_file(O_RDWR, BLOCK);
 	struct probe probe = probe_of(FLUSH_OP_SYNC, fd, NULL, 0, 0);
-	int64_t end = now_ns() + LONG_WAIT;
+	int64_t end = clock_now() + LONG_WAIT;
 	int count = 0;
 
 	flush_engine_submit(engine, &probe.op);
-	while (count == 0 && now_ns() < end)
+	while (count == 0 && clock_now() < end)
 		count = flush_engine_run(engine, 0);
 	cr_assert_eq(count, 1);
 	cr_assert_eq(probe.error, 0);
@@ -440,26 +431,26 @@ BOTH_ENGINES(runWithoutWaitingCompletesInTheEnd)
 
 static void expect_woken(struct flush_engine *engine, int64_t timeout_ns)
 {
-	int64_t start = now_ns();
+	int64_t start = clock_now();
 
 	cr_assert_eq(flush_engine_run(engine, timeout_ns), 0);
-	cr_assert_lt(now_ns() - start, LONG_WAIT / 2, "the wake-up was lost");
+	cr_assert_lt(clock_now() - start, LONG_WAIT / 2, "the wake-up was lost");
 }
 
 static void expect_timeout(struct flush_engine *engine, int64_t timeout_ns)
 {
-	int64_t start = now_ns();
+	int64_t start = clock_now();
 
 	cr_assert_eq(flush_engine_run(engine, timeout_ns), 0);
-	cr_assert_geq(now_ns() - start, timeout_ns, "run came back early");
+	cr_assert_geq(clock_now() - start, timeout_ns, "run came back early");
 }
 
 BOTH_ENGINES(timeoutReturnsZeroInTime)
 {
 	expect_timeout(engine, 0);
 	expect_timeout(engine, 1);
-	expect_timeout(engine, 30 * MS);
-	expect_timeout(engine, 1030 * MS);
+	expect_timeout(engine, 30 * NSEC_PER_MSEC);
+	expect_timeout(engine, 1030 * NSEC_PER_MSEC);
 }
 
 BOTH_ENGINES(wakeBeforeRunIsNotLost)
@@ -477,10 +468,10 @@ BOTH_ENGINES(wakesBeforeOneRunAreSpentByIt)
 	for (int i = 0; i < 100; i++)
 		flush_engine_wake(engine);
 	expect_woken(engine, LONG_WAIT);
-	expect_timeout(engine, 30 * MS);
+	expect_timeout(engine, 30 * NSEC_PER_MSEC);
 	flush_engine_wake(engine);
 	flush_engine_run(engine, 0);
-	expect_timeout(engine, 30 * MS);
+	expect_timeout(engine, 30 * NSEC_PER_MSEC);
 }
 
 static void *wake_later(void *engine)
@@ -574,7 +565,7 @@ static void start_alarms(int interval_us)
 BOTH_ENGINES(signalsDoNotCutTheTimeoutShort)
 {
 	start_alarms(5000);
-	expect_timeout(engine, 100 * MS);
+	expect_timeout(engine, 100 * NSEC_PER_MSEC);
 	start_alarms(0);
 	cr_assert_gt(signals, 0);
 }
