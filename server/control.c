@@ -73,7 +73,7 @@ static void print_stats(FILE *out, struct registry *registry, unsigned generatio
 static void print_log(const struct mirror_log *log, void *context)
 {
 	enum log_state state = mirror_log_state(log);
-	bool failed = atomic_load_explicit(&log->failed, memory_order_relaxed);
+	bool failed = mirror_log_health(log) != LOG_SOUND;
 	FILE *out = context;
 
 	if (state == LOG_OPENING || state >= LOG_CLOSING)

@@ -120,7 +120,8 @@ static void take_flights(struct estate *estate, struct mirror_log **logs)
 /* Its CTR had not been carried out, and is in hand still. */
 static bool half_made(const struct mirror_log *log)
 {
-	return log->former_state == LOG_CREATED && log->reconnects > 0 && !log->ever_resumed;
+	return log->life.former_state == LOG_CREATED && log->life.reconnects > 0 &&
+	       !log->life.ever_resumed;
 }
 
 static struct mirror_log *open_record(struct estate *estate, struct log_record *record,
@@ -161,8 +162,8 @@ static void enter_log(struct registry *registry, struct worker *workers, unsigne
 {
 	log->run_queue = &worker_for(workers, nworkers, log->uuid)->queue;
 	registry_add(registry, log);
-	log->take_over_mail.kind = MAIL_TAKE_OVER;
-	mirror_log_post(log, &log->take_over_mail);
+	log->registry.take_over_mail.kind = MAIL_TAKE_OVER;
+	mirror_log_post(log, &log->registry.take_over_mail);
 }
 
 int takeover_logs(struct estate *estate, struct registry *registry, struct worker *workers,

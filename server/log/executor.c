@@ -2,6 +2,7 @@
 /* Desks. */
 #include "server/log/executor.h"
 
+#include "server/base/check.h"
 #include "server/base/crash.h"
 
 #include <errno.h>

@@ -2,11 +2,14 @@
 /* Log devices: open, check, share. */
 #include "server/log/log_device.h"
 
+#include "bitmap/log_image.h"
+#include "server/base/check.h"
 #include "server/base/diag.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +202,7 @@ void log_device_leave(struct log_device *device)
 	int fd = -1;
 
 	pthread_mutex_lock(&devices.lock);
+	CHECK(device->users > 0);
 	if (--device->users == 0) {
 		unlist(device);
 		fd = device->fd;
@@ -241,7 +245,9 @@ void log_device_put(struct log_device *device)
 	bool last;
 
 	pthread_mutex_lock(&devices.lock);
+	CHECK(device->refs > 0);
 	last = --device->refs == 0;
+	CHECK(!last || device->users == 0);
 	pthread_mutex_unlock(&devices.lock);
 	if (last)
 		free(device);

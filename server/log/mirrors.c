@@ -213,7 +213,7 @@ static void do_settle(const struct scan *scan, const struct mirror_log *log)
 	const struct found *found = find_mirror(scan, log->uuid);
 
 	if (found && all_in_sync(log) &&
-	    !atomic_load_explicit(&log->sync_count_asked, memory_order_relaxed))
+	    !atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
 		spawn_self("--query-device", found);
 }
 
@@ -222,7 +222,7 @@ static void do_nudge(const struct scan *scan, const struct mirror_log *log)
 	const struct found *found = find_mirror(scan, log->uuid);
 
 	if (!found || mirror_log_state(log) != LOG_ACTIVE || all_in_sync(log) ||
-	    atomic_load_explicit(&log->resync_asked, memory_order_relaxed))
+	    atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
 		return;
 	diag_info("mirror %u:%u of log %s does not ask for resync work: suspending and resuming it",
 		  found->major, found->minor, log->uuid);

@@ -63,3 +63,33 @@ void slot_restore(struct slot *slot, const char *ctr_text)
 	else
 		memcpy(message->payload, &slot->region, sizeof(slot->region));
 }
+
+void slot_list_add(struct slot_list *list, struct slot *slot)
+{
+	slot->next_waiter = NULL;
+	if (list->last)
+		list->last->next_waiter = slot;
+	else
+		list->first = slot;
+	list->last = slot;
+}
+
+struct slot *slot_list_pop(struct slot_list *list)
+{
+	struct slot *slot = list->first;
+
+	if (!slot)
+		return NULL;
+	list->first = slot->next_waiter;
+	if (!list->first)
+		list->last = NULL;
+	return slot;
+}
+
+void slot_list_move(struct slot_list *to, struct slot_list *from)
+{
+	struct slot *slot;
+
+	while ((slot = slot_list_pop(from)))
+		slot_list_add(to, slot);
+}

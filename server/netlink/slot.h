@@ -20,7 +20,8 @@
 #include <string.h>
 #include <linux/netlink.h>
 
-#include "server/log/inbox.h"
+#include "server/base/check.h"
+#include "server/base/mailbox.h"
 #include "server/protocol/wire.h"
 
 enum mail_kind {
@@ -83,24 +84,42 @@ static inline void slot_checked(struct slot *slot)
  * CTR has made already, or NULL. */
 void slot_restore(struct slot *slot, const char *ctr_text);
 
+static inline enum slot_phase slot_phase(const struct slot *slot)
+{
+	return (enum slot_phase)atomic_load_explicit(&slot->phase, memory_order_relaxed);
+}
+
+/* What is asked is answered, or dropped, before the slot is used again. (A successor sends an answer
+ * again.) */
+static inline bool slot_phase_follows(enum slot_phase before, enum slot_phase phase)
+{
+	return phase == SLOT_FREE || (phase == SLOT_ASKED && before == SLOT_FREE) ||
+	       (phase == SLOT_ANSWERED && before != SLOT_FREE);
+}
+
 /* The fences order the compiler alone: a thread that is killed has stored all that stands before in
  * its program, and nothing of what stands behind. */
 static inline void slot_set_phase(struct slot *slot, enum slot_phase phase)
 {
+	CHECK(slot_phase_follows(slot_phase(slot), phase));
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&slot->phase, phase, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
-}
-
-static inline enum slot_phase slot_phase(const struct slot *slot)
-{
-	return (enum slot_phase)atomic_load_explicit(&slot->phase, memory_order_relaxed);
 }
 
 static inline unsigned slot_number(const struct slots *slots, const struct slot *slot)
 {
 	return (unsigned)(slot - slots->all);
 }
+
+/* Slots that wait for something, oldest first. All zero is empty. */
+struct slot_list {
+	struct slot *first, *last;
+};
+
+void slot_list_add(struct slot_list *list, struct slot *slot);
+struct slot *slot_list_pop(struct slot_list *list); /* NULL when empty */
+void slot_list_move(struct slot_list *to, struct slot_list *from);
 
 /* NULL when all are in use. */
 struct slot *slots_take(struct slots *slots);

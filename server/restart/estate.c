@@ -2,6 +2,7 @@
 /* The estate. */
 #include "server/restart/estate.h"
 
+#include "server/base/fnv.h"
 #include "server/protocol/dirty_log.h"
 
 #include <errno.h>
@@ -17,15 +18,6 @@
 #define FILE_BYTES (INT64_C(1) << 60) /* holes all but a little */
 #define PAGE 4096u
 #define RECORD_BYTES ((sizeof(struct log_record) + 63) & ~(size_t)63)
-
-static uint64_t checksum(const void *bytes, size_t count)
-{
-	uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
-
-	for (size_t i = 0; i < count; i++)
-		hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001B3);
-	return hash;
-}
 
 static uint64_t page_up(uint64_t bytes)
 {
@@ -46,7 +38,7 @@ static void read_boot_id(char id[40])
 
 void estate_seal(struct estate_header *header)
 {
-	header->checksum = checksum(header, offsetof(struct estate_header, checksum));
+	header->checksum = fnv1a(header, offsetof(struct estate_header, checksum));
 }
 
 static struct estate_header header_of_this_program(void)
@@ -104,7 +96,7 @@ static const char *fault_of(const struct estate_header *header)
 
 	if (header->magic != MAGIC)
 		return "it is none";
-	if (header->checksum != checksum(header, offsetof(struct estate_header, checksum)))
+	if (header->checksum != fnv1a(header, offsetof(struct estate_header, checksum)))
 		return "its header is damaged";
 	if (memcmp(header->boot_id, own.boot_id, sizeof(own.boot_id)) != 0)
 		return "it is of another boot";
@@ -233,7 +225,7 @@ struct log_record *estate_add(struct estate *estate, uint64_t memory_bytes)
 
 void estate_publish(struct log_record *record)
 {
-	record->checksum = checksum(record, offsetof(struct log_record, checksum));
+	record->checksum = fnv1a(record, offsetof(struct log_record, checksum));
 }
 
 void estate_drop(struct log_record *record)
@@ -287,7 +279,7 @@ static bool record_whole(const struct log_record *record, uint64_t number, uint6
 	return record->number == number && record->offset == offset && record->bytes % PAGE == 0 &&
 	       record->bytes >= RECORD_BYTES && record->bytes <= end - offset &&
 	       record->memory_bytes <= record->bytes - RECORD_BYTES &&
-	       record->checksum == checksum(record, offsetof(struct log_record, checksum)) &&
+	       record->checksum == fnv1a(record, offsetof(struct log_record, checksum)) &&
 	       memchr(record->uuid, '\0', sizeof(record->uuid)) &&
 	       memchr(record->ctr_text, '\0', sizeof(record->ctr_text));
 }

@@ -52,10 +52,10 @@ static void retire(struct receiver *receiver, struct mirror_log *log)
 	/* The registry's reference goes with the grave. */
 	registry_remove(receiver->registry, log);
 	/* Of a predecessor's log the record is there from the start, else once its CTR was carried out. */
-	if (log->former_state != LOG_OPENING || mirror_log_is_open(log))
+	if (log->life.former_state != LOG_OPENING || mirror_log_is_open(log))
 		estate_drop(log->record);
-	log->retire_mail.kind = MAIL_RETIRE;
-	mirror_log_post(log, &log->retire_mail);
+	log->registry.retire_mail.kind = MAIL_RETIRE;
+	mirror_log_post(log, &log->registry.retire_mail);
 }
 
 static size_t ctr_text_length(const struct wire_message *message)
@@ -151,9 +151,9 @@ static void answer_or_post(struct receiver *receiver, struct mirror_log *log, st
 {
 	bool ours = wire_opcode(&slot->message)->lane != WIRE_LANE_WORKER;
 
-	if (ours && log->express && express_answer(&receiver->executor, log, slot))
+	if (ours && log->express.on && express_answer(&receiver->executor, log, slot))
 		return;
-	if (ours && !log->express && inbox_try_hold(&log->inbox))
+	if (ours && !log->express.on && inbox_try_hold(&log->inbox))
 		execute_held(receiver, log, slot);
 	else
 		mirror_log_post(log, &slot->head);
