@@ -14,7 +14,7 @@ static void count_arrived(struct estate *estate)
 	struct intake *intake = &estate->fixed->intake;
 	struct slots slots = {.all = estate->fixed->slots, .arrivals = &estate->fixed->arrivals};
 
-	for (unsigned i = 0; i < TRANSPORT_BATCH; i++) {
+	for (unsigned i = 0; i < SLOT_BATCH; i++) {
 		size_t length = intake_length(intake, i);
 		uint32_t number = intake->numbers[i];
 

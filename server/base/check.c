@@ -9,7 +9,7 @@
 void check_failed(const char *condition, const char *file, int line, const char *function)
 {
 	diag_error("%s:%d: %s: \"%s\" does not hold; this server ends, another one takes over. "
-		   "Please report this as a bug; " DIAG_WHERE_TO_REPORT,
+		   "Please report this bug; " DIAG_WHERE_TO_REPORT,
 		   file, line, function, condition);
 	diag_flush();
 	abort();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Desks. */
+/* Executors: operations and their buffers, made once; replies. */
 #include "server/log/executor.h"
 
 #include "server/base/check.h"
@@ -37,11 +37,11 @@ static int create_ios(struct executor *executor, unsigned ios)
 }
 
 void executor_set_up(struct executor *executor, struct estate *estate, unsigned number,
-		     struct transport *transport, struct slots *slots)
+		     int netlink_fd, struct slots *slots)
 {
 	executor->estate = &estate->fixed->executors[number];
 	executor->outbox = (struct outbox){
-		.transport = transport, .slots = slots, .dispatch = &executor->estate->dispatch};
+		.fd = netlink_fd, .slots = slots, .dispatch = &executor->estate->dispatch};
 }
 
 int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios)

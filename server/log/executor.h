@@ -8,7 +8,6 @@
 
 #include "iouring/flush_engine.h"
 #include "server/log/log_device.h"
-#include "server/netlink/transport.h"
 #include "server/restart/estate.h"
 
 struct executor;
@@ -52,7 +51,7 @@ struct executor {
 
 /* Set what replies go through and what outlives the executor, number `number` of the estate. */
 void executor_set_up(struct executor *executor, struct estate *estate, unsigned number,
-		     struct transport *transport, struct slots *slots);
+		     int netlink_fd, struct slots *slots);
 
 /* Make the engine and ios operations (ESTATE_FLIGHTS at most) for an executor that was set up, with ops
  * and options. 0 or -errno; to be called on the thread that it is for. */

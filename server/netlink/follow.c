@@ -12,7 +12,6 @@
 
 #define PAGE 4096u
 #define RUN_TO_BIND 4u /* a write to a mirror sends six from one processor */
-#define BATCH_TO_FREE 4u
 
 static int bpf(enum bpf_cmd command, union bpf_attr *attr)
 {
@@ -138,13 +137,11 @@ static void bind_to(struct follow *follow, uint32_t cpu)
 		follow->bound = (int)cpu;
 }
 
-void follow_turn(struct follow *follow, unsigned n)
+void follow_look(struct follow *follow, unsigned n)
 {
 	uint32_t cpu;
 
-	if (!follow->sender || n == 0)
-		return;
-	if (n >= BATCH_TO_FREE) {
+	if (n >= FOLLOW_BATCH_TO_FREE) {
 		set_free(follow);
 		return;
 	}
