@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The control socket. */
+/* The control socket: one client at a time, one line, one answer made in memory first, so that no lock is
+ * held while it is sent. Clients have a second each. */
 #include "server/control.h"
 
 #include "server/base/stats.h"

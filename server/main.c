@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dirtylogd: wires the parts together, and takes them apart in order. */
 #include "server/base/clock.h"
-#include "server/control.h"
 #include "server/base/crash.h"
-#include "server/restart/fd_store.h"
-#include "server/base/kill_point.h"
 #include "server/base/diag.h"
+#include "server/base/kill_point.h"
+#include "server/control.h"
 #include "server/log/mirrors.h"
 #include "server/options.h"
+#include "server/restart/fd_store.h"
 #include "server/restart/supervisor.h"
 #include "server/takeover.h"
 

@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Taking over. */
+/* Taking over, in this order:
+ *
+ * takeover_slots, before anything can take a slot: replies that the kernel has noted as sent are done;
+ * datagrams that it has noted as received become requests. Then the dead are judged: who crashed, and at
+ * which request and which log; each crash counts against those.
+ *
+ * takeover_logs: each record becomes a log again, the blocks that were on their way are changed again, and
+ * its worker opens the device (MAIL_TAKE_OVER) before it does anything else for it. A log whose CTR had
+ * not been carried out is dropped, since its CTR is still in hand.
+ *
+ * takeover_requests: those in hand, in the order of their arrival: answered ones are sent, the others
+ * executed again, as if they had just come; those that were at hand in too many crashes are refused.
+ */
 #include "server/takeover.h"
 
-#include "server/base/kill_point.h"
 #include "server/base/diag.h"
+#include "server/base/kill_point.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The requests that wait for nothing. */
+/* The requests that wait for nothing, a function each, in a table by type. Each changes or reads
+ * log->dirty, and builds its reply over the request. The three that may have to wait (WIRE_LANE_MAYBE)
+ * leave the request as it was and return false when what they changed is not durable yet: log_write.c
+ * replies for them. */
 #include "server/log/answer.h"
 
 #include "server/base/check.h"
-#include "server/base/kill_point.h"
 #include "server/base/diag.h"
+#include "server/base/kill_point.h"
 #include "server/base/stats.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Executors: operations and their buffers, made once; replies. */
+/* Executors: operations and their buffers, made once, for an engine of their own; replies. */
 #include "server/log/executor.h"
 
 #include "server/base/check.h"

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Log devices: open, check, share. */
+/* Log devices: open, check, share.
+ *
+ * One table of all that are open, by number, behind a lock that is never held over a system call that can
+ * wait. A device is opened outside of it, and given up again if another log has come first. `users` may
+ * use the fd, which the last one closes, so that the device can be removed while a dead log that the
+ * receiver has not freed yet still has its numbers (`refs`).
+ */
 #include "server/log/log_device.h"
 
 #include "bitmap/log_image.h"

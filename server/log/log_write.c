@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writing a log's changed blocks. */
+/* Writing a log's changed blocks: runs of neighbouring blocks, each copied into an operation's buffer and
+ * submitted, until none is left or the buffers are used up. Before a block stops being "changed" it stands
+ * in the operation's flight in the estate, so that a successor writes it again. When the last operation
+ * has ended, those who waited are answered, and the executor told (executor_ops). */
 #include "server/log/log_write.h"
 
 #include "server/base/check.h"

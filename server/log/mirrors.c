@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The mirror thread: device-mapper's tables, read and poked through libdevmapper. */
+/* The mirror thread: device-mapper's tables, read and poked through libdevmapper. Jobs wait in a list
+ * until they are due; then all tables are read once for all of them. Results go back as mail (legs), or
+ * become a child process (settle, nudge), which is this program again with a hidden option. */
 #include "server/log/mirrors.h"
 
 #include "server/base/clock.h"
-#include "server/log/log_device.h"
 #include "server/base/diag.h"
+#include "server/log/log_device.h"
 #include "server/protocol/mirror_table.h"
 
 #include <errno.h>

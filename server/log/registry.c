@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The logs of this host. */
+/* Two hash tables of fixed size over the same logs, by luid for requests and by uuid for orphans. The
+ * receiver reads without the lock, since it alone writes; what it changes, it changes under the lock, for
+ * control. */
 #include "server/log/registry.h"
 
 #include "server/base/container_of.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Following the senders. */
+/* Following the senders: a socket filter of six instructions stores the processor that it runs on, the
+ * sender's, in a map that is mapped here too. After four single requests in a row from one processor the
+ * receiver binds itself to it. */
 #include "server/netlink/follow.h"
 
 #include <errno.h>
@@ -93,7 +95,7 @@ int follow_open(struct follow *follow, int fd)
 	if (sched_getaffinity(0, sizeof(follow->allowed), &follow->allowed) != 0)
 		return -errno;
 	if (CPU_COUNT(&follow->allowed) == 1)
-		return 0; /* nowhere to go */
+		return 0; /* there is no other */
 	r = follow->map_fd = make_map();
 	if (r < 0)
 		return r;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state machine of one log. */
+/* The state machine of one log, over four maps (sync, clean, image, touched) and two sets (blocks to be
+ * written, shards that may hold lazy regions). All lie in the caller's memory and outlive the process;
+ * hence begin_change and end_change around each change, and the order in which bits change: who takes
+ * over after a death in between finds a block too many to write, never one too few. */
 #include "server/protocol/dirty_log.h"
 
 #include "server/base/check.h"
@@ -263,7 +266,7 @@ static void make_dirty(struct dirty_log *log, uint64_t region)
 		add_lazy(log, -1);
 		return;
 	}
-	/* In this order, also for who comes after us: a block too many is written, none too few. */
+	/* In this order, also for a successor: a block too many is written, none too few. */
 	change_block_of(log, region);
 	atomic_signal_fence(memory_order_seq_cst);
 	region_bitmap_clear(&log->image, region);

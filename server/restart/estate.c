@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The estate. */
+/* The estate: one memfd, sealed in its size, all holes but for what is used.
+ *
+ * What is fixed (header, intake, executors, directory, slots) is mapped whole; the extents of logs lie
+ * behind it, each mapped by itself. A new extent goes to the end of the file, an old one becomes a hole.
+ * To make one: directory entry, then the mapping, then the record's identity and checksum, then its
+ * status, at which it counts. To free one: `gone`, then the pages, the first one last, then the entry. So
+ * a successor that finds an entry can tell a log from one that was being made (status 0: cleared away)
+ * or freed (gone: freed to the end), whatever instruction its predecessor died at.
+ */
 #include "server/restart/estate.h"
 
 #include "server/base/fnv.h"

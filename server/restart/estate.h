@@ -21,8 +21,8 @@
 
 #include <pthread.h>
 
-#include "server/protocol/ctr_args.h"
 #include "server/netlink/slot.h"
+#include "server/protocol/ctr_args.h"
 
 #define ESTATE_SLOTS 16384u
 #define ESTATE_LOGS_MAX 131072u

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The supervisor. */
+/* The supervisor: fork the server, wait for signals, reap it, fork the next one. How long it waits between
+ * depends on who ended the server and how soon (pause_after). For another program (SIGHUP) it tries that
+ * one out, then execs it; fds and the old server's pid go along in the environment, and the new program
+ * relieves the old server when it is ready (supervisor_relieve). */
 #include "server/restart/supervisor.h"
 
 #include "server/base/clock.h"

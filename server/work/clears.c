@@ -17,10 +17,10 @@
 
 #include "server/base/check.h"
 #include "server/base/clock.h"
-#include "server/work/commit.h"
 #include "server/base/diag.h"
-#include "server/log/mirrors.h"
 #include "server/base/stats.h"
+#include "server/log/mirrors.h"
+#include "server/work/commit.h"
 
 #include <errno.h>
 #include <string.h>

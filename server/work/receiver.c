@@ -14,11 +14,11 @@
 
 #include "server/base/clock.h"
 #include "server/base/crash.h"
-#include "server/work/express.h"
-#include "server/base/kill_point.h"
 #include "server/base/diag.h"
-#include "server/log/answer.h"
+#include "server/base/kill_point.h"
 #include "server/base/stats.h"
+#include "server/log/answer.h"
+#include "server/work/express.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -28,8 +28,6 @@
 
 #define NO_SLOT_PAUSE_USEC 200
 #define STOP_POKE_USEC 2000
-#define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
-#define HAND_OVER_LIMIT_NS (100 * NSEC_PER_MSEC) /* what is left is in the estate */
 #define EXPRESS_IOS 64u
 #define HEX_BYTES 128u /* in a line */
 

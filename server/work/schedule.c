@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* When a worker comes to a log. */
+/* When a worker comes to a log. To attend one is to see that it is executed soon: a log that is kept goes
+ * back onto the run queue, one that is on it is left there, and any other gets mail of ours in its inbox,
+ * once at a time, since the receiver may be executing it. */
 #include "server/work/schedule.h"
 
 #include "server/base/check.h"

@@ -11,8 +11,14 @@
 
 #include <semaphore.h>
 
+#include "server/base/clock.h"
 #include "server/log/executor.h"
 #include "server/log/log.h"
+
+/* How long a thread finishes what is in hand: at the end, or before a successor, which finds what is left
+ * in the estate. */
+#define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
+#define HAND_OVER_LIMIT_NS (100 * NSEC_PER_MSEC)
 
 struct mirrors;
 struct placement;

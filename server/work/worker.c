@@ -30,9 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKER_IOS 128u
-#define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
-#define HAND_OVER_LIMIT_NS (100 * NSEC_PER_MSEC) /* what is left is in the estate */
+#define WORKER_IOS ESTATE_FLIGHTS
 
 /* --- operations --- */
 
