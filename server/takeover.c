@@ -14,6 +14,7 @@
  */
 #include "server/takeover.h"
 
+#include "server/base/check.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 
@@ -189,8 +190,12 @@ int takeover_logs(struct estate *estate, struct registry *registry, struct worke
 
 	if (!logs)
 		return -ENOMEM;
-	while ((record = estate_next(estate, &at, &damaged)))
-		logs[record->number] = take_log(estate, record);
+	while ((record = estate_next(estate, &at, &damaged))) {
+		uint64_t number = record->number; /* take_log may unmap it */
+
+		CHECK(number < ESTATE_LOGS_MAX && !logs[number]);
+		logs[number] = take_log(estate, record);
+	}
 	if (damaged)
 		diag_error(
 			"%u logs are not taken over, their records are damaged: the kernel has to "

@@ -78,6 +78,7 @@ struct log_io *executor_io_take(struct executor *executor, struct mirror_log *lo
 
 void executor_io_give(struct executor *executor, struct log_io *io)
 {
+	CHECK(io->executor == executor);
 	/* A write that failed has put its blocks back before. */
 	atomic_signal_fence(memory_order_seq_cst);
 	io->flight->log = 0;
@@ -87,6 +88,7 @@ void executor_io_give(struct executor *executor, struct log_io *io)
 
 void executor_io_submit(struct executor *executor, struct log_io *io)
 {
+	assert(io->executor == executor && io->finish);
 	flush_engine_submit(executor->engine, &io->op);
 }
 

@@ -64,6 +64,7 @@ int mirror_log_make_bits(struct mirror_log *log)
 	size_t bytes = dirty_log_bytes(&config);
 	struct log_record *record;
 
+	CHECK(!log->record);
 	if (bytes == 0)
 		return -EFBIG;
 	record = estate_add(log->estate, bytes);
@@ -79,6 +80,7 @@ int mirror_log_make_bits(struct mirror_log *log)
 	memcpy(record->uuid, log->uuid, sizeof(record->uuid));
 	memcpy(record->ctr_text, log->ctr_text, sizeof(record->ctr_text));
 	dirty_log_init(&log->dirty, log_record_memory(record), &config);
+	CHECK(atomic_load(&record->status) == 0); /* it does not count yet */
 	estate_publish(record);
 	log->record = record;
 	return 0;
@@ -308,6 +310,7 @@ static bool clears_want_worker(const struct mirror_log *log, const struct log_op
 
 void mirror_log_let_go(struct mirror_log *log, const struct log_options *options)
 {
+	CHECK(!log->express.on && log->commit.in_flight == 0);
 	if (log->commit.waiters.first || clears_want_worker(log, options))
 		mirror_log_pass(log);
 	else if (inbox_release(&log->inbox))

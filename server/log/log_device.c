@@ -224,6 +224,7 @@ bool log_device_claim(struct log_device *device)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
+	CHECK(device->fd >= 0);
 	if (atomic_load_explicit(&device->claimed, memory_order_relaxed))
 		return true;
 	if (fcntl(device->fd, F_OFD_SETLK, &whole) != 0 && errno == EAGAIN) {

@@ -7,6 +7,7 @@
  */
 #include "server/netlink/slot.h"
 
+#include "server/base/check.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
@@ -85,6 +86,7 @@ void slot_restore(struct slot *slot, const char *ctr_text)
 
 void slot_list_add(struct slot_list *list, struct slot *slot)
 {
+	CHECK(slot_phase(slot) == SLOT_ASKED);
 	slot->next_waiter = NULL;
 	if (list->last)
 		list->last->next_waiter = slot;

@@ -518,8 +518,10 @@ uint64_t dirty_log_next_changed(const struct dirty_log *log, uint64_t max, uint6
 void dirty_log_take_changed(struct dirty_log *log, uint64_t first, uint64_t count)
 {
 	begin_change(log);
-	for (uint64_t i = 0; i < count; i++)
+	for (uint64_t i = 0; i < count; i++) {
+		assert(bit_tree_test(&log->changed, first + i));
 		bit_tree_clear(&log->changed, first + i);
+	}
 	end_change(log);
 }
 

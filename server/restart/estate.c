@@ -10,6 +10,7 @@
  */
 #include "server/restart/estate.h"
 
+#include "server/base/check.h"
 #include "server/base/fnv.h"
 #include "server/protocol/dirty_log.h"
 
@@ -204,6 +205,7 @@ static struct log_record *add(struct estate *estate, uint64_t bytes)
 	uint32_t number = free_entry(estate);
 	struct log_record *record;
 
+	CHECK(offset % PAGE == 0 && bytes % PAGE == 0);
 	if (number == ESTATE_LOGS_MAX || bytes > (uint64_t)FILE_BYTES - offset)
 		return NULL;
 	atomic_store(&estate->fixed->end, offset + bytes);
@@ -247,6 +249,7 @@ void estate_free(struct estate *estate, struct log_record *record)
 {
 	uint64_t number = record->number, offset = record->offset, bytes = record->bytes;
 
+	CHECK(atomic_load(&estate->fixed->directory[number]) == offset);
 	estate_drop(record);
 	munmap(record, bytes);
 	/* Not the first page: it tells a successor how much is left to do. */

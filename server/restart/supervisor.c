@@ -5,6 +5,7 @@
  * relieves the old server when it is ready (supervisor_relieve). */
 #include "server/restart/supervisor.h"
 
+#include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/diag.h"
 
@@ -256,6 +257,7 @@ int supervisor_run(struct supervisor *supervisor)
 		uint32_t served = atomic_load(supervisor->served);
 		int status;
 
+		CHECK(supervisor->server <= 0);
 		supervisor->server = fork();
 		if (supervisor->server == 0)
 			return become_server(supervisor, self);

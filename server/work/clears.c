@@ -210,6 +210,7 @@ void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *sl
 
 void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs)
 {
+	CHECK(log->clears.legs_asked);
 	log->clears.legs_asked = false;
 	if (log->clears.phase == CLEARS_FLUSHING_LEGS ||
 	    !mirror_log_is_open(log)) { /* the old ones are in use */

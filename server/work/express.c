@@ -60,6 +60,7 @@ bool express_start(struct executor *executor, struct mirror_log *log, struct slo
 	if (!executor->engine || !executor->io_free || log_writer_now(log) != LOG_WRITER_ANYONE ||
 	    !log_device_claim(log->device))
 		return false;
+	CHECK(inbox_state(&log->inbox) == INBOX_HELD && !log->express.on);
 	slot_list_add(&log->commit.waiters, slot);
 	log->express.on = true;
 	log->express.next = executor->to_write;
@@ -83,6 +84,7 @@ void express_write(struct executor *executor)
 
 bool express_answer(struct executor *executor, struct mirror_log *log, struct slot *slot)
 {
+	CHECK(inbox_state(&log->inbox) == INBOX_HELD);
 	if (!mailbox_empty(&log->inbox.mail))
 		return false;
 	if (answer(log, &slot->message)) {

@@ -92,6 +92,7 @@ static void make(struct worker *worker, struct mirror_log *log, struct slot *slo
 {
 	int r;
 
+	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record);
 	log->no_legs = slot->from.nl_pid != 0;
 	r = open_log(log);
 	if (r < 0) {
@@ -149,6 +150,7 @@ void life_take_over(struct worker *worker, struct mirror_log *log)
 {
 	int r;
 
+	CHECK(mirror_log_state(log) == LOG_OPENING && log->record);
 	executor_takes_over(&worker->executor, log->record);
 	r = open_recorded_device(log);
 	if (r == 0 && log->device && log->device->block_bytes != log->record->block_bytes)

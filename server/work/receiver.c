@@ -12,6 +12,7 @@
  */
 #include "server/work/receiver.h"
 
+#include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/crash.h"
 #include "server/base/diag.h"
@@ -273,6 +274,7 @@ static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 		usleep(NO_SLOT_PAUSE_USEC);
 		return 0;
 	}
+	CHECK((unsigned)n <= intake->count);
 	follow_turn(&receiver->follow, (unsigned)n);
 	registry_sweep(receiver->registry);
 	for (int i = 0; i < n; i++)

@@ -353,6 +353,7 @@ void worker_stop(struct worker *worker)
 
 struct worker *worker_for(struct worker *workers, unsigned count, const char *uuid)
 {
+	CHECK(count > 0);
 	return &workers[fnv1a(uuid, strlen(uuid)) % count];
 }
 
