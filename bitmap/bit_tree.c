@@ -68,11 +68,13 @@ void bit_tree_init(struct bit_tree *tree, void *mem, uint64_t nbits)
 
 bool bit_tree_test(const struct bit_tree *tree, uint64_t bit)
 {
+	assert(bit < tree->nbits);
 	return load(tree, 0, bit / WORD_BITS) & bit_mask(bit);
 }
 
 void bit_tree_set(struct bit_tree *tree, uint64_t bit)
 {
+	assert(bit < tree->nbits);
 	for (unsigned level = 0; level < tree->levels; level++) {
 		uint64_t old = load(tree, level, bit / WORD_BITS);
 
@@ -85,6 +87,7 @@ void bit_tree_set(struct bit_tree *tree, uint64_t bit)
 
 void bit_tree_clear(struct bit_tree *tree, uint64_t bit)
 {
+	assert(bit < tree->nbits);
 	for (unsigned level = 0; level < tree->levels; level++) {
 		uint64_t left = load(tree, level, bit / WORD_BITS) & ~bit_mask(bit);
 
@@ -140,8 +143,10 @@ void bit_tree_rebuild(struct bit_tree *tree)
 /* The lowest member below the set bit of this level. */
 static uint64_t descend(const struct bit_tree *tree, unsigned level, uint64_t bit)
 {
-	while (level-- > 0)
+	while (level-- > 0) {
+		assert(load(tree, level, bit)); /* the level above knows of a member here */
 		bit = bit * WORD_BITS + (uint64_t)__builtin_ctzll(load(tree, level, bit));
+	}
 	return bit;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "bitmap/log_image.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <string.h>
 
@@ -98,7 +99,7 @@ static void encode_sector(const struct log_image *image, const struct region_bit
 			  uint64_t sector, uint8_t *out)
 {
 	if (holds_shard(map, sector)) {
-		region_bitmap_store_shard(map, sector - FIRST_SHARD_SECTOR, out);
+		region_bitmap_export_shard(map, sector - FIRST_SHARD_SECTOR, out);
 		return;
 	}
 	memset(out, 0, SECTOR_BYTES);
@@ -111,20 +112,22 @@ void log_image_encode_blocks(const struct log_image *image, const struct region_
 {
 	uint64_t sectors = image->block_bytes / SECTOR_BYTES;
 
+	assert(first + count <= log_image_blocks(image) && map->nregions == image->nregions);
 	for (uint64_t i = 0; i < count * sectors; i++)
 		encode_sector(image, map, first * sectors + i, out + i * SECTOR_BYTES);
 }
 
 /* Load a shard of which only the first `believed` bits count, fewer than it has. */
-static void load_part(struct region_bitmap *map, uint64_t shard, unsigned believed,
-		      const uint8_t *in)
+static void import_part(struct region_bitmap *map, uint64_t shard, unsigned believed,
+			const uint8_t *in)
 {
 	uint8_t bits[SHARD_BYTES] = {0};
 	unsigned whole = believed / 8;
 
+	assert(believed < SHARD_REGIONS);
 	memcpy(bits, in, whole);
 	bits[whole] = (uint8_t)(in[whole] & ((1u << believed % 8) - 1));
-	region_bitmap_load_shard(map, shard, bits);
+	region_bitmap_import_shard(map, shard, bits);
 }
 
 static void decode_shard(struct region_bitmap *map, uint64_t valid_regions, uint64_t shard,
@@ -134,9 +137,9 @@ static void decode_shard(struct region_bitmap *map, uint64_t valid_regions, uint
 	uint64_t believed = valid_regions > start ? valid_regions - start : 0;
 
 	if (believed < SHARD_REGIONS)
-		load_part(map, shard, (unsigned)believed, in);
+		import_part(map, shard, (unsigned)believed, in);
 	else
-		region_bitmap_load_shard(map, shard, in);
+		region_bitmap_import_shard(map, shard, in);
 }
 
 void log_image_decode_blocks(const struct log_image *image, struct region_bitmap *map,

@@ -10,6 +10,7 @@
  */
 #include "bitmap/region_bitmap.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <string.h>
 
@@ -76,6 +77,9 @@ static void set_ones(struct region_bitmap *map, uint64_t shard, unsigned ones)
 {
 	unsigned before = region_bitmap_shard_count(map, shard);
 	unsigned full = shard_size(map, shard);
+
+	assert(ones <= full && before <= full);
+	assert(region_bitmap_count(map) >= before);
 
 	atomic_store_explicit(&map->shard_ones[shard], (uint16_t)ones, memory_order_relaxed);
 	atomic_store_explicit(&map->ones, region_bitmap_count(map) + ones - before,
@@ -156,14 +160,17 @@ void region_bitmap_rebuild(struct region_bitmap *map)
 
 bool region_bitmap_test(const struct region_bitmap *map, uint64_t region)
 {
+	assert(region < map->nregions);
 	return load_word(map, region / WORD_BITS) & region_mask(region);
 }
 
 bool region_bitmap_set(struct region_bitmap *map, uint64_t region)
 {
 	uint64_t shard = region / SHARD_REGIONS;
-	uint64_t old = load_word(map, region / WORD_BITS);
+	uint64_t old;
 
+	assert(region < map->nregions);
+	old = load_word(map, region / WORD_BITS);
 	if (old & region_mask(region))
 		return false;
 	store_word(map, region / WORD_BITS, old | region_mask(region));
@@ -174,8 +181,10 @@ bool region_bitmap_set(struct region_bitmap *map, uint64_t region)
 bool region_bitmap_clear(struct region_bitmap *map, uint64_t region)
 {
 	uint64_t shard = region / SHARD_REGIONS;
-	uint64_t old = load_word(map, region / WORD_BITS);
+	uint64_t old;
 
+	assert(region < map->nregions);
+	old = load_word(map, region / WORD_BITS);
 	if (!(old & region_mask(region)))
 		return false;
 	store_word(map, region / WORD_BITS, old & ~region_mask(region));
@@ -259,9 +268,10 @@ uint64_t region_bitmap_next_zero(const struct region_bitmap *map, uint64_t from)
 	return zero_in_shard(map, shard * SHARD_REGIONS);
 }
 
-void region_bitmap_store_shard(const struct region_bitmap *map, uint64_t shard,
-			       uint8_t out[SHARD_BYTES])
+void region_bitmap_export_shard(const struct region_bitmap *map, uint64_t shard,
+				uint8_t out[SHARD_BYTES])
 {
+	assert(shard < map->nshards);
 	for (unsigned i = 0; i < SHARD_WORDS; i++) {
 		uint64_t le = htole64(load_word(map, shard * SHARD_WORDS + i));
 
@@ -269,13 +279,14 @@ void region_bitmap_store_shard(const struct region_bitmap *map, uint64_t shard,
 	}
 }
 
-void region_bitmap_load_shard(struct region_bitmap *map, uint64_t shard,
-			      const uint8_t in[SHARD_BYTES])
+void region_bitmap_import_shard(struct region_bitmap *map, uint64_t shard,
+				const uint8_t in[SHARD_BYTES])
 {
 	uint64_t first = shard * SHARD_WORDS;
 	uint64_t end = shard_end(map, shard);
 	unsigned ones = 0;
 
+	assert(shard < map->nshards);
 	for (unsigned i = 0; i < SHARD_WORDS && (first + i) * WORD_BITS < end; i++) {
 		uint64_t bits;
 
@@ -289,5 +300,6 @@ void region_bitmap_load_shard(struct region_bitmap *map, uint64_t shard,
 
 uint64_t region_bitmap_word(const struct region_bitmap *map, uint64_t word)
 {
+	assert(word < map->nshards * SHARD_WORDS);
 	return load_word(map, word);
 }

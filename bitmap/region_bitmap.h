@@ -59,10 +59,10 @@ uint64_t region_bitmap_next_zero(const struct region_bitmap *map, uint64_t from)
 
 /* Copy one shard out to / in from its 512 bytes of the log image. _load drops bits past nregions
  * and brings counts and summary up to date. */
-void region_bitmap_store_shard(const struct region_bitmap *map, uint64_t shard,
-			       uint8_t out[SHARD_BYTES]);
-void region_bitmap_load_shard(struct region_bitmap *map, uint64_t shard,
-			      const uint8_t in[SHARD_BYTES]);
+void region_bitmap_export_shard(const struct region_bitmap *map, uint64_t shard,
+				uint8_t out[SHARD_BYTES]);
+void region_bitmap_import_shard(struct region_bitmap *map, uint64_t shard,
+				const uint8_t in[SHARD_BYTES]);
 
 /* Word w (64 regions, bit i = region 64 * w + i) of the map, for loops over many regions. */
 uint64_t region_bitmap_word(const struct region_bitmap *map, uint64_t word);

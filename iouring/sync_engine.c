@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The flush engine for hosts that forbid io_uring: plain system calls, made inside run. */
-#include "iouring/engines.h"
+#include "iouring/engine.h"
 
 #include <errno.h>
 #include <poll.h>

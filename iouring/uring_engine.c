@@ -6,7 +6,7 @@
  * An operation takes a submission entry only while it is counted in in_flight, and in_flight never
  * passes depth: so io_uring_get_sqe cannot fail.
  */
-#include "iouring/engines.h"
+#include "iouring/engine.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The control socket. */
+/* The control socket: one client at a time, one line, one answer made in memory first, so that no lock is
+ * held while it is sent. Clients have a second each. */
 #include "server/control.h"
 
 #include "server/base/stats.h"
@@ -73,7 +74,7 @@ static void print_stats(FILE *out, struct registry *registry, unsigned generatio
 static void print_log(const struct mirror_log *log, void *context)
 {
 	enum log_state state = mirror_log_state(log);
-	bool failed = atomic_load_explicit(&log->failed, memory_order_relaxed);
+	bool failed = mirror_log_health(log) != LOG_SOUND;
 	FILE *out = context;
 
 	if (state == LOG_OPENING || state >= LOG_CLOSING)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dirtylogctl: asks the running dirtylogd what it does. */
+#include "server/base/option_table.h"
 #include "server/control.h"
 
 #include <errno.h>
@@ -9,25 +10,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const struct {
-	const char *name;
-	const char *columns;
-	const char *help;
-} commands[] = {
-	{"stats", NULL, "counters since the start: requests of each type, writes, flushes, errors"},
-	{"logs", "UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC DIRTY LAZY STATE",
-	 "a line for each log"},
+static const struct option_entry commands[] = {
+	{.help = "Commands:"},
+	{"stats",
+	 .help = "counters since the start: requests of each type, writes, flushes, errors"},
+	{"logs", .help = "a line for each log: UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC "
+			 "DIRTY LAZY STATE"},
+	{0},
 };
 
-static int usage(FILE *out, int status)
+static bool is_command(const char *text)
 {
-	fputs("Usage: dirtylogctl COMMAND\nAsk the running dirtylogd.\n\n", out);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
-		if (commands[i].columns)
-			fprintf(out, "           (%s)\n", commands[i].columns);
-	}
-	return status;
+	for (const struct option_entry *command = commands; command->help; command++)
+		if (command->name && strcmp(command->name, text) == 0)
+			return true;
+	return false;
 }
 
 static int ask(const char *command)
@@ -53,12 +50,20 @@ static int ask(const char *command)
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-		return usage(stdout, 0);
-	if (argc == 2 && strcmp(argv[1], "--version") == 0)
-		return puts("dirtylogctl " DIRTYLOG_VERSION) < 0;
-	for (size_t i = 0; argc == 2 && i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return ask(commands[i].name);
-	return usage(stderr, 2);
+	static const struct option_table table = {
+		.program = "dirtylogctl",
+		.arguments = "COMMAND",
+		.doc = "Ask the running dirtylogd.",
+		.entries = commands,
+	};
+	int next;
+	int status = option_table_parse(&table, NULL, argc, argv, &next);
+
+	if (status >= 0)
+		return status;
+	if (next != argc - 1)
+		return option_table_fault(&table, "one command is expected");
+	if (!is_command(argv[next]))
+		return option_table_fault(&table, "%s: no such command", argv[next]);
+	return ask(argv[next]);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dirtylogd: wires the parts together, and takes them apart in order. */
 #include "server/base/clock.h"
-#include "server/control.h"
 #include "server/base/crash.h"
-#include "server/restart/fd_store.h"
-#include "server/base/kill_point.h"
 #include "server/base/diag.h"
+#include "server/base/kill_point.h"
+#include "server/control.h"
 #include "server/log/mirrors.h"
 #include "server/options.h"
+#include "server/restart/fd_store.h"
 #include "server/restart/supervisor.h"
 #include "server/takeover.h"
 
@@ -141,7 +141,7 @@ static int start_workers(struct daemon *daemon)
 		worker->placement = &daemon->options.placement;
 		worker->engine_kind = daemon->options.io_engine;
 		executor_set_up(&worker->executor, &daemon->estate, daemon->nworkers,
-				&daemon->transport, &daemon->slots);
+				daemon->transport.fd, &daemon->slots);
 		r = worker_start(worker);
 		if (r < 0) {
 			diag_error("no I/O engine: %s%s", strerror(-r),
@@ -185,7 +185,7 @@ static void set_up_receiver(struct daemon *daemon)
 		.executor = {.options = &daemon->options.log},
 	};
 	executor_set_up(&daemon->receiver.executor, &daemon->estate, ESTATE_RECEIVER,
-			&daemon->transport, &daemon->slots);
+			daemon->transport.fd, &daemon->slots);
 }
 
 /* Its supervisor is an I/O flusher already, and it has inherited that. */

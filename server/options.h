@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #include "iouring/flush_engine.h"
-#include "server/log/log.h"
 #include "server/base/diag.h"
 #include "server/base/placement.h"
+#include "server/log/log.h"
 
 struct options {
 	bool foreground;

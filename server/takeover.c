@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Taking over. */
+/* Taking over, in this order:
+ *
+ * takeover_slots, before anything can take a slot: replies that the kernel has noted as sent are done;
+ * datagrams that it has noted as received become requests. Then the dead are judged: who crashed, and at
+ * which request and which log; each crash counts against those.
+ *
+ * takeover_logs: each record becomes a log again, the blocks that were on their way are changed again, and
+ * its worker opens the device (MAIL_TAKE_OVER) before it does anything else for it. A log whose CTR had
+ * not been carried out is dropped, since its CTR is still in hand.
+ *
+ * takeover_requests: those in hand, in the order of their arrival: answered ones are sent, the others
+ * executed again, as if they had just come; those that were at hand in too many crashes are refused.
+ */
 #include "server/takeover.h"
 
-#include "server/base/kill_point.h"
+#include "server/base/check.h"
 #include "server/base/diag.h"
+#include "server/base/kill_point.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +27,7 @@ static void count_arrived(struct estate *estate)
 	struct intake *intake = &estate->fixed->intake;
 	struct slots slots = {.all = estate->fixed->slots, .arrivals = &estate->fixed->arrivals};
 
-	for (unsigned i = 0; i < TRANSPORT_BATCH; i++) {
+	for (unsigned i = 0; i < SLOT_BATCH; i++) {
 		size_t length = intake_length(intake, i);
 		uint32_t number = intake->numbers[i];
 
@@ -120,7 +133,8 @@ static void take_flights(struct estate *estate, struct mirror_log **logs)
 /* Its CTR had not been carried out, and is in hand still. */
 static bool half_made(const struct mirror_log *log)
 {
-	return log->former_state == LOG_CREATED && log->reconnects > 0 && !log->ever_resumed;
+	return log->life.former_state == LOG_CREATED && log->life.reconnects > 0 &&
+	       !log->life.ever_resumed;
 }
 
 static struct mirror_log *open_record(struct estate *estate, struct log_record *record,
@@ -161,8 +175,8 @@ static void enter_log(struct registry *registry, struct worker *workers, unsigne
 {
 	log->run_queue = &worker_for(workers, nworkers, log->uuid)->queue;
 	registry_add(registry, log);
-	log->take_over_mail.kind = MAIL_TAKE_OVER;
-	mirror_log_post(log, &log->take_over_mail);
+	log->registry.take_over_mail.kind = MAIL_TAKE_OVER;
+	mirror_log_post(log, &log->registry.take_over_mail);
 }
 
 int takeover_logs(struct estate *estate, struct registry *registry, struct worker *workers,
@@ -176,8 +190,12 @@ int takeover_logs(struct estate *estate, struct registry *registry, struct worke
 
 	if (!logs)
 		return -ENOMEM;
-	while ((record = estate_next(estate, &at, &damaged)))
-		logs[record->number] = take_log(estate, record);
+	while ((record = estate_next(estate, &at, &damaged))) {
+		uint64_t number = record->number; /* take_log may unmap it */
+
+		CHECK(number < ESTATE_LOGS_MAX && !logs[number]);
+		logs[number] = take_log(estate, record);
+	}
 	if (damaged)
 		diag_error(
 			"%u logs are not taken over, their records are damaged: the kernel has to "

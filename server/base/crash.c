@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Crashes. */
+/* A handler for each fault sets the mark of the thread that it runs on, which lies in the estate, and lets
+ * the signal do its work: the successor blames the request that this thread was at (takeover.c), and not
+ * those of the others, which died with it. */
 #include "server/base/crash.h"
 
 #include <signal.h>

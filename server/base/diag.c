@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Log lines through a bounded ring to a writer thread. */
+/* Log lines through a bounded ring to a writer thread.
+ *
+ * The ring is a bounded queue for many producers: each line has a sequence number that tells whose turn it
+ * is. A producer takes a ticket (claim), formats into the line, and raises the sequence, which shows the
+ * line to the writer; the writer raises it by a whole round, which frees it. A full ring loses the line
+ * and counts it. Before diag_start and after diag_stop the caller writes by itself.
+ */
 #include "server/base/diag.h"
 
 #include "server/base/clock.h"

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Ends a message about a fault of ours. */
+#define DIAG_WHERE_TO_REPORT "/usr/share/doc/dirtylogd/SECURITY.md says where"
+
 enum diag_level { DIAG_ERROR, DIAG_WARNING, DIAG_INFO, DIAG_DEBUG };
 
 /* Where lines go. to_syslog: syslog(3), else stderr (with <priority> prefixes when the journal

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Kill points. */
+/* Which point, and how often it is passed before: from the environment, once. The count of passes is in
+ * memory that all servers share, so that a successor is not killed at the same place again. */
 #include "server/base/kill_point.h"
 
 #ifdef DIRTYLOG_KILL_POINTS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Placement of threads. */
+/* Placement of threads: a list of processors parsed, and sched_setaffinity(2). */
 #include "server/base/placement.h"
 
 #include <errno.h>

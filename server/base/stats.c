@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Counters of the daemon. */
+/* The counters, and the names that `dirtylogctl stats` prints them under. */
 #include "server/base/stats.h"
 
 struct stats stats;

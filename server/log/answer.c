@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The requests that wait for nothing. */
+/* The requests that wait for nothing, a function each, in a table by type. Each changes or reads
+ * log->dirty, and builds its reply over the request. The three that may have to wait (WIRE_LANE_MAYBE)
+ * leave the request as it was and return false when what they changed is not durable yet: log_write.c
+ * replies for them. */
 #include "server/log/answer.h"
 
-#include "server/base/kill_point.h"
+#include "server/base/check.h"
 #include "server/base/diag.h"
+#include "server/base/kill_point.h"
 #include "server/base/stats.h"
 
 #include <errno.h>
@@ -63,7 +67,7 @@ static bool regions_valid(const struct mirror_log *log, struct wire_message *mes
 
 /* A query must have its 8 bytes and no error whatever was asked (docs/protocol.md, trap 1): a
  * region that does not exist is neither in sync nor clean. */
-static void answer_query(struct mirror_log *log, struct wire_message *message)
+static bool answer_query(struct mirror_log *log, struct wire_message *message)
 {
 	uint64_t region = wire_regions(message)[0];
 	bool yes = false;
@@ -76,22 +80,24 @@ static void answer_query(struct mirror_log *log, struct wire_message *message)
 	else
 		yes = dirty_log_is_clean(&log->dirty, region);
 	reply_u64(message, yes);
+	return true;
 }
 
-static void answer_clear(struct mirror_log *log, struct wire_message *message)
+static bool answer_clear(struct mirror_log *log, struct wire_message *message)
 {
 	unsigned count = wire_region_count(message);
 
 	if (!regions_valid(log, message, count))
-		return;
+		return true;
 	for (unsigned i = 0; i < count; i++)
 		dirty_log_clear(&log->dirty, wire_regions(message)[i]);
 	wire_reply(message, 0, 0);
+	return true;
 }
 
 static bool durable(const struct mirror_log *log)
 {
-	return log->in_flight == 0 && !dirty_log_has_changed(&log->dirty);
+	return log->commit.in_flight == 0 && !dirty_log_has_changed(&log->dirty);
 }
 
 /* MARK, and FLUSH with or without regions. The kernel asks for the durability of a MARK only in the
@@ -133,37 +139,40 @@ static void remember_asked(struct mirror_log *log, _Atomic bool *asked)
 	mirror_log_record_status(log);
 }
 
-static void answer_get_resync_work(struct mirror_log *log, struct wire_message *message)
+static bool answer_get_resync_work(struct mirror_log *log, struct wire_message *message)
 {
 	uint64_t region = dirty_log_get_resync_work(&log->dirty);
 
-	remember_asked(log, &log->resync_asked);
+	remember_asked(log, &log->answered.resync_work);
 	if (region == DIRTY_LOG_NO_REGION)
 		reply_pair(message, 0, 0);
 	else
 		reply_pair(message, 1, region);
+	return true;
 }
 
-static void answer_get_sync_count(struct mirror_log *log, struct wire_message *message)
+static bool answer_get_sync_count(struct mirror_log *log, struct wire_message *message)
 {
 	uint64_t n = log->dirty.config.region_count;
 	uint64_t count = dirty_log_sync_count(&log->dirty);
 
 	/* Before the first RESUME the kernel must not think that all is in sync: it would lose the
 	 * hint again at RESUME and ask for resync work on every read ever after. */
-	if (!log->ever_resumed && count == n)
+	if (!log->life.ever_resumed && count == n)
 		count = n - 1;
 	if (count == n)
-		remember_asked(log, &log->sync_count_asked);
+		remember_asked(log, &log->answered.sync_count);
 	reply_u64(message, count);
+	return true;
 }
 
-static void answer_is_remote_recovering(struct mirror_log *log, struct wire_message *message)
+static bool answer_is_remote_recovering(struct mirror_log *log, struct wire_message *message)
 {
 	reply_pair(message, 0, dirty_log_sync_hint(&log->dirty));
+	return true;
 }
 
-static void answer_status_info(struct mirror_log *log, struct wire_message *message)
+static bool answer_status_info(struct mirror_log *log, struct wire_message *message)
 {
 	char text[64];
 
@@ -171,13 +180,13 @@ static void answer_status_info(struct mirror_log *log, struct wire_message *mess
 		snprintf(text, sizeof(text), "1 %s", log->args.type);
 	else
 		snprintf(text, sizeof(text), "3 %s %u:%u %c", log->args.type, log->device->major,
-			 log->device->minor,
-			 atomic_load_explicit(&log->failed, memory_order_relaxed) ? 'D' : 'A');
+			 log->device->minor, mirror_log_health(log) == LOG_SOUND ? 'A' : 'D');
 	reply_text(message, text);
+	return true;
 }
 
 /* The constructor's arguments without the mirror's length, as the table line has them. */
-static void answer_status_table(struct mirror_log *log, struct wire_message *message)
+static bool answer_status_table(struct mirror_log *log, struct wire_message *message)
 {
 	const char *text = strchr(log->ctr_text, ' ');
 
@@ -185,45 +194,46 @@ static void answer_status_table(struct mirror_log *log, struct wire_message *mes
 		reply_text(message, text + 1);
 	else
 		wire_reply(message, -EINVAL, 0);
+	return true;
 }
+
+static bool answer_get_region_size(struct mirror_log *log, struct wire_message *message)
+{
+	reply_u64(message, log->args.region_size);
+	return true;
+}
+
+static bool answer_presuspend(struct mirror_log *log, struct wire_message *message)
+{
+	wire_reply(message, 0, 0);
+	return true;
+}
+
+/* Those that the worker alone may carry out (WIRE_LANE_WORKER) have no entry. */
+static bool (*const answers[WIRE_TYPES])(struct mirror_log *log, struct wire_message *message) = {
+	[DM_ULOG_PRESUSPEND] = answer_presuspend,
+	[DM_ULOG_GET_REGION_SIZE] = answer_get_region_size,
+	[DM_ULOG_IS_CLEAN] = answer_query,
+	[DM_ULOG_IN_SYNC] = answer_query,
+	[DM_ULOG_FLUSH] = answer_mark_or_flush,
+	[DM_ULOG_MARK_REGION] = answer_mark_or_flush,
+	[DM_ULOG_CLEAR_REGION] = answer_clear,
+	[DM_ULOG_GET_RESYNC_WORK] = answer_get_resync_work,
+	[DM_ULOG_SET_REGION_SYNC] = answer_set_region_sync,
+	[DM_ULOG_GET_SYNC_COUNT] = answer_get_sync_count,
+	[DM_ULOG_STATUS_INFO] = answer_status_info,
+	[DM_ULOG_STATUS_TABLE] = answer_status_table,
+	[DM_ULOG_IS_REMOTE_RECOVERING] = answer_is_remote_recovering,
+};
 
 bool answer(struct mirror_log *log, struct wire_message *message)
 {
-	switch (wire_type(message)) {
-	case DM_ULOG_IN_SYNC:
-	case DM_ULOG_IS_CLEAN:
-		answer_query(log, message);
-		return true;
-	case DM_ULOG_MARK_REGION:
-	case DM_ULOG_FLUSH:
-		return answer_mark_or_flush(log, message);
-	case DM_ULOG_CLEAR_REGION:
-		answer_clear(log, message);
-		return true;
-	case DM_ULOG_SET_REGION_SYNC:
-		return answer_set_region_sync(log, message);
-	case DM_ULOG_GET_RESYNC_WORK:
-		answer_get_resync_work(log, message);
-		return true;
-	case DM_ULOG_GET_SYNC_COUNT:
-		answer_get_sync_count(log, message);
-		return true;
-	case DM_ULOG_IS_REMOTE_RECOVERING:
-		answer_is_remote_recovering(log, message);
-		return true;
-	case DM_ULOG_GET_REGION_SIZE:
-		reply_u64(message, log->args.region_size);
-		return true;
-	case DM_ULOG_STATUS_INFO:
-		answer_status_info(log, message);
-		return true;
-	case DM_ULOG_STATUS_TABLE:
-		answer_status_table(log, message);
-		return true;
-	case DM_ULOG_PRESUSPEND:
-		wire_reply(message, 0, 0);
-		return true;
-	default:
-		return false; /* CTR, DTR, POSTSUSPEND, RESUME: the worker's */
-	}
+	enum wire_lane lane = wire_opcode(message)->lane;
+	bool answered;
+
+	if (lane == WIRE_LANE_WORKER)
+		return false;
+	answered = answers[wire_type(message)](log, message);
+	CHECK(answered || lane == WIRE_LANE_MAYBE);
+	return answered;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Desks. */
+/* Executors: operations and their buffers, made once, for an engine of their own; replies. */
 #include "server/log/executor.h"
 
+#include "server/base/check.h"
 #include "server/base/crash.h"
 
 #include <errno.h>
@@ -36,11 +37,11 @@ static int create_ios(struct executor *executor, unsigned ios)
 }
 
 void executor_set_up(struct executor *executor, struct estate *estate, unsigned number,
-		     struct transport *transport, struct slots *slots)
+		     int netlink_fd, struct slots *slots)
 {
 	executor->estate = &estate->fixed->executors[number];
 	executor->outbox = (struct outbox){
-		.transport = transport, .slots = slots, .dispatch = &executor->estate->dispatch};
+		.fd = netlink_fd, .slots = slots, .dispatch = &executor->estate->dispatch};
 }
 
 int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios)
@@ -77,6 +78,7 @@ struct log_io *executor_io_take(struct executor *executor, struct mirror_log *lo
 
 void executor_io_give(struct executor *executor, struct log_io *io)
 {
+	CHECK(io->executor == executor);
 	/* A write that failed has put its blocks back before. */
 	atomic_signal_fence(memory_order_seq_cst);
 	io->flight->log = 0;
@@ -86,6 +88,7 @@ void executor_io_give(struct executor *executor, struct log_io *io)
 
 void executor_io_submit(struct executor *executor, struct log_io *io)
 {
+	assert(io->executor == executor && io->finish);
 	flush_engine_submit(executor->engine, &io->op);
 }
 

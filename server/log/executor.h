@@ -1,21 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A executor: what a thread that executes logs works with. An engine, operations with their buffers,
+/* An executor: what a thread that executes logs works with. An engine, operations with their buffers,
  * and an outbox for replies. Each worker has one, and so has the receiver. All calls are the
  * thread's own.
  */
 #ifndef SERVER_LOG_EXECUTOR_H
 #define SERVER_LOG_EXECUTOR_H
 
-#include "server/log/log.h"
-#include "server/netlink/transport.h"
+#include "iouring/flush_engine.h"
+#include "server/log/log_device.h"
+#include "server/restart/estate.h"
 
 struct executor;
+struct log_io;
+struct log_options;
+struct mirror_log;
 
 struct executor_ops {
 	/* An operation has ended, io->error says how; called from flush_engine_run. */
 	void (*io_ended)(struct executor *executor, struct log_io *io);
-	/* All writes of log have ended (log_write.h). Called by the one executing it. */
+	/* A commit of log has ended (log_write.h): all is durable and those who waited are answered; or
+	 * log->commit.error says what went wrong, and they still wait. By the one executing it. */
 	void (*written)(struct executor *executor, struct mirror_log *log);
+	void (*write_failed)(struct executor *executor, struct mirror_log *log);
+};
+
+/* One operation on behalf of a log, with its buffer. From the pool of an executor. */
+struct log_io {
+	struct flush_op op;
+	struct executor *executor;
+	struct mirror_log *log;
+	uint64_t first, count; /* blocks of the image */
+	struct flight *flight; /* tells a successor of them */
+	int error;
+	/* Called by the one executing the log, once the operation has ended. */
+	void (*finish)(struct executor *executor, struct mirror_log *log, struct log_io *io);
+	struct log_io *next; /* pool, or the log's completed operations */
 };
 
 struct executor {
@@ -26,16 +45,16 @@ struct executor {
 	struct estate_executor *estate; /* what outlives us */
 	struct log_io *io_all;
 	struct log_io *io_free;
-	struct mirror_log *to_write; /* the receiver's: linked by express_next (express.h) */
+	struct mirror_log *to_write; /* the receiver's: linked by express.next (express.h) */
 	uint8_t *io_arena;
 };
 
 /* Set what replies go through and what outlives the executor, number `number` of the estate. */
 void executor_set_up(struct executor *executor, struct estate *estate, unsigned number,
-		     struct transport *transport, struct slots *slots);
+		     int netlink_fd, struct slots *slots);
 
-/* Make the engine and ios operations (ESTATE_FLIGHTS at most) for a executor that was set up, with ops
- * and options. 0 or -errno; to be called on the thread that will work at it. */
+/* Make the engine and ios operations (ESTATE_FLIGHTS at most) for an executor that was set up, with ops
+ * and options. 0 or -errno; to be called on the thread that it is for. */
 int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios);
 
 /* Free all, but nothing at all if a device has an operation that it never ended. */
@@ -57,9 +76,9 @@ static inline void executor_in_hand(struct executor *executor, const struct slot
 }
 
 /* A predecessor's log is being taken over, or none (NULL). */
-static inline void executor_takes_over(struct executor *executor, const struct mirror_log *log)
+static inline void executor_takes_over(struct executor *executor, const struct log_record *record)
 {
-	atomic_store(&executor->estate->taking_over, log ? log->record->number + 1 : 0);
+	atomic_store(&executor->estate->taking_over, record ? record->number + 1 : 0);
 }
 
 /* Reply with no payload. */

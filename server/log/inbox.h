@@ -1,84 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Lock-free mail, and the right to execute a log: the heart of receiver -> log -> worker.
- *
- * A mailbox is a stack that the consumer takes whole and turns round: no ABA, no waiting.
- *
- * An inbox adds who executes its log:
+/* A log's mail, and the right to execute the log: the heart of receiver -> log -> worker.
  *
  *            try_hold                        release (no mail)
  *   IDLE ---------------> HELD  ------------------------------------> IDLE
  *    |                     |  pass
- *    | post, schedule      v            release (no mail)
+ *    | post                v            release (no mail)
  *    +--------------> SCHEDULED -------------------------------------> IDLE
+ *                      |     ^
+ *                 keep v     | resume
+ *                       KEPT
  *
  * HELD: a thread executes at once, without waiting. SCHEDULED: the log is on its worker's run
- * queue, or that worker executes it. Whoever moves IDLE or HELD to SCHEDULED puts the log on the
- * run queue, and so it is there exactly once.
+ * queue, or that worker executes it. KEPT: its worker waits for something that no other executor may
+ * come before (an image being read), and mail waits too. Whoever moves a log to SCHEDULED puts it on
+ * the run queue, and so it is there exactly once.
  *
- * | operation          | by                        | with                                   |
- * |--------------------|---------------------------|----------------------------------------|
- * | mailbox_push       | any thread                | any, no lock                           |
- * | mailbox_take       | the consumer alone        | any push                               |
- * | inbox_post         | any thread                | any                                    |
- * | inbox_try_hold     | any thread                | any                                    |
- * | inbox_release, _pass | the one executing  | any post                               |
+ * | operation                      | by                               | together with |
+ * |--------------------------------|----------------------------------|---------------|
+ * | inbox_post                     | any thread                       | any           |
+ * | inbox_try_hold                 | any thread                       | any           |
+ * | inbox_release, _pass, _keep    | the one executing                | any post      |
+ * | inbox_resume                   | the worker of a log that is KEPT | any post      |
  */
 #ifndef SERVER_LOG_INBOX_H
 #define SERVER_LOG_INBOX_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
+#include "server/base/check.h"
+#include "server/base/mailbox.h"
 
-struct mail {
-	struct mail *next;
-};
-
-struct mailbox {
-	_Atomic(struct mail *) newest;
-};
-
-static inline bool mailbox_empty(struct mailbox *box)
-{
-	return atomic_load_explicit(&box->newest, memory_order_seq_cst) == NULL;
-}
-
-/* Returns true if the box was empty. The release pairs with the acquire in mailbox_take: what was
- * written into the mail before is seen by the consumer. seq_cst, since inbox_post relies on the
- * push being ordered before its look at the state. */
-static inline bool mailbox_push(struct mailbox *box, struct mail *mail)
-{
-	struct mail *newest = atomic_load_explicit(&box->newest, memory_order_relaxed);
-
-	do {
-		mail->next = newest;
-	} while (!atomic_compare_exchange_weak_explicit(
-		&box->newest, &newest, mail, memory_order_seq_cst, memory_order_relaxed));
-	return newest == NULL;
-}
-
-/* All mail, oldest first, linked by next; NULL if none. */
-static inline struct mail *mailbox_take(struct mailbox *box)
-{
-	struct mail *mail = atomic_exchange_explicit(&box->newest, NULL, memory_order_acquire);
-	struct mail *oldest = NULL;
-
-	while (mail) {
-		struct mail *next = mail->next;
-
-		mail->next = oldest;
-		oldest = mail;
-		mail = next;
-	}
-	return oldest;
-}
-
-enum inbox_state { INBOX_IDLE, INBOX_HELD, INBOX_SCHEDULED };
+enum inbox_state { INBOX_IDLE, INBOX_HELD, INBOX_SCHEDULED, INBOX_KEPT };
 
 struct inbox {
 	struct mailbox mail;
 	_Atomic int state;
 };
+
+static inline enum inbox_state inbox_state(struct inbox *inbox)
+{
+	return (enum inbox_state)atomic_load_explicit(&inbox->state, memory_order_relaxed);
+}
 
 static inline bool inbox_leave_idle(struct inbox *inbox, int to)
 {
@@ -96,22 +56,17 @@ static inline bool inbox_try_hold(struct inbox *inbox)
 	return mailbox_empty(&inbox->mail) && inbox_leave_idle(inbox, INBOX_HELD);
 }
 
-/* True: the caller must put the log on its run queue. */
-static inline bool inbox_schedule(struct inbox *inbox)
-{
-	return inbox_leave_idle(inbox, INBOX_SCHEDULED);
-}
-
 /* Leave mail. True: the caller must put the log on its run queue. */
 static inline bool inbox_post(struct inbox *inbox, struct mail *mail)
 {
 	mailbox_push(&inbox->mail, mail);
-	return inbox_schedule(inbox);
+	return inbox_leave_idle(inbox, INBOX_SCHEDULED);
 }
 
 /* The holder passes the log on to the worker; it must put it on the run queue. */
 static inline void inbox_pass(struct inbox *inbox)
 {
+	CHECK(inbox_state(inbox) == INBOX_HELD);
 	atomic_store_explicit(&inbox->state, INBOX_SCHEDULED, memory_order_release);
 }
 
@@ -120,8 +75,24 @@ static inline void inbox_pass(struct inbox *inbox)
  * after the look finds IDLE (both sides seq_cst). */
 static inline bool inbox_release(struct inbox *inbox)
 {
+	CHECK(inbox_state(inbox) == INBOX_HELD || inbox_state(inbox) == INBOX_SCHEDULED);
 	atomic_store_explicit(&inbox->state, INBOX_IDLE, memory_order_seq_cst);
-	return !mailbox_empty(&inbox->mail) && inbox_schedule(inbox);
+	return !mailbox_empty(&inbox->mail) && inbox_leave_idle(inbox, INBOX_SCHEDULED);
+}
+
+/* Nobody else shall execute the log until inbox_resume, though the worker does not either. */
+static inline void inbox_keep(struct inbox *inbox)
+{
+	CHECK(inbox_state(inbox) == INBOX_SCHEDULED);
+	/* relaxed: the worker alone acts on it, the others see that it is not IDLE */
+	atomic_store_explicit(&inbox->state, INBOX_KEPT, memory_order_relaxed);
+}
+
+/* The caller must put the log on its run queue. */
+static inline void inbox_resume(struct inbox *inbox)
+{
+	CHECK(inbox_state(inbox) == INBOX_KEPT);
+	atomic_store_explicit(&inbox->state, INBOX_SCHEDULED, memory_order_relaxed);
 }
 
 #endif

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One log at run time: life, references, and the way to its worker. */
+/* One log at run time: what a successor finds of it, its states, its references, and its way to the
+ * worker. */
 #include "server/log/log.h"
 
+#include "server/base/check.h"
 #include "server/base/kill_point.h"
-#include "server/log/log_device.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define STATUS_EVER_RESUMED 0x10u
 #define STATUS_FAILED 0x20u
 #define STATUS_FOREIGN 0x40u
-#define STATUS_SYNC_COUNT_ASKED 0x80u
-#define STATUS_RESYNC_ASKED 0x100u
+#define STATUS_SYNC_COUNT 0x80u
+#define STATUS_RESYNC_WORK 0x100u
 #define STATUS_NUDGED 0x200u
 #define STATUS_RECONNECTS_SHIFT 16
 
@@ -64,6 +64,7 @@ int mirror_log_make_bits(struct mirror_log *log)
 	size_t bytes = dirty_log_bytes(&config);
 	struct log_record *record;
 
+	CHECK(!log->record);
 	if (bytes == 0)
 		return -EFBIG;
 	record = estate_add(log->estate, bytes);
@@ -79,6 +80,7 @@ int mirror_log_make_bits(struct mirror_log *log)
 	memcpy(record->uuid, log->uuid, sizeof(record->uuid));
 	memcpy(record->ctr_text, log->ctr_text, sizeof(record->ctr_text));
 	dirty_log_init(&log->dirty, log_record_memory(record), &config);
+	CHECK(atomic_load(&record->status) == 0); /* it does not count yet */
 	estate_publish(record);
 	log->record = record;
 	return 0;
@@ -89,17 +91,23 @@ static uint64_t with_check(uint32_t status)
 	return status | (uint64_t)~status << 32;
 }
 
+static uint32_t bit_if(bool set, uint32_t bit)
+{
+	return set ? bit : 0;
+}
+
 static uint32_t status_of(struct mirror_log *log)
 {
+	enum log_health health = mirror_log_health(log);
 	uint32_t status = (uint32_t)mirror_log_state(log);
 
-	status |= log->ever_resumed ? STATUS_EVER_RESUMED : 0;
-	status |= atomic_load(&log->failed) ? STATUS_FAILED : 0;
-	status |= log->foreign ? STATUS_FOREIGN : 0;
-	status |= log->nudged ? STATUS_NUDGED : 0;
-	status |= atomic_load(&log->sync_count_asked) ? STATUS_SYNC_COUNT_ASKED : 0;
-	status |= atomic_load(&log->resync_asked) ? STATUS_RESYNC_ASKED : 0;
-	return status | (log->reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
+	status |= bit_if(log->life.ever_resumed, STATUS_EVER_RESUMED);
+	status |= bit_if(log->life.nudged, STATUS_NUDGED);
+	status |= bit_if(health != LOG_SOUND, STATUS_FAILED);
+	status |= bit_if(health == LOG_FOREIGN, STATUS_FOREIGN);
+	status |= bit_if(atomic_load(&log->answered.sync_count), STATUS_SYNC_COUNT);
+	status |= bit_if(atomic_load(&log->answered.resync_work), STATUS_RESYNC_WORK);
+	return status | (log->life.reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
 }
 
 void mirror_log_record_status(struct mirror_log *log)
@@ -120,14 +128,15 @@ static bool take_status(struct mirror_log *log, uint64_t recorded)
 
 	if (recorded != with_check(status) || state < LOG_CREATED || state > LOG_SUSPENDED)
 		return false;
-	log->ever_resumed = status & STATUS_EVER_RESUMED;
-	log->foreign = status & STATUS_FOREIGN;
-	log->nudged = status & STATUS_NUDGED;
-	log->reconnects = status >> STATUS_RECONNECTS_SHIFT;
-	atomic_store(&log->failed, (status & STATUS_FAILED) != 0);
-	atomic_store(&log->sync_count_asked, (status & STATUS_SYNC_COUNT_ASKED) != 0);
-	atomic_store(&log->resync_asked, (status & STATUS_RESYNC_ASKED) != 0);
-	log->former_state = (enum log_state)state;
+	log->life.ever_resumed = status & STATUS_EVER_RESUMED;
+	log->life.nudged = status & STATUS_NUDGED;
+	log->life.reconnects = status >> STATUS_RECONNECTS_SHIFT;
+	log->life.former_state = (enum log_state)state;
+	mirror_log_set_health(log, status & STATUS_FOREIGN  ? LOG_FOREIGN
+				   : status & STATUS_FAILED ? LOG_FAILED
+							    : LOG_SOUND);
+	atomic_store(&log->answered.sync_count, (status & STATUS_SYNC_COUNT) != 0);
+	atomic_store(&log->answered.resync_work, (status & STATUS_RESYNC_WORK) != 0);
 	return true;
 }
 
@@ -173,15 +182,15 @@ struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record
 
 struct slot *mirror_log_waiter(const struct mirror_log *log)
 {
-	if (log->reads)
+	if (log->image_read.phase != IMAGE_NOT_READING)
 		return log->image_read.slot;
-	if (log->committing.first)
-		return log->committing.first;
-	if (log->waiters.first)
-		return log->waiters.first;
-	if (log->draining.first)
-		return log->draining.first;
-	return log->resuming ? log->resuming : log->closing;
+	if (log->commit.running.first)
+		return log->commit.running.first;
+	if (log->commit.waiters.first)
+		return log->commit.waiters.first;
+	if (log->clears.draining.first)
+		return log->clears.draining.first;
+	return log->life.resuming ? log->life.resuming : log->life.closing;
 }
 
 void mirror_log_writes(struct mirror_log *log)
@@ -194,22 +203,37 @@ void mirror_log_writes(struct mirror_log *log)
 	atomic_store(&log->record->wrote, atomic_fetch_add(&log->estate->fixed->writers, 1) + 1);
 }
 
-void log_legs_close(struct log_legs *legs)
+/* --- states: life_state.h draws them --- */
+
+static const unsigned next_states[] = {
+	[LOG_OPENING] = 1u << LOG_CREATED | 1u << LOG_ACTIVE | 1u << LOG_SUSPENDED | 1u << LOG_DEAD,
+	[LOG_CREATED] = 1u << LOG_ACTIVE | 1u << LOG_CLOSING,
+	[LOG_ACTIVE] = 1u << LOG_ACTIVE | 1u << LOG_SUSPENDED | 1u << LOG_CLOSING,
+	[LOG_SUSPENDED] = 1u << LOG_ACTIVE | 1u << LOG_CLOSING,
+	[LOG_CLOSING] = 1u << LOG_DEAD,
+	[LOG_DEAD] = 0,
+};
+
+void mirror_log_set_state(struct mirror_log *log, enum log_state state)
 {
-	for (unsigned i = 0; legs && i < legs->count; i++)
-		close(legs->fds[i]);
-	free(legs);
+	CHECK(next_states[mirror_log_state(log)] & 1u << state);
+	/* release: pairs with the acquire in mirror_log_state */
+	atomic_store_explicit(&log->state, (int)state, memory_order_release);
 }
+
+/* --- references --- */
 
 void mirror_log_get(struct mirror_log *log)
 {
-	atomic_fetch_add_explicit(&log->refs, 1, memory_order_relaxed);
+	unsigned refs = atomic_fetch_add_explicit(&log->refs, 1, memory_order_relaxed);
+
+	CHECK(refs > 0);
 }
 
 void mirror_log_leave_devices(struct mirror_log *log)
 {
-	log_legs_close(log->legs);
-	log->legs = NULL;
+	log_legs_close(log->clears.legs);
+	log->clears.legs = NULL;
 	if (log->device && !log->device_left)
 		log_device_leave(log->device);
 	log->device_left = true;
@@ -218,7 +242,10 @@ void mirror_log_leave_devices(struct mirror_log *log)
 void mirror_log_put(struct mirror_log *log)
 {
 	/* acq_rel: the last one sees what all others did before they let go. */
-	if (atomic_fetch_sub_explicit(&log->refs, 1, memory_order_acq_rel) != 1)
+	unsigned refs = atomic_fetch_sub_explicit(&log->refs, 1, memory_order_acq_rel);
+
+	CHECK(refs > 0);
+	if (refs != 1)
 		return;
 	mirror_log_leave_devices(log);
 	if (log->device)
@@ -230,6 +257,8 @@ void mirror_log_put(struct mirror_log *log)
 	free(log);
 }
 
+/* --- the way to the worker: inbox.h draws it --- */
+
 void run_queue_wake(struct run_queue *queue)
 {
 	/* A worker that is awake looks at its queue before it sleeps: no system call for it. */
@@ -238,68 +267,66 @@ void run_queue_wake(struct run_queue *queue)
 		flush_engine_wake(queue->engine);
 }
 
-void mirror_log_enqueue(struct mirror_log *log)
+/* The one way onto the run queue, for a log that has just become SCHEDULED. */
+static void enqueue(struct mirror_log *log)
 {
-	mirror_log_get(log);
+	assert(!atomic_exchange(&log->sched.queued, true));
 	mailbox_push(&log->run_queue->logs, &log->run_link);
 	run_queue_wake(log->run_queue);
 }
 
-void mirror_log_pass(struct mirror_log *log)
+static void enqueue_with_reference(struct mirror_log *log)
 {
-	inbox_pass(&log->inbox);
-	mirror_log_enqueue(log);
+	mirror_log_get(log);
+	enqueue(log);
 }
 
-/* The executor left work for the worker: lazy clears that nobody counts down, or too many. */
-static bool wants_worker(const struct mirror_log *log, const struct log_options *options)
+void mirror_log_dequeued(struct mirror_log *log)
 {
-	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
-
-	return lazy > 0 && (!log->aging_link.on || (lazy > options->max_lazy &&
-						    !log->leg_flush_runs && !log->overflow_paused));
-}
-
-void mirror_log_let_go(struct mirror_log *log, const struct log_options *options)
-{
-	if (wants_worker(log, options))
-		mirror_log_pass(log);
-	else if (inbox_release(&log->inbox))
-		mirror_log_enqueue(log);
+	assert(atomic_exchange(&log->sched.queued, false));
+	CHECK(inbox_state(&log->inbox) == INBOX_SCHEDULED);
 }
 
 void mirror_log_post(struct mirror_log *log, struct log_mail *mail)
 {
 	if (inbox_post(&log->inbox, &mail->mail))
-		mirror_log_enqueue(log);
+		enqueue_with_reference(log);
 }
 
-void slot_list_add(struct slot_list *list, struct slot *slot)
+void mirror_log_pass(struct mirror_log *log)
 {
-	slot->next_waiter = NULL;
-	if (list->last)
-		list->last->next_waiter = slot;
+	inbox_pass(&log->inbox);
+	enqueue_with_reference(log);
+}
+
+/* Lazy clears that nobody counts down, or too many of them. */
+static bool clears_want_worker(const struct mirror_log *log, const struct log_options *options)
+{
+	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
+
+	return lazy > 0 && (!deadline_runs(&log->sched.age) ||
+			    (lazy > options->max_lazy && log->clears.phase == CLEARS_COUNTING));
+}
+
+void mirror_log_let_go(struct mirror_log *log, const struct log_options *options)
+{
+	CHECK(!log->express.on && log->commit.in_flight == 0);
+	if (log->commit.waiters.first || clears_want_worker(log, options))
+		mirror_log_pass(log);
+	else if (inbox_release(&log->inbox))
+		enqueue_with_reference(log);
+}
+
+void mirror_log_release(struct mirror_log *log)
+{
+	if (inbox_release(&log->inbox))
+		enqueue(log); /* with the same reference */
 	else
-		list->first = slot;
-	list->last = slot;
+		mirror_log_put(log);
 }
 
-struct slot *slot_list_pop(struct slot_list *list)
+void mirror_log_resume(struct mirror_log *log)
 {
-	struct slot *slot = list->first;
-
-	if (!slot)
-		return NULL;
-	list->first = slot->next_waiter;
-	if (!list->first)
-		list->last = NULL;
-	return slot;
-}
-
-void slot_list_move(struct slot_list *to, struct slot_list *from)
-{
-	struct slot *slot;
-
-	while ((slot = slot_list_pop(from)))
-		slot_list_add(to, slot);
+	inbox_resume(&log->inbox);
+	enqueue(log);
 }

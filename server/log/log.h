@@ -1,85 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One log at run time: its identity, who may execute it, its device and what waits for it.
+/* One log at run time: its identity, who may execute it, and a room for each module that works on it.
  *
  * Threads. The inbox decides who executes a log: the receiver (INBOX_HELD; for a moment, or while it
- * writes the log: express.h), else its worker (INBOX_SCHEDULED). "Owned" below means: only touched by the one executing. "Worker" means:
- * only by the log's worker, also when it doesn't execute the log (timers, completions).
+ * writes the log: work/express.h), else its worker (INBOX_SCHEDULED, INBOX_KEPT). What is "owned" below
+ * is touched by that one alone. A room is a nested structure; its header names the modules that may
+ * touch it, and draws what they make of it.
+ *
+ * References: the registry's; one while the log is not IDLE or HELD, which goes along with it through
+ * the run queue; and one for each job of the mirror thread. The last one frees.
  */
 #ifndef SERVER_LOG_LOG_H
 #define SERVER_LOG_LOG_H
 
-#include <pthread.h>
-
 #include "iouring/flush_engine.h"
+#include "server/log/clears_state.h"
+#include "server/log/commit_state.h"
+#include "server/log/express_state.h"
+#include "server/log/image_read_state.h"
+#include "server/log/inbox.h"
+#include "server/log/life_state.h"
+#include "server/log/log_device.h"
+#include "server/log/schedule_state.h"
 #include "server/protocol/ctr_args.h"
 #include "server/protocol/dirty_log.h"
 #include "server/restart/estate.h"
-#include "server/log/inbox.h"
-#include "server/protocol/mirror_table.h"
-#include "server/netlink/slot.h"
 
-#define LOG_IO_BYTES 65536u /* of one operation: the largest logical block of a log device */
-
-/* What the kernel has told of a log. Owned; read by control. */
-enum log_state {
-	LOG_OPENING, /* in the registry, its CTR is not answered yet */
-	LOG_CREATED, /* CTR answered, never resumed */
-	LOG_ACTIVE, /* resumed */
-	LOG_SUSPENDED, /* after POSTSUSPEND */
-	LOG_CLOSING, /* DTR, or an orphan: waits for its I/O */
-	LOG_DEAD, /* answers as if it were unknown, until the receiver frees it */
-};
-
-/* The mirror's legs, opened for flushing. */
-struct log_legs {
-	unsigned count;
-	int fds[MIRROR_TABLE_LEGS_MAX];
-};
-
-/* A log device, shared by the logs (live and inactive table) that use it. */
-struct log_device {
-	struct log_device *next;
-	unsigned refs; /* under the table's lock: who may look at it */
-	unsigned users; /* under the table's lock: who may use fd; it is closed with the last */
-	uint32_t major, minor;
-	int fd; /* O_DIRECT */
-	uint32_t block_bytes;
-	uint64_t bytes;
-	_Atomic bool claimed; /* see log_device_claim */
-	uint64_t wrote; /* under the table's lock: see log_device_take_over_writer */
-	_Atomic uint64_t last_writer; /* log->id of the log that wrote or loaded last */
-};
-
+/* Logs that shall be executed by a worker, any order. */
 struct run_queue {
 	struct mailbox logs;
 	_Atomic bool asleep;
 	struct flush_engine *engine; /* to be woken */
-};
-
-struct slot_list {
-	struct slot *first, *last;
-};
-
-/* One operation on behalf of a log, with its buffer. From the pool of a executor (executor.h). */
-struct log_io {
-	struct flush_op op;
-	struct executor *executor;
-	struct mirror_log *log;
-	uint64_t first, count; /* blocks of the image */
-	struct flight *flight; /* tells a successor of them */
-	int error;
-	/* Called by the one executing the log, once the operation has ended. */
-	void (*finish)(struct executor *executor, struct mirror_log *log, struct log_io *io);
-	struct log_io *next; /* pool, or the log's completed operations */
-};
-
-/* An image being read: block after block, then the bits are taken over. */
-struct image_read {
-	struct slot *slot; /* the RESUME or CTR to be answered */
-	uint64_t next; /* block */
-	uint64_t valid; /* regions that the header covers */
-	bool reconnect;
-	bool starved; /* waits for a buffer */
 };
 
 struct log_options {
@@ -88,14 +38,17 @@ struct log_options {
 	int64_t retry_limit_ns; /* how long a failed write is tried again before the kernel hears */
 };
 
-struct log_link {
-	struct mirror_log *prev, *next;
-	bool on;
+/* What answer.c has told the kernel since the last RESUME, for the mirror thread. */
+struct answered_state {
+	_Atomic bool sync_count; /* GET_SYNC_COUNT, when all was in sync */
+	_Atomic bool resync_work; /* GET_RESYNC_WORK */
 };
 
-/* A worker's list of logs. */
-struct log_list {
-	struct mirror_log *first, *last;
+/* registry.c's. The receiver alone. */
+struct registry_state {
+	struct mirror_log *luid_next, *uuid_next;
+	struct mail grave_link; /* a worker leaves it: dead, to be taken out */
+	struct log_mail retire_mail, take_over_mail;
 };
 
 struct mirror_log {
@@ -104,71 +57,34 @@ struct mirror_log {
 	struct mail run_link; /* on its worker's run queue */
 	struct run_queue *run_queue;
 	uint64_t luid;
-	_Atomic int state; /* enum log_state */
-	_Atomic unsigned
-		refs; /* registry, run queue or keeping worker, each job of the mirror thread */
+	_Atomic int state; /* enum log_state; life.c's, read by any thread */
+	_Atomic unsigned refs;
 
 	/* Owned. */
 	_Alignas(64) struct dirty_log dirty;
-	bool reads; /* the image is being read: the worker keeps the log SCHEDULED */
-	bool ever_resumed;
-	bool nudged; /* mirrors.h: was asked for since the last reconnect */
-	enum log_state
-		former_state; /* of a predecessor's log, until its worker has taken it over */
-	unsigned reconnects; /* reconnect CTRs whose RESUME has not come yet */
-	bool overflow_paused; /* too many lazy regions, but the legs can't be flushed now */
-	_Atomic bool failed; /* the kernel was told, or the image could not be read */
-	bool foreign; /* the image is of another version: never written */
-	struct mirror_log *express_next;
-	bool express; /* the receiver keeps it HELD while it writes it */
-	bool no_legs; /* made by a load generator, not by a kernel */
-	unsigned in_flight; /* writes of the commit that runs */
-	int commit_error;
-	bool commit_partial; /* buffers ran out: some changed blocks wait for the next one */
-	struct slot_list waiters; /* for the next commit */
-	struct slot_list committing; /* for the one that runs */
-	struct slot *closing; /* a DTR to answer when I/O has ended */
-	struct slot *resuming; /* a RESUME that waits for earlier writes to end */
-	struct slot_list draining; /* POSTSUSPENDs: wait until lazy clears are written */
-	bool leg_flush_runs;
-	unsigned leg_ops;
-	int leg_error;
-	struct log_legs *legs;
-	bool legs_asked;
-	struct image_read image_read;
-	struct mail *unread; /* taken from the inbox, not handled yet */
-	bool kept; /* the worker keeps it SCHEDULED between two executions */
+	struct commit_state commit;
+	struct express_state express;
+	struct clears_state clears;
+	struct image_read_state image_read;
+	struct life_state life;
+	struct answered_state answered;
 
-	/* Read by control and the mirror thread. */
-	_Atomic bool sync_count_asked; /* since the last RESUME, and all was in sync */
-	_Atomic bool resync_asked; /* GET_RESYNC_WORK came since the load */
+	/* The worker's, whoever owns. */
+	struct schedule_state sched;
 
-	/* Worker. */
-	bool attend_posted; /* attend_mail is in the inbox */
-	bool on_run_queue; /* put there by the worker that keeps it */
-	int64_t age_at_ns;
-	int64_t retry_at_ns;
-	int64_t retry_since_ns; /* first failure of those that are tried again, 0: none */
-	int64_t retry_wait_ns;
-	struct log_io *completed;
-	/* The receiver too reads these, and retry_since_ns, while it holds the log. */
-	struct log_link aging_link, retry_link, starved_link, all_link;
+	/* The receiver's. */
+	struct registry_state registry;
 
-	/* Constant after the log is in the registry, but device and record, which CTR sets. */
+	/* Constant after the log is in the registry, but device, record and no_legs, which CTR sets. */
 	struct ctr_args args;
 	char ctr_text[CTR_ARGS_TEXT_MAX + 1];
 	char uuid[DM_UUID_LEN];
 	uint64_t id; /* unique in the estate */
+	bool no_legs; /* made by a load generator, not by a kernel */
 	struct log_device *device;
 	bool device_left;
 	struct estate *estate;
 	struct log_record *record; /* what outlives us; NULL until CTR is carried out */
-
-	/* The receiver's registry. */
-	struct mirror_log *luid_next, *uuid_next;
-	struct mail grave_link;
-	struct log_mail retire_mail, take_over_mail;
-	struct log_mail attend_mail; /* the worker's, to itself */
 };
 
 /* Allocate a log (state LOG_OPENING, one reference). text: length bytes, already parsed into args.
@@ -176,7 +92,7 @@ struct mirror_log {
 struct mirror_log *mirror_log_create(struct estate *estate, const char *uuid, uint64_t luid,
 				     const char *text, size_t length, const struct ctr_args *args);
 
-/* Give it bits, in the estate; not loaded. The device is open already. 0 or -errno. */
+/* Give it bits, in the estate; not known. The device is open already. 0 or -errno. */
 int mirror_log_make_bits(struct mirror_log *log);
 
 /* A log that a predecessor has left, but for its device. NULL, with the reason in *why (a static
@@ -184,8 +100,8 @@ int mirror_log_make_bits(struct mirror_log *log);
 struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record *record,
 					const char **why);
 
-/* Tell a successor what has changed in state, ever_resumed, reconnects, failed, foreign, nudged and
- * the two asked; before the kernel hears of it. The one executing it. */
+/* Tell a successor what has changed in state, life, health and answered; before the kernel hears of
+ * it. The one executing it. */
 void mirror_log_record_status(struct mirror_log *log);
 
 /* The request on whose behalf the log is executed when none has just come; NULL: none waits. */
@@ -194,13 +110,10 @@ struct slot *mirror_log_waiter(const struct mirror_log *log);
 /* This log begins to write its device. Its executor's thread. */
 void mirror_log_writes(struct mirror_log *log);
 
-/* Drop a reference. The last one closes the legs and the device and frees all. Any thread; not
- * while it is on a run queue. */
-void mirror_log_put(struct mirror_log *log);
+/* Take and drop a reference. The last one closes the legs and the device and frees all. Any thread;
+ * not the last one while the log is on a run queue. */
 void mirror_log_get(struct mirror_log *log);
-
-/* Close the fds and free; NULL is allowed. */
-void log_legs_close(struct log_legs *legs);
+void mirror_log_put(struct mirror_log *log);
 
 /* Close what the log has open; no I/O of it runs. The one executing it, or the last reference. */
 void mirror_log_leave_devices(struct mirror_log *log);
@@ -208,17 +121,22 @@ void mirror_log_leave_devices(struct mirror_log *log);
 /* Leave mail and see that the worker comes. Any thread. */
 void mirror_log_post(struct mirror_log *log, struct log_mail *mail);
 
-/* Put a log whose inbox has just become SCHEDULED on its run queue, waking the worker. The queue
- * holds a reference, which the worker drops when it has released the log. */
-void mirror_log_enqueue(struct mirror_log *log);
-
-void run_queue_wake(struct run_queue *queue);
-
 /* The receiver, which holds the log, leaves it to its worker. */
 void mirror_log_pass(struct mirror_log *log);
 
 /* The receiver, which holds the log, is done with it for now. */
 void mirror_log_let_go(struct mirror_log *log, const struct log_options *options);
+
+/* The worker is done with it for now; the reference that came with the run queue goes. */
+void mirror_log_release(struct mirror_log *log);
+
+/* The worker of a log that it has kept executes it again. */
+void mirror_log_resume(struct mirror_log *log);
+
+/* The log has come off the run queue. Its worker's. */
+void mirror_log_dequeued(struct mirror_log *log);
+
+void run_queue_wake(struct run_queue *queue);
 
 static inline enum log_state mirror_log_state(const struct mirror_log *log)
 {
@@ -226,11 +144,10 @@ static inline enum log_state mirror_log_state(const struct mirror_log *log)
 	return (enum log_state)atomic_load_explicit(&log->state, memory_order_acquire);
 }
 
-static inline void mirror_log_set_state(struct mirror_log *log, enum log_state state)
-{
-	atomic_store_explicit(&log->state, (int)state, memory_order_release);
-}
+/* The one executing it. The moves that life_state.h draws, and no others. */
+void mirror_log_set_state(struct mirror_log *log, enum log_state state);
 
+/* Between its CTR and its end: requests are answered. */
 static inline bool mirror_log_is_open(const struct mirror_log *log)
 {
 	enum log_state state = mirror_log_state(log);
@@ -238,8 +155,14 @@ static inline bool mirror_log_is_open(const struct mirror_log *log)
 	return state == LOG_CREATED || state == LOG_ACTIVE || state == LOG_SUSPENDED;
 }
 
-void slot_list_add(struct slot_list *list, struct slot *slot);
-struct slot *slot_list_pop(struct slot_list *list);
-void slot_list_move(struct slot_list *to, struct slot_list *from);
+static inline enum log_health mirror_log_health(const struct mirror_log *log)
+{
+	return (enum log_health)atomic_load_explicit(&log->commit.health, memory_order_relaxed);
+}
+
+static inline void mirror_log_set_health(struct mirror_log *log, enum log_health health)
+{
+	atomic_store_explicit(&log->commit.health, (int)health, memory_order_relaxed);
+}
 
 #endif

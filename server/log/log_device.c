@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Log devices: open, check, share. */
+/* Log devices: open, check, share.
+ *
+ * One table of all that are open, by number, behind a lock that is never held over a system call that can
+ * wait. A device is opened outside of it, and given up again if another log has come first. `users` may
+ * use the fd, which the last one closes, so that the device can be removed while a dead log that the
+ * receiver has not freed yet still has its numbers (`refs`).
+ */
 #include "server/log/log_device.h"
 
+#include "bitmap/log_image.h"
+#include "server/base/check.h"
 #include "server/base/diag.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +208,7 @@ void log_device_leave(struct log_device *device)
 	int fd = -1;
 
 	pthread_mutex_lock(&devices.lock);
+	CHECK(device->users > 0);
 	if (--device->users == 0) {
 		unlist(device);
 		fd = device->fd;
@@ -214,6 +224,7 @@ bool log_device_claim(struct log_device *device)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
+	CHECK(device->fd >= 0);
 	if (atomic_load_explicit(&device->claimed, memory_order_relaxed))
 		return true;
 	if (fcntl(device->fd, F_OFD_SETLK, &whole) != 0 && errno == EAGAIN) {
@@ -241,7 +252,9 @@ void log_device_put(struct log_device *device)
 	bool last;
 
 	pthread_mutex_lock(&devices.lock);
+	CHECK(device->refs > 0);
 	last = --device->refs == 0;
+	CHECK(!last || device->users == 0);
 	pthread_mutex_unlock(&devices.lock);
 	if (last)
 		free(device);

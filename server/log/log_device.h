@@ -3,7 +3,26 @@
 #ifndef SERVER_LOG_LOG_DEVICE_H
 #define SERVER_LOG_LOG_DEVICE_H
 
-#include "server/log/log.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOG_IO_BYTES 65536u /* of one operation: the largest logical block of a log device */
+
+/* A log device, shared by the logs (live and inactive table) that use it. */
+struct log_device {
+	struct log_device *next;
+	unsigned refs; /* under the table's lock: who may look at it */
+	unsigned users; /* under the table's lock: who may use fd; it is closed with the last */
+	uint32_t major, minor;
+	int fd; /* O_DIRECT */
+	uint32_t block_bytes;
+	uint64_t bytes;
+	_Atomic bool claimed; /* see log_device_claim */
+	uint64_t wrote; /* under the table's lock: see log_device_take_over_writer */
+	_Atomic uint64_t last_writer; /* log->id of the log that wrote or read it last */
+};
 
 /* Open the device named (path or major:minor; the latter without udev too) for a log of region_count
  * regions. 0 with a reference in *device, or -errno with what is wrong in why (why_bytes long):

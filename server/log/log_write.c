@@ -1,22 +1,77 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writing a log's changed blocks. */
+/* Writing a log's changed blocks: runs of neighbouring blocks, each copied into an operation's buffer and
+ * submitted, until none is left or the buffers are used up. Before a block stops being "changed" it stands
+ * in the operation's flight in the estate, so that a successor writes it again. When the last operation
+ * has ended, those who waited are answered, and the executor told (executor_ops). */
 #include "server/log/log_write.h"
 
+#include "server/base/check.h"
+#include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
 
+enum log_writer log_writer_now(const struct mirror_log *log)
+{
+	enum log_health health = mirror_log_health(log);
+
+	if (health == LOG_FOREIGN)
+		return LOG_WRITER_NEVER;
+	if (log->commit.in_flight > 0 || deadline_runs(&log->sched.retry))
+		return LOG_WRITER_NOT_NOW;
+	if (health != LOG_SOUND || log->commit.retry_since_ns != 0 ||
+	    mirror_log_state(log) != LOG_ACTIVE || log->commit.waiters.first || log->life.resuming)
+		return LOG_WRITER_WORKER;
+	return LOG_WRITER_ANYONE;
+}
+
+/* The first commit without an error since one failed. */
+static void end_trouble(struct mirror_log *log)
+{
+	if (log->commit.retry_since_ns == 0 && mirror_log_health(log) == LOG_SOUND)
+		return;
+	/* Blocks are left that no write has covered since they failed. */
+	if (log->commit.partial)
+		return;
+	diag_warning("log device %u:%u of log %s works again", log->device->major,
+		     log->device->minor, log->uuid);
+	mirror_log_set_health(log, LOG_SOUND);
+	log->commit.retry_since_ns = 0;
+	mirror_log_record_status(log);
+}
+
+/* Those who waited wait on if buffers ran out, and some blocks are left to the next commit. */
+static void answer_running(struct executor *executor, struct mirror_log *log)
+{
+	if (log->commit.partial)
+		slot_list_move(&log->commit.waiters, &log->commit.running);
+	else
+		executor_reply_all(executor, &log->commit.running, 0);
+}
+
+static void all_written(struct executor *executor, struct mirror_log *log)
+{
+	if (log->commit.error) {
+		executor->ops->write_failed(executor, log);
+		return;
+	}
+	end_trouble(log);
+	answer_running(executor, log);
+	executor->ops->written(executor, log);
+}
+
 static void write_finished(struct executor *executor, struct mirror_log *log, struct log_io *io)
 {
-	log->in_flight--;
+	CHECK(log->commit.in_flight > 0 && log->commit.writer == executor);
+	log->commit.in_flight--;
 	if (io->error) {
 		stats_add(STATS_IO_ERRORS, 1);
-		log->commit_error = io->error;
+		log->commit.error = io->error;
 		dirty_log_restore_changed(&log->dirty, io->first, io->count);
 	}
 	kill_point("written");
 	executor_io_give(executor, io);
-	if (log->in_flight == 0)
-		executor->ops->written(executor, log);
+	if (log->commit.in_flight == 0)
+		all_written(executor, log);
 }
 
 static void submit_write(struct executor *executor, struct mirror_log *log, struct log_io *io)
@@ -31,7 +86,7 @@ static void submit_write(struct executor *executor, struct mirror_log *log, stru
 	io->op.len = (uint32_t)(io->count * block);
 	io->op.offset = log->dirty.geometry.base + io->first * block;
 	io->finish = write_finished;
-	log->in_flight++;
+	log->commit.in_flight++;
 	stats_add(STATS_LOG_WRITES, 1);
 	stats_add(STATS_LOG_BYTES, io->op.len);
 	executor_io_submit(executor, io);
@@ -54,29 +109,24 @@ bool log_write_start(struct executor *executor, struct mirror_log *log)
 {
 	uint64_t max = LOG_IO_BYTES / log->device->block_bytes;
 
-	log->commit_error = 0;
-	log->commit_partial = false;
+	CHECK(log->commit.in_flight == 0 && !log->commit.running.first);
+	CHECK(mirror_log_health(log) != LOG_FOREIGN);
+	log->commit.error = 0;
+	log->commit.partial = false;
+	log->commit.writer = executor;
 	while (dirty_log_has_changed(&log->dirty)) {
 		struct log_io *io = executor_io_take(executor, log);
 
 		if (!io) {
-			log->commit_partial = true;
+			log->commit.partial = true;
 			break;
 		}
 		take_blocks(log, io, max);
 		submit_write(executor, log, io);
 	}
-	if (log->in_flight == 0)
+	if (log->commit.in_flight == 0)
 		return false;
 	mirror_log_writes(log);
-	slot_list_move(&log->committing, &log->waiters);
+	slot_list_move(&log->commit.running, &log->commit.waiters);
 	return true;
-}
-
-void log_write_answer(struct executor *executor, struct mirror_log *log)
-{
-	if (log->commit_partial)
-		slot_list_move(&log->waiters, &log->committing);
-	else
-		executor_reply_all(executor, &log->committing, 0);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The mirror thread: device-mapper's tables, read and poked through libdevmapper. */
+/* The mirror thread: device-mapper's tables, read and poked through libdevmapper. Jobs wait in a list
+ * until they are due; then all tables are read once for all of them. Results go back as mail (legs), or
+ * become a child process (settle, nudge), which is this program again with a hidden option. */
 #include "server/log/mirrors.h"
 
 #include "server/base/clock.h"
-#include "server/log/log_device.h"
 #include "server/base/diag.h"
+#include "server/log/log_device.h"
 #include "server/protocol/mirror_table.h"
 
 #include <errno.h>
@@ -213,7 +215,7 @@ static void do_settle(const struct scan *scan, const struct mirror_log *log)
 	const struct found *found = find_mirror(scan, log->uuid);
 
 	if (found && all_in_sync(log) &&
-	    !atomic_load_explicit(&log->sync_count_asked, memory_order_relaxed))
+	    !atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
 		spawn_self("--query-device", found);
 }
 
@@ -222,7 +224,7 @@ static void do_nudge(const struct scan *scan, const struct mirror_log *log)
 	const struct found *found = find_mirror(scan, log->uuid);
 
 	if (!found || mirror_log_state(log) != LOG_ACTIVE || all_in_sync(log) ||
-	    atomic_load_explicit(&log->resync_asked, memory_order_relaxed))
+	    atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
 		return;
 	diag_info("mirror %u:%u of log %s does not ask for resync work: suspending and resuming it",
 		  found->major, found->minor, log->uuid);

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The logs of this host. */
+/* Two hash tables of fixed size over the same logs, by luid for requests and by uuid for orphans. The
+ * receiver reads without the lock, since it alone writes; what it changes, it changes under the lock, for
+ * control. */
 #include "server/log/registry.h"
+
+#include "server/base/check.h"
+#include "server/base/container_of.h"
+#include "server/base/fnv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,11 +22,7 @@ static unsigned luid_bucket(uint64_t luid)
 
 static unsigned uuid_bucket(const char *uuid)
 {
-	uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
-
-	for (; *uuid; uuid++)
-		hash = (hash ^ (uint8_t)*uuid) * UINT64_C(0x100000001B3);
-	return (unsigned)(hash % REGISTRY_BUCKETS);
+	return (unsigned)(fnv1a(uuid, strlen(uuid)) % REGISTRY_BUCKETS);
 }
 
 int registry_create(struct registry *registry)
@@ -43,7 +45,7 @@ void registry_destroy(struct registry *registry)
 		struct mirror_log *log;
 
 		while ((log = registry->by_luid[i])) {
-			registry->by_luid[i] = log->luid_next;
+			registry->by_luid[i] = log->registry.luid_next;
 			mirror_log_put(log);
 		}
 	}
@@ -56,7 +58,7 @@ struct mirror_log *registry_find(const struct registry *registry, uint64_t luid,
 	struct mirror_log *log = registry->by_luid[luid_bucket(luid)];
 
 	while (log && (log->luid != luid || strcmp(log->uuid, uuid) != 0))
-		log = log->luid_next;
+		log = log->registry.luid_next;
 	return log;
 }
 
@@ -66,7 +68,7 @@ struct mirror_log *registry_find_stale(const struct registry *registry, uint64_t
 	struct mirror_log *log = registry->by_luid[luid_bucket(luid)];
 
 	while (log && (log->luid != luid || strcmp(log->uuid, uuid) == 0))
-		log = log->luid_next;
+		log = log->registry.luid_next;
 	return log;
 }
 
@@ -76,7 +78,7 @@ struct mirror_log *registry_find_orphan(const struct registry *registry, const c
 	unsigned count = 0;
 
 	for (struct mirror_log *log = registry->by_uuid[uuid_bucket(uuid)]; log;
-	     log = log->uuid_next) {
+	     log = log->registry.uuid_next) {
 		if (strcmp(log->uuid, uuid) != 0 || mirror_log_state(log) != LOG_CREATED)
 			continue;
 		count++;
@@ -91,10 +93,11 @@ void registry_add(struct registry *registry, struct mirror_log *log)
 	struct mirror_log **luid_at = &registry->by_luid[luid_bucket(log->luid)];
 	struct mirror_log **uuid_at = &registry->by_uuid[uuid_bucket(log->uuid)];
 
+	CHECK(!registry_find(registry, log->luid, log->uuid));
 	pthread_mutex_lock(&registry->lock);
-	log->luid_next = *luid_at;
+	log->registry.luid_next = *luid_at;
 	*luid_at = log;
-	log->uuid_next = *uuid_at;
+	log->registry.uuid_next = *uuid_at;
 	*uuid_at = log;
 	registry->count++;
 	pthread_mutex_unlock(&registry->lock);
@@ -105,10 +108,10 @@ static bool unlink_luid(struct registry *registry, struct mirror_log *log)
 	struct mirror_log **at = &registry->by_luid[luid_bucket(log->luid)];
 
 	while (*at && *at != log)
-		at = &(*at)->luid_next;
+		at = &(*at)->registry.luid_next;
 	if (!*at)
 		return false;
-	*at = log->luid_next;
+	*at = log->registry.luid_next;
 	return true;
 }
 
@@ -117,9 +120,9 @@ static void unlink_uuid(struct registry *registry, struct mirror_log *log)
 	struct mirror_log **at = &registry->by_uuid[uuid_bucket(log->uuid)];
 
 	while (*at && *at != log)
-		at = &(*at)->uuid_next;
+		at = &(*at)->registry.uuid_next;
 	if (*at)
-		*at = log->uuid_next;
+		*at = log->registry.uuid_next;
 }
 
 bool registry_remove(struct registry *registry, struct mirror_log *log)
@@ -144,9 +147,7 @@ void registry_sweep(struct registry *registry)
 		return;
 	mail = mailbox_take(&registry->graveyard);
 	while (mail) {
-		struct mirror_log *log =
-			(struct mirror_log *)((char *)mail -
-					      offsetof(struct mirror_log, grave_link));
+		struct mirror_log *log = container_of(mail, struct mirror_log, registry.grave_link);
 
 		mail = mail->next;
 		registry_remove(registry, log);
@@ -169,7 +170,8 @@ void registry_visit(struct registry *registry, void (*visit)(const struct mirror
 {
 	pthread_mutex_lock(&registry->lock);
 	for (unsigned i = 0; i < REGISTRY_BUCKETS; i++)
-		for (struct mirror_log *log = registry->by_luid[i]; log; log = log->luid_next)
+		for (struct mirror_log *log = registry->by_luid[i]; log;
+		     log = log->registry.luid_next)
 			visit(log, context);
 	pthread_mutex_unlock(&registry->lock);
 }

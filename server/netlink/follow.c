@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Following the senders. */
+/* Following the senders: a socket filter of six instructions stores the processor that it runs on, the
+ * sender's, in a map that is mapped here too. After four single requests in a row from one processor the
+ * receiver binds itself to it. */
 #include "server/netlink/follow.h"
 
 #include <errno.h>
@@ -12,7 +14,6 @@
 
 #define PAGE 4096u
 #define RUN_TO_BIND 4u /* a write to a mirror sends six from one processor */
-#define BATCH_TO_FREE 4u
 
 static int bpf(enum bpf_cmd command, union bpf_attr *attr)
 {
@@ -94,7 +95,7 @@ int follow_open(struct follow *follow, int fd)
 	if (sched_getaffinity(0, sizeof(follow->allowed), &follow->allowed) != 0)
 		return -errno;
 	if (CPU_COUNT(&follow->allowed) == 1)
-		return 0; /* nowhere to go */
+		return 0; /* there is no other */
 	r = follow->map_fd = make_map();
 	if (r < 0)
 		return r;
@@ -138,13 +139,11 @@ static void bind_to(struct follow *follow, uint32_t cpu)
 		follow->bound = (int)cpu;
 }
 
-void follow_turn(struct follow *follow, unsigned n)
+void follow_look(struct follow *follow, unsigned n)
 {
 	uint32_t cpu;
 
-	if (!follow->sender || n == 0)
-		return;
-	if (n >= BATCH_TO_FREE) {
+	if (n >= FOLLOW_BATCH_TO_FREE) {
 		set_free(follow);
 		return;
 	}

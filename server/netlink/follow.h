@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define FOLLOW_BATCH_TO_FREE 4u
+
 struct follow {
 	const volatile uint32_t *sender; /* processor of the last message; NULL: not following */
 	int map_fd;
@@ -28,7 +30,18 @@ struct follow {
 int follow_open(struct follow *follow, int fd);
 void follow_close(struct follow *follow);
 
-/* A receive brought n requests. */
-void follow_turn(struct follow *follow, unsigned n);
+/* Look whether to move. */
+void follow_look(struct follow *follow, unsigned n);
+
+/* A receive brought n requests. Nothing to do is the rule: a single one, from where the last came from. */
+static inline void follow_turn(struct follow *follow, unsigned n)
+{
+	if (!follow->sender || n == 0)
+		return;
+	if (n < FOLLOW_BATCH_TO_FREE && (int)*follow->sender == follow->bound &&
+	    follow->candidate == (uint32_t)follow->bound)
+		return;
+	follow_look(follow, n);
+}
 
 #endif

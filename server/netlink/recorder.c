@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Recording. */
+/* Recording: a ring of bytes with one producer, the receiver, and one consumer, the thread that writes the
+ * file 50 times a second. head and tail count bytes for ever, and each has one writer. */
 #include "server/netlink/recorder.h"
 
 #include "server/base/clock.h"

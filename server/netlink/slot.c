@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Request slots. */
+/* Slots on their way: taken from the pool, received into 64 at a time, answered, sent 64 at a time, given
+ * back. The free ones that the receiver takes from are a list of its own; those that others give wait in
+ * a mailbox until that list is empty. Intake and dispatch lie in the estate, and what is written into
+ * them when makes a killed server's successor see for each slot whether a datagram had come, and whether
+ * its reply was sent.
+ */
 #include "server/netlink/slot.h"
+
+#include "server/base/check.h"
+#include "server/base/diag.h"
+#include "server/base/kill_point.h"
+#include "server/base/stats.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#define SEND_PATIENCE_MS 1000
+
+/* --- the pool --- */
 
 void slots_open(struct slots *slots, struct slot *all, unsigned count, _Atomic uint64_t *arrivals)
 {
@@ -10,7 +28,7 @@ void slots_open(struct slots *slots, struct slot *all, unsigned count, _Atomic u
 			mailbox_push(&slots->given, &all[i].head.mail);
 }
 
-struct slot *slots_take(struct slots *slots)
+static struct slot *slots_take(struct slots *slots)
 {
 	struct slot *slot;
 
@@ -62,4 +80,200 @@ void slot_restore(struct slot *slot, const char *ctr_text)
 		restore_text(slot, ctr_text);
 	else
 		memcpy(message->payload, &slot->region, sizeof(slot->region));
+}
+
+/* --- lists --- */
+
+void slot_list_add(struct slot_list *list, struct slot *slot)
+{
+	CHECK(slot_phase(slot) == SLOT_ASKED);
+	slot->next_waiter = NULL;
+	if (list->last)
+		list->last->next_waiter = slot;
+	else
+		list->first = slot;
+	list->last = slot;
+}
+
+struct slot *slot_list_pop(struct slot_list *list)
+{
+	struct slot *slot = list->first;
+
+	if (!slot)
+		return NULL;
+	list->first = slot->next_waiter;
+	if (!list->first)
+		list->last = NULL;
+	return slot;
+}
+
+void slot_list_move(struct slot_list *to, struct slot_list *from)
+{
+	struct slot *slot;
+
+	while ((slot = slot_list_pop(from)))
+		slot_list_add(to, slot);
+}
+
+/* --- receiving --- */
+
+static void point(struct intake *intake, unsigned i, struct slot *slot)
+{
+	struct msghdr *header = &intake->headers[i].msg_hdr;
+
+	intake->slots[i] = slot;
+	intake->iov[i].iov_base = &slot->message.nl;
+	intake->iov[i].iov_len = WIRE_DATAGRAM_MAX;
+	*header = (struct msghdr){
+		.msg_name = &slot->from,
+		.msg_namelen = sizeof(slot->from),
+		.msg_iov = &intake->iov[i],
+		.msg_iovlen = 1,
+	};
+}
+
+static void intake_add(struct intake *intake, const struct slots *slots, struct slot *slot)
+{
+	intake->numbers[intake->count] = slot_number(slots, slot);
+	point(intake, intake->count++, slot);
+}
+
+bool intake_fill(struct intake *intake, struct slots *slots)
+{
+	while (intake->count < SLOT_BATCH) {
+		struct slot *slot = slots_take(slots);
+
+		if (!slot)
+			break;
+		intake_add(intake, slots, slot);
+	}
+	return intake->count > 0;
+}
+
+void intake_empty(struct intake *intake, struct slots *slots)
+{
+	while (intake->count > 0)
+		slots_give(slots, intake->slots[--intake->count]);
+}
+
+void intake_drop(struct intake *intake, unsigned n)
+{
+	unsigned left = intake->count - n;
+
+	CHECK(n <= intake->count);
+	/* The last ones fill the gap: only as many headers change as slots went. */
+	for (unsigned i = 0; i < n && i < left; i++) {
+		unsigned from = left < n ? n + i : left + i;
+
+		intake->numbers[i] = intake->numbers[from];
+		point(intake, i, intake->slots[from]);
+	}
+	intake->count = left;
+}
+
+int intake_receive(struct intake *intake, int fd, bool wait)
+{
+	/* MSG_TRUNC: the true length of a datagram that did not fit. */
+	int n = recvmmsg(fd, intake->headers, intake->count,
+			 MSG_TRUNC | (wait ? MSG_WAITFORONE : MSG_DONTWAIT), NULL);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -errno;
+	return n;
+}
+
+/* --- sending --- */
+
+void outbox_add(struct outbox *outbox, struct slot *slot)
+{
+	kill_point("replied");
+	CHECK(outbox->count < SLOT_BATCH);
+	slot_set_phase(slot, SLOT_ANSWERED);
+	outbox->waiting[outbox->count++] = slot;
+	if (outbox->count == SLOT_BATCH)
+		outbox_send(outbox);
+}
+
+/* The kernel's side never is full; a load generator's buffer can be. */
+static bool wait_for_room(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+
+	return poll(&poll_fd, 1, SEND_PATIENCE_MS) > 0;
+}
+
+static void send_from(struct outbox *outbox, struct mmsghdr *headers)
+{
+	unsigned sent = 0;
+	bool waited = false;
+
+	while (sent < outbox->count) {
+		int n = sendmmsg(outbox->fd, headers + sent, outbox->count - sent, MSG_DONTWAIT);
+
+		if (n > 0) {
+			sent += (unsigned)n;
+			waited = false;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno == EAGAIN && !waited && wait_for_room(outbox->fd)) {
+			waited = true;
+			continue;
+		}
+		stats_add(STATS_REPLIES_LOST, 1);
+		diag_limited(DIAG_WARNING, "a reply to netlink port %u was lost: %s",
+			     outbox->waiting[sent]->from.nl_pid, strerror(errno));
+		sent++;
+		waited = false;
+	}
+}
+
+/* The entry is nobody's while it changes: msg_len goes first, the arrival comes last. */
+static void address_entry(struct outbox *outbox, unsigned i)
+{
+	struct dispatch *dispatch = outbox->dispatch;
+	struct slot *slot = outbox->waiting[i];
+
+	dispatch->headers[i].msg_len = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	slot->from.nl_groups = 0;
+	dispatch->iov[i] = (struct iovec){.iov_base = &slot->message.nl,
+					  .iov_len = wire_length(&slot->message)};
+	dispatch->headers[i].msg_hdr = (struct msghdr){
+		.msg_name = &slot->from,
+		.msg_namelen = sizeof(slot->from),
+		.msg_iov = &dispatch->iov[i],
+		.msg_iovlen = 1,
+	};
+	dispatch->numbers[i] = slot_number(outbox->slots, slot);
+	dispatch->arrivals[i] = slot->arrival;
+}
+
+void outbox_send(struct outbox *outbox)
+{
+	if (outbox->count == 0)
+		return;
+	for (unsigned i = 0; i < outbox->count; i++)
+		address_entry(outbox, i);
+	atomic_signal_fence(memory_order_seq_cst);
+	kill_point("answered");
+	send_from(outbox, outbox->dispatch->headers);
+	kill_point("sent");
+	for (unsigned i = 0; i < outbox->count; i++)
+		slots_give(outbox->slots, outbox->waiting[i]);
+	outbox->count = 0;
+}
+
+void dispatch_settle(const struct dispatch *dispatch, struct slots *slots)
+{
+	for (unsigned i = 0; i < SLOT_BATCH; i++) {
+		struct slot *slot;
+
+		if (dispatch->headers[i].msg_len == 0 || dispatch->numbers[i] >= slots->count)
+			continue;
+		slot = &slots->all[dispatch->numbers[i]];
+		if (slot->arrival == dispatch->arrivals[i] && slot_phase(slot) == SLOT_ANSWERED)
+			slot_set_phase(slot, SLOT_FREE);
+	}
 }

@@ -5,10 +5,11 @@
  *
  * | operation     | by                                   |
  * |---------------|--------------------------------------|
- * | slots_take    | the receiver alone                   |
+ * | intake_*      | the receiver alone                   |
  * | slot_arrived  | the receiver alone                   |
  * | slot_answered | who holds the slot                   |
  * | slots_give    | any thread                           |
+ * | outbox_*      | its thread                           |
  *
  * The slots lie in memory that outlives the process (estate.h). phase tells a successor what became
  * of the request: asked, but perhaps half executed and half overwritten by its reply; or answered,
@@ -18,10 +19,14 @@
 #define SERVER_NETLINK_SLOT_H
 
 #include <string.h>
+#include <sys/socket.h>
 #include <linux/netlink.h>
 
-#include "server/log/inbox.h"
+#include "server/base/check.h"
+#include "server/base/mailbox.h"
 #include "server/protocol/wire.h"
+
+#define SLOT_BATCH 64u /* datagrams of one system call */
 
 enum mail_kind {
 	MAIL_REQUEST, /* a struct slot */
@@ -83,18 +88,27 @@ static inline void slot_checked(struct slot *slot)
  * CTR has made already, or NULL. */
 void slot_restore(struct slot *slot, const char *ctr_text);
 
+static inline enum slot_phase slot_phase(const struct slot *slot)
+{
+	return (enum slot_phase)atomic_load_explicit(&slot->phase, memory_order_relaxed);
+}
+
+/* What is asked is answered, or dropped, before the slot is used again. (A successor sends an answer
+ * again.) */
+static inline bool slot_phase_follows(enum slot_phase before, enum slot_phase phase)
+{
+	return phase == SLOT_FREE || (phase == SLOT_ASKED && before == SLOT_FREE) ||
+	       (phase == SLOT_ANSWERED && before != SLOT_FREE);
+}
+
 /* The fences order the compiler alone: a thread that is killed has stored all that stands before in
  * its program, and nothing of what stands behind. */
 static inline void slot_set_phase(struct slot *slot, enum slot_phase phase)
 {
+	CHECK(slot_phase_follows(slot_phase(slot), phase));
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&slot->phase, phase, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
-}
-
-static inline enum slot_phase slot_phase(const struct slot *slot)
-{
-	return (enum slot_phase)atomic_load_explicit(&slot->phase, memory_order_relaxed);
 }
 
 static inline unsigned slot_number(const struct slots *slots, const struct slot *slot)
@@ -102,8 +116,79 @@ static inline unsigned slot_number(const struct slots *slots, const struct slot 
 	return (unsigned)(slot - slots->all);
 }
 
-/* NULL when all are in use. */
-struct slot *slots_take(struct slots *slots);
+/* Slots that wait for something, oldest first. All zero is empty. */
+struct slot_list {
+	struct slot *first, *last;
+};
+
+void slot_list_add(struct slot_list *list, struct slot *slot);
+struct slot *slot_list_pop(struct slot_list *list); /* NULL when empty */
+void slot_list_move(struct slot_list *to, struct slot_list *from);
+
+/* Free for the next request. */
 void slots_give(struct slots *slots, struct slot *slot);
+
+/* Slots that wait for datagrams. The headers that point to them are made once for each slot, not
+ * once for each call. The receiver's. It lies in memory that outlives the process (estate.h): the
+ * kernel itself writes msg_len behind each datagram (__sys_sendmmsg(), do_recvmmsg() in net/socket.c),
+ * and no signal can end a thread between the two, so that a successor sees what had come. */
+struct intake {
+	unsigned count;
+	struct slot *slots[SLOT_BATCH];
+	struct mmsghdr headers[SLOT_BATCH];
+	struct iovec iov[SLOT_BATCH];
+	uint32_t numbers[SLOT_BATCH]; /* of the slots, for a successor */
+};
+
+/* The same of sendmmsg: what a successor must know to send nothing twice. */
+struct dispatch {
+	struct mmsghdr headers[SLOT_BATCH];
+	struct iovec iov[SLOT_BATCH];
+	uint32_t numbers[SLOT_BATCH];
+	uint64_t arrivals[SLOT_BATCH]; /* the slot may be in use again */
+};
+
+/* Fill it up with free slots. Returns false if it has none at all. */
+bool intake_fill(struct intake *intake, struct slots *slots);
+
+/* Give all back. */
+void intake_empty(struct intake *intake, struct slots *slots);
+
+/* The datagram in slot i belongs to nobody but its slot from now on. */
+static inline void intake_taken(struct intake *intake, unsigned i)
+{
+	intake->headers[i].msg_len = 0;
+}
+
+/* Receive into the slots from the first on. wait: block for the first datagram. Returns how many
+ * came, 0 when there is none or a signal came, or -errno. */
+int intake_receive(struct intake *intake, int fd, bool wait);
+
+/* Bytes of the datagram in slot i, also of one that did not fit. */
+static inline size_t intake_length(const struct intake *intake, unsigned i)
+{
+	return intake->headers[i].msg_len;
+}
+
+/* Forget the first n slots. */
+void intake_drop(struct intake *intake, unsigned n);
+
+/* Of a predecessor: free the slots whose replies were sent. */
+void dispatch_settle(const struct dispatch *dispatch, struct slots *slots);
+
+/* Replies of one thread, sent together. */
+struct outbox {
+	int fd; /* the netlink socket */
+	struct slots *slots;
+	struct dispatch *dispatch;
+	unsigned count;
+	struct slot *waiting[SLOT_BATCH];
+};
+
+/* Queue the reply in slot; sends when the batch is full. The slot belongs to the outbox. */
+void outbox_add(struct outbox *outbox, struct slot *slot);
+
+/* Send all and give the slots back. */
+void outbox_send(struct outbox *outbox);
 
 #endif

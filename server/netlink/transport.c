@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The netlink socket: set up by libnl, driven by recvmmsg and sendmmsg. */
+/* The netlink socket, set up by libnl. */
 #include "server/netlink/transport.h"
 
-#include "server/base/kill_point.h"
 #include "server/base/diag.h"
-#include "server/base/stats.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <linux/connector.h>
+#include <linux/netlink.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
-
-#define SEND_PATIENCE_MS 1000
 
 static int set_options(struct transport *transport, int rcvbuf)
 {
@@ -141,144 +138,4 @@ void transport_warn_of_listeners(const struct transport *transport)
 	}
 	if (file)
 		fclose(file);
-}
-
-static void point(struct intake *intake, unsigned i, struct slot *slot)
-{
-	struct msghdr *header = &intake->headers[i].msg_hdr;
-
-	intake->slots[i] = slot;
-	intake->iov[i].iov_base = &slot->message.nl;
-	intake->iov[i].iov_len = WIRE_DATAGRAM_MAX;
-	*header = (struct msghdr){
-		.msg_name = &slot->from,
-		.msg_namelen = sizeof(slot->from),
-		.msg_iov = &intake->iov[i],
-		.msg_iovlen = 1,
-	};
-}
-
-void intake_add(struct intake *intake, const struct slots *slots, struct slot *slot)
-{
-	intake->numbers[intake->count] = slot_number(slots, slot);
-	point(intake, intake->count++, slot);
-}
-
-void intake_drop(struct intake *intake, unsigned n)
-{
-	unsigned left = intake->count - n;
-
-	/* The last ones fill the gap: only as many headers change as slots went. */
-	for (unsigned i = 0; i < n && i < left; i++) {
-		unsigned from = left < n ? n + i : left + i;
-
-		intake->numbers[i] = intake->numbers[from];
-		point(intake, i, intake->slots[from]);
-	}
-	intake->count = left;
-}
-
-int transport_receive(struct transport *transport, struct intake *intake, bool wait)
-{
-	/* MSG_TRUNC: the true length of a datagram that did not fit. */
-	int n = recvmmsg(transport->fd, intake->headers, intake->count,
-			 MSG_TRUNC | (wait ? MSG_WAITFORONE : MSG_DONTWAIT), NULL);
-
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -errno;
-	return n;
-}
-
-void outbox_add(struct outbox *outbox, struct slot *slot)
-{
-	kill_point("replied");
-	slot_set_phase(slot, SLOT_ANSWERED);
-	outbox->waiting[outbox->count++] = slot;
-	if (outbox->count == TRANSPORT_BATCH)
-		outbox_send(outbox);
-}
-
-/* The kernel's side never is full; a load generator's buffer can be. */
-static bool wait_for_room(int fd)
-{
-	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
-
-	return poll(&poll_fd, 1, SEND_PATIENCE_MS) > 0;
-}
-
-static void send_from(struct outbox *outbox, struct mmsghdr *headers)
-{
-	unsigned sent = 0;
-	bool waited = false;
-
-	while (sent < outbox->count) {
-		int n = sendmmsg(outbox->transport->fd, headers + sent, outbox->count - sent,
-				 MSG_DONTWAIT);
-
-		if (n > 0) {
-			sent += (unsigned)n;
-			waited = false;
-			continue;
-		}
-		if (errno == EINTR)
-			continue;
-		if (errno == EAGAIN && !waited && wait_for_room(outbox->transport->fd)) {
-			waited = true;
-			continue;
-		}
-		stats_add(STATS_REPLIES_LOST, 1);
-		diag_limited(DIAG_WARNING, "a reply to netlink port %u was lost: %s",
-			     outbox->waiting[sent]->from.nl_pid, strerror(errno));
-		sent++;
-		waited = false;
-	}
-}
-
-/* The entry is nobody's while it changes: msg_len goes first, the arrival comes last. */
-static void address_entry(struct outbox *outbox, unsigned i)
-{
-	struct dispatch *dispatch = outbox->dispatch;
-	struct slot *slot = outbox->waiting[i];
-
-	dispatch->headers[i].msg_len = 0;
-	atomic_signal_fence(memory_order_seq_cst);
-	slot->from.nl_groups = 0;
-	dispatch->iov[i] = (struct iovec){.iov_base = &slot->message.nl,
-					  .iov_len = wire_length(&slot->message)};
-	dispatch->headers[i].msg_hdr = (struct msghdr){
-		.msg_name = &slot->from,
-		.msg_namelen = sizeof(slot->from),
-		.msg_iov = &dispatch->iov[i],
-		.msg_iovlen = 1,
-	};
-	dispatch->numbers[i] = slot_number(outbox->slots, slot);
-	dispatch->arrivals[i] = slot->arrival;
-}
-
-void outbox_send(struct outbox *outbox)
-{
-	if (outbox->count == 0)
-		return;
-	for (unsigned i = 0; i < outbox->count; i++)
-		address_entry(outbox, i);
-	atomic_signal_fence(memory_order_seq_cst);
-	kill_point("answered");
-	send_from(outbox, outbox->dispatch->headers);
-	kill_point("sent");
-	for (unsigned i = 0; i < outbox->count; i++)
-		slots_give(outbox->slots, outbox->waiting[i]);
-	outbox->count = 0;
-}
-
-void dispatch_settle(const struct dispatch *dispatch, struct slots *slots)
-{
-	for (unsigned i = 0; i < TRANSPORT_BATCH; i++) {
-		struct slot *slot;
-
-		if (dispatch->headers[i].msg_len == 0 || dispatch->numbers[i] >= slots->count)
-			continue;
-		slot = &slots->all[dispatch->numbers[i]];
-		if (slot->arrival == dispatch->arrivals[i] && slot_phase(slot) == SLOT_ANSWERED)
-			slot_set_phase(slot, SLOT_FREE);
-	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Parser of the constructor string. */
+/* Parser of the constructor string: word by word, each with its own check. */
 #include "server/protocol/ctr_args.h"
 
 #include <errno.h>

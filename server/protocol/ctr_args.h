@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTR_ARGS_TEXT_MAX 376u
+#include "server/protocol/wire.h"
+
+#define CTR_ARGS_TEXT_MAX WIRE_PAYLOAD_MAX
 #define CTR_ARGS_TYPE_MAX 16u
 #define CTR_ARGS_DEVICE_MAX 256u
 #define CTR_ARGS_MIN_REGION_SECTORS 8u /* a page */

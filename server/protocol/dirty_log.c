@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state machine of one log. */
+/* The state machine of one log, over four maps (sync, clean, image, touched) and two sets (blocks to be
+ * written, shards that may hold lazy regions). All lie in the caller's memory and outlive the process;
+ * hence begin_change and end_change around each change, and the order in which bits change: who takes
+ * over after a death in between finds a block too many to write, never one too few. */
 #include "server/protocol/dirty_log.h"
 
+#include "server/base/check.h"
 #include "server/base/kill_point.h"
 
 #include <string.h>
@@ -111,8 +115,8 @@ static void copy_bits(struct region_bitmap *to, const struct region_bitmap *from
 		if (region_bitmap_shard_count(from, shard) == 0 &&
 		    region_bitmap_shard_count(to, shard) == 0)
 			continue;
-		region_bitmap_store_shard(from, shard, bits);
-		region_bitmap_load_shard(to, shard, bits);
+		region_bitmap_export_shard(from, shard, bits);
+		region_bitmap_import_shard(to, shard, bits);
 	}
 }
 
@@ -236,7 +240,19 @@ static void add_lazy(struct dirty_log *log, int64_t change)
 {
 	uint64_t lazy = atomic_load_explicit(&log->lazy, memory_order_relaxed);
 
+	CHECK(change >= 0 || lazy >= (uint64_t)-change);
 	atomic_store_explicit(&log->lazy, lazy + (uint64_t)change, memory_order_relaxed);
+}
+
+/* The rule at the head of dirty_log.h, for the 64 regions around one. */
+static bool subsets_hold(const struct dirty_log *log, uint64_t region)
+{
+	uint64_t word = region / 64;
+	uint64_t clean = region_bitmap_word(&log->clean, word);
+
+	if (clean & ~region_bitmap_word(&log->sync, word))
+		return false;
+	return !log->config.persistent || !(region_bitmap_word(&log->image, word) & ~clean);
 }
 
 static void make_dirty(struct dirty_log *log, uint64_t region)
@@ -250,7 +266,7 @@ static void make_dirty(struct dirty_log *log, uint64_t region)
 		add_lazy(log, -1);
 		return;
 	}
-	/* In this order, also for who comes after us: a block too many is written, none too few. */
+	/* In this order, also for a successor: a block too many is written, none too few. */
 	change_block_of(log, region);
 	atomic_signal_fence(memory_order_seq_cst);
 	region_bitmap_clear(&log->image, region);
@@ -262,6 +278,7 @@ void dirty_log_mark(struct dirty_log *log, uint64_t region)
 	make_dirty(log, region);
 	if (log->config.persistent)
 		region_bitmap_set(&log->touched, region);
+	assert(subsets_hold(log, region));
 	end_change(log);
 }
 
@@ -281,6 +298,7 @@ void dirty_log_clear(struct dirty_log *log, uint64_t region)
 		return;
 	begin_change(log);
 	make_clean(log, region);
+	assert(subsets_hold(log, region));
 	end_change(log);
 }
 
@@ -307,6 +325,7 @@ void dirty_log_set_region_sync(struct dirty_log *log, uint64_t region, bool in_s
 		make_dirty(log, region);
 		region_bitmap_clear(&log->sync, region);
 	}
+	assert(subsets_hold(log, region));
 	end_change(log);
 }
 
@@ -366,6 +385,7 @@ uint64_t dirty_log_get_resync_work(struct dirty_log *log)
 		return DIRTY_LOG_NO_REGION;
 	if (resync->handed == DIRTY_LOG_NO_REGION || !out_of_sync(log, resync->handed))
 		resync->handed = choose_resync_work(log);
+	CHECK(resync->handed == DIRTY_LOG_NO_REGION || resync->handed < log->config.region_count);
 	return resync->handed;
 }
 
@@ -456,6 +476,7 @@ static unsigned release_word(struct dirty_log *log, uint64_t word, bool *left)
 	atomic_signal_fence(memory_order_seq_cst);
 	for (uint64_t bits = ripe; bits; bits &= bits - 1)
 		region_bitmap_set(&log->image, word * 64 + (uint64_t)__builtin_ctzll(bits));
+	assert(subsets_hold(log, word * 64));
 	return (unsigned)__builtin_popcountll(ripe);
 }
 
@@ -497,8 +518,10 @@ uint64_t dirty_log_next_changed(const struct dirty_log *log, uint64_t max, uint6
 void dirty_log_take_changed(struct dirty_log *log, uint64_t first, uint64_t count)
 {
 	begin_change(log);
-	for (uint64_t i = 0; i < count; i++)
+	for (uint64_t i = 0; i < count; i++) {
+		assert(bit_tree_test(&log->changed, first + i));
 		bit_tree_clear(&log->changed, first + i);
+	}
 	end_change(log);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Parser of a mirror's table line. */
+/* Parser of a mirror's table line: the log's words, counted, then legs as major:minor and offset. */
 #include "server/protocol/mirror_table.h"
 
 #include <stdio.h>

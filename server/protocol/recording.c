@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A recorded request stream. */
+/* Records put into bytes and taken out again; the reader trusts no length. */
 #include "server/protocol/recording.h"
 
 #include <endian.h>

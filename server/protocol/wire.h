@@ -45,14 +45,22 @@ enum wire_payload {
 	WIRE_REGION_SYNC, /* {u64 region, s64 in_sync} */
 };
 
-/* Who may serve it. */
+/* Who may answer it, and whether the answer waits for storage. */
 enum wire_lane {
-	WIRE_LANE_INLINE, /* never waits: whoever holds the log */
-	WIRE_LANE_MAYBE, /* waits only when there is something to write */
-	WIRE_LANE_WORKER, /* may wait: always the worker */
+	WIRE_LANE_INLINE, /* whoever executes the log, at once */
+	WIRE_LANE_MAYBE, /* the same, unless there is something to be made durable first */
+	WIRE_LANE_WORKER, /* the log's worker alone: may wait for storage in any case */
 };
 
-/* The one table of requests: validation, dispatch, statistics, tests and fuzzers read it. */
+/* What the kernel makes of the answer that a log is unknown (-ESRCH). */
+enum wire_unknown {
+	WIRE_UNKNOWN_REPEATED, /* makes the log again (CTR, RESUME) and sends the request again */
+	WIRE_UNKNOWN_LOST, /* does not send it again: it fails, or is passed over with a warning */
+	WIRE_UNKNOWN_GONE, /* is not told: that the log is gone is what it wanted */
+};
+
+/* The one table of requests: validation, dispatch, statistics, tests and fuzzers read it. Where else
+ * types are told apart: docs/hacking.md. */
 struct wire_opcode {
 	const char *name; /* as dirtylogctl stats prints it */
 	enum wire_payload payload;
@@ -60,6 +68,7 @@ struct wire_opcode {
 	 * trap 1). For STATUS_* the size that an -ESRCH answer has. */
 	uint16_t reply_bytes;
 	enum wire_lane lane;
+	enum wire_unknown unknown;
 };
 
 extern const struct wire_opcode wire_opcodes[WIRE_TYPES];

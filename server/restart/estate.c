@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The estate. */
+/* The estate: one memfd, sealed in its size, all holes but for what is used.
+ *
+ * What is fixed (header, intake, executors, directory, slots) is mapped whole; the extents of logs lie
+ * behind it, each mapped by itself. A new extent goes to the end of the file, an old one becomes a hole.
+ * To make one: directory entry, then the mapping, then the record's identity and checksum, then its
+ * status, at which it counts. To free one: `gone`, then the pages, the first one last, then the entry. So
+ * a successor that finds an entry can tell a log from one that was being made (status 0: cleared away)
+ * or freed (gone: freed to the end), whatever instruction its predecessor died at.
+ */
 #include "server/restart/estate.h"
 
+#include "server/base/check.h"
+#include "server/base/fnv.h"
 #include "server/protocol/dirty_log.h"
 
 #include <errno.h>
@@ -17,15 +27,6 @@
 #define FILE_BYTES (INT64_C(1) << 60) /* holes all but a little */
 #define PAGE 4096u
 #define RECORD_BYTES ((sizeof(struct log_record) + 63) & ~(size_t)63)
-
-static uint64_t checksum(const void *bytes, size_t count)
-{
-	uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
-
-	for (size_t i = 0; i < count; i++)
-		hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001B3);
-	return hash;
-}
 
 static uint64_t page_up(uint64_t bytes)
 {
@@ -46,7 +47,7 @@ static void read_boot_id(char id[40])
 
 void estate_seal(struct estate_header *header)
 {
-	header->checksum = checksum(header, offsetof(struct estate_header, checksum));
+	header->checksum = fnv1a(header, offsetof(struct estate_header, checksum));
 }
 
 static struct estate_header header_of_this_program(void)
@@ -104,7 +105,7 @@ static const char *fault_of(const struct estate_header *header)
 
 	if (header->magic != MAGIC)
 		return "it is none";
-	if (header->checksum != checksum(header, offsetof(struct estate_header, checksum)))
+	if (header->checksum != fnv1a(header, offsetof(struct estate_header, checksum)))
 		return "its header is damaged";
 	if (memcmp(header->boot_id, own.boot_id, sizeof(own.boot_id)) != 0)
 		return "it is of another boot";
@@ -204,6 +205,7 @@ static struct log_record *add(struct estate *estate, uint64_t bytes)
 	uint32_t number = free_entry(estate);
 	struct log_record *record;
 
+	CHECK(offset % PAGE == 0 && bytes % PAGE == 0);
 	if (number == ESTATE_LOGS_MAX || bytes > (uint64_t)FILE_BYTES - offset)
 		return NULL;
 	atomic_store(&estate->fixed->end, offset + bytes);
@@ -233,7 +235,7 @@ struct log_record *estate_add(struct estate *estate, uint64_t memory_bytes)
 
 void estate_publish(struct log_record *record)
 {
-	record->checksum = checksum(record, offsetof(struct log_record, checksum));
+	record->checksum = fnv1a(record, offsetof(struct log_record, checksum));
 }
 
 void estate_drop(struct log_record *record)
@@ -247,6 +249,7 @@ void estate_free(struct estate *estate, struct log_record *record)
 {
 	uint64_t number = record->number, offset = record->offset, bytes = record->bytes;
 
+	CHECK(atomic_load(&estate->fixed->directory[number]) == offset);
 	estate_drop(record);
 	munmap(record, bytes);
 	/* Not the first page: it tells a successor how much is left to do. */
@@ -287,7 +290,7 @@ static bool record_whole(const struct log_record *record, uint64_t number, uint6
 	return record->number == number && record->offset == offset && record->bytes % PAGE == 0 &&
 	       record->bytes >= RECORD_BYTES && record->bytes <= end - offset &&
 	       record->memory_bytes <= record->bytes - RECORD_BYTES &&
-	       record->checksum == checksum(record, offsetof(struct log_record, checksum)) &&
+	       record->checksum == fnv1a(record, offsetof(struct log_record, checksum)) &&
 	       memchr(record->uuid, '\0', sizeof(record->uuid)) &&
 	       memchr(record->ctr_text, '\0', sizeof(record->ctr_text));
 }

@@ -14,15 +14,15 @@
  * |------------------------------------|-------------------------------------------|
  * | estate_create, _adopt, _next       | one thread, before others start           |
  * | estate_add, _publish, _drop, _free | any thread                                |
- * | a executor, the intake, a record       | its owner                                 |
+ * | an executor, the intake, a record  | its owner                                 |
  */
 #ifndef SERVER_RESTART_ESTATE_H
 #define SERVER_RESTART_ESTATE_H
 
 #include <pthread.h>
 
+#include "server/netlink/slot.h"
 #include "server/protocol/ctr_args.h"
-#include "server/netlink/transport.h"
 
 #define ESTATE_SLOTS 16384u
 #define ESTATE_LOGS_MAX 131072u

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* systemd's fd store. */
+/* systemd's fd store: two fds by their names, through sd_pid_notify_with_fds(3) and
+ * sd_listen_fds_with_names(3). */
 #include "server/restart/fd_store.h"
 
 #include <stdlib.h>

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The supervisor. */
+/* The supervisor: fork the server, wait for signals, reap it, fork the next one. How long it waits between
+ * depends on who ended the server and how soon (pause_after). For another program (SIGHUP) it tries that
+ * one out, then execs it; fds and the old server's pid go along in the environment, and the new program
+ * relieves the old server when it is ready (supervisor_relieve). */
 #include "server/restart/supervisor.h"
 
+#include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/diag.h"
 
@@ -253,6 +257,7 @@ int supervisor_run(struct supervisor *supervisor)
 		uint32_t served = atomic_load(supervisor->served);
 		int status;
 
+		CHECK(supervisor->server <= 0);
 		supervisor->server = fork();
 		if (supervisor->server == 0)
 			return become_server(supervisor, self);

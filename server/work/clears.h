@@ -6,9 +6,9 @@
 #ifndef SERVER_WORK_CLEARS_H
 #define SERVER_WORK_CLEARS_H
 
-#include "server/work/worker.h"
+#include "server/work/schedule.h"
 
-/* Arm the delay of new lazy clears; start a leg flush when the delay has ended, too many regions
+/* Set the deadline of new lazy clears; start a leg flush when it has come, too many regions
  * are lazy, or all shall be written. */
 void clears_check(struct worker *worker, struct mirror_log *log, int64_t now);
 
@@ -16,10 +16,10 @@ void clears_check(struct worker *worker, struct mirror_log *log, int64_t now);
  * flushes allow. */
 void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *slot);
 
-/* The mirror thread has looked for the legs: NULL if it did not find them. Takes legs over. */
+/* The mirror thread has looked for the legs: NULL if it did not find them. The legs are ours then. */
 void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs);
 
 /* RESUME: the legs may have changed. */
-void clears_forget_legs(struct worker *worker, struct mirror_log *log);
+void clears_forget_legs(struct mirror_log *log);
 
 #endif

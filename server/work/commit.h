@@ -5,23 +5,24 @@
 #ifndef SERVER_WORK_COMMIT_H
 #define SERVER_WORK_COMMIT_H
 
-#include "server/work/worker.h"
+#include "server/work/schedule.h"
 
 /* Answer slot when all that has changed until now is durable, or with the error of the device
  * after retry_limit_ns of trying. */
 void commit_wait(struct worker *worker, struct mirror_log *log, struct slot *slot);
 
-/* Write what has changed, if no commit runs and none is backing off. */
+/* Write what has changed, if the log may be written now. */
 void commit_start(struct worker *worker, struct mirror_log *log);
 
 /* True if the log's device may be read and written (log_device_claim); else the log is executed again
  * in a moment. */
 bool commit_claim(struct worker *worker, struct mirror_log *log);
 
-/* All writes of a commit have ended. */
-void commit_written(struct worker *worker, struct mirror_log *log);
+/* A worker's part of executor_ops: a commit has ended. */
+void commit_written(struct executor *executor, struct mirror_log *log);
+void commit_write_failed(struct executor *executor, struct mirror_log *log);
 
-/* The back-off of a failed commit has ended. */
+/* The back-off of a failed commit may have ended. */
 void commit_retry(struct worker *worker, struct mirror_log *log, int64_t now);
 
 #endif

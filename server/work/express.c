@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Express writes. */
+/* Express writes. Three calls of the receiver's make one: express_start holds a log back while a batch of
+ * requests is taken in, express_answer adds to it what else the batch brings for the log, and
+ * express_write submits. When the write has ended, who waited is answered, and the log is written again
+ * if marks came meanwhile; else, or when anything is the worker's to do, the receiver lets go of it.
+ */
 #include "server/work/express.h"
 
-#include "server/log/log_device.h"
-#include "server/log/log_write.h"
-#include "server/log/answer.h"
+#include "server/base/check.h"
 #include "server/base/stats.h"
+#include "server/log/answer.h"
+#include "server/log/log_write.h"
 
 static void leave(struct executor *executor, struct mirror_log *log)
 {
-	log->express = false;
-	if (log->waiters.first)
-		mirror_log_pass(log);
-	else
-		mirror_log_let_go(log, executor->options);
+	CHECK(log->commit.in_flight == 0);
+	log->express.on = false;
+	mirror_log_let_go(log, executor->options);
 }
 
 static bool written_again(struct executor *executor, struct mirror_log *log)
@@ -23,19 +25,21 @@ static bool written_again(struct executor *executor, struct mirror_log *log)
 		return false;
 	if (dirty_log_has_changed(&log->dirty))
 		return log_write_start(executor, log);
-	executor_reply_all(executor, &log->waiters, 0);
+	executor_reply_all(executor, &log->commit.waiters, 0);
 	return false;
 }
 
-static void written(struct executor *executor, struct mirror_log *log)
+static void express_written(struct executor *executor, struct mirror_log *log)
 {
-	if (log->commit_error)
-		/* The worker tries again, and knows when to give up. */
-		slot_list_move(&log->waiters, &log->committing);
-	else
-		log_write_answer(executor, log);
-	if (log->commit_error || !written_again(executor, log))
+	if (!written_again(executor, log))
 		leave(executor, log);
+}
+
+/* The worker tries again, and knows when to give up. */
+static void express_write_failed(struct executor *executor, struct mirror_log *log)
+{
+	slot_list_move(&log->commit.waiters, &log->commit.running);
+	leave(executor, log);
 }
 
 static void express_io_ended(struct executor *executor, struct log_io *io)
@@ -47,24 +51,19 @@ static void express_io_ended(struct executor *executor, struct log_io *io)
 
 const struct executor_ops express_ops = {
 	.io_ended = express_io_ended,
-	.written = written,
+	.written = express_written,
+	.write_failed = express_write_failed,
 };
-
-static bool fit(const struct mirror_log *log)
-{
-	return mirror_log_state(log) == LOG_ACTIVE && log->in_flight == 0 && !log->foreign &&
-	       !log->retry_link.on && log->retry_since_ns == 0 && !log->waiters.first &&
-	       !log->resuming && log_device_claim(log->device) &&
-	       !atomic_load_explicit(&log->failed, memory_order_relaxed);
-}
 
 bool express_start(struct executor *executor, struct mirror_log *log, struct slot *slot)
 {
-	if (!executor->engine || !executor->io_free || !fit(log))
+	if (!executor->engine || !executor->io_free || log_writer_now(log) != LOG_WRITER_ANYONE ||
+	    !log_device_claim(log->device))
 		return false;
-	slot_list_add(&log->waiters, slot);
-	log->express = true;
-	log->express_next = executor->to_write;
+	CHECK(inbox_state(&log->inbox) == INBOX_HELD && !log->express.on);
+	slot_list_add(&log->commit.waiters, slot);
+	log->express.on = true;
+	log->express.next = executor->to_write;
 	executor->to_write = log;
 	stats_add(STATS_EXPRESS, 1);
 	return true;
@@ -75,8 +74,8 @@ void express_write(struct executor *executor)
 	struct mirror_log *log;
 
 	while ((log = executor->to_write)) {
-		executor->to_write = log->express_next;
-		executor_in_hand(executor, log->waiters.first);
+		executor->to_write = log->express.next;
+		executor_in_hand(executor, log->commit.waiters.first);
 		if (!log_write_start(executor, log))
 			leave(executor, log); /* no buffer: its worker has some */
 	}
@@ -85,13 +84,14 @@ void express_write(struct executor *executor)
 
 bool express_answer(struct executor *executor, struct mirror_log *log, struct slot *slot)
 {
+	CHECK(inbox_state(&log->inbox) == INBOX_HELD);
 	if (!mailbox_empty(&log->inbox.mail))
 		return false;
 	if (answer(log, &slot->message)) {
 		stats_add(STATS_SERVED_INLINE, 1);
 		outbox_add(&executor->outbox, slot);
 	} else {
-		slot_list_add(&log->waiters, slot);
+		slot_list_add(&log->commit.waiters, slot);
 	}
 	return true;
 }

@@ -1,44 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading a log's image. */
+/* Reading a log's image, one operation at a time, from the header's block on to the last block that the
+ * header covers. Each block's bits go straight into dirty.image; dirty_log_begin makes of them what is in
+ * sync and clean. Without a buffer, or while a predecessor's writes to the device are on their way, the
+ * reading stalls, and goes on when the log is executed again.
+ */
 #include "server/work/image_read.h"
 
-#include "server/work/commit.h"
-#include "server/base/kill_point.h"
-#include "server/log/log_device.h"
+#include "server/base/check.h"
 #include "server/base/diag.h"
+#include "server/base/kill_point.h"
 #include "server/base/stats.h"
+#include "server/work/commit.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-static void set_failed(struct mirror_log *log)
+static void take_bits(struct mirror_log *log, const struct image_read_state *read, bool readable)
 {
-	atomic_store_explicit(&log->failed, true, memory_order_relaxed);
+	dirty_log_begin(&log->dirty, read->valid, readable,
+			!log->life.ever_resumed && !read->reconnect);
+	mirror_log_writes(log);
+	log->life.ever_resumed = true;
+	diag_info("log %s: %" PRIu64 " of %" PRIu64 " regions in sync on %u:%u", log->uuid,
+		  dirty_log_sync_count(&log->dirty), log->dirty.config.region_count,
+		  log->device->major, log->device->minor);
+	if (!readable && mirror_log_health(log) == LOG_SOUND)
+		mirror_log_set_health(log, LOG_FAILED);
+	mirror_log_record_status(log);
 }
 
 static void finish_reading(struct worker *worker, struct mirror_log *log, bool readable)
 {
-	struct image_read load = log->image_read;
+	struct image_read_state read = log->image_read;
 
-	dirty_log_begin(&log->dirty, load.valid, readable, !log->ever_resumed && !load.reconnect);
-	log->image_read = (struct image_read){0};
-	log->reads = false;
-	mirror_log_writes(log);
-	log->ever_resumed = true;
-	diag_info("log %s: %" PRIu64 " of %" PRIu64 " regions in sync on %u:%u", log->uuid,
-		  dirty_log_sync_count(&log->dirty), log->dirty.config.region_count,
-		  log->device->major, log->device->minor);
-	if (!readable)
-		set_failed(log);
-	mirror_log_record_status(log);
+	log->image_read = (struct image_read_state){0};
+	take_bits(log, &read, readable);
 	kill_point("loaded");
-	if (log->foreign)
-		executor_reply(&worker->executor, load.slot, load.reconnect ? 0 : -EINVAL);
-	else if (load.reconnect)
-		executor_reply(&worker->executor, load.slot, 0);
+	if (read.reconnect)
+		executor_reply(&worker->executor, read.slot, 0);
+	else if (mirror_log_health(log) == LOG_FOREIGN)
+		executor_reply(&worker->executor, read.slot, -EINVAL);
 	else
-		commit_wait(worker, log, load.slot);
+		commit_wait(worker, log, read.slot);
 }
 
 /* The last block that holds a bit which the header covers. */
@@ -68,7 +72,7 @@ static bool take_header(struct mirror_log *log, const uint8_t *bytes)
 		   ", and only 1 and 2 "
 		   "are known: nothing is written to it",
 		   log->device->major, log->device->minor, log->uuid, header.version);
-	log->foreign = true;
+	mirror_log_set_health(log, LOG_FOREIGN);
 	log->image_read.valid = 0;
 	return false;
 }
@@ -108,14 +112,14 @@ void image_read_continue(struct worker *worker, struct mirror_log *log)
 	uint64_t max = LOG_IO_BYTES / block;
 	struct log_io *io;
 
-	log->image_read.starved = true;
+	log->image_read.phase = IMAGE_STALLED;
 	if (!commit_claim(worker, log))
 		return;
-	worker_disarm_retry(worker, log);
-	io = worker_io_take(worker, log);
-	log->image_read.starved = io == NULL;
+	schedule_no_retry(log);
+	io = schedule_io_take(worker, log);
 	if (!io)
 		return;
+	log->image_read.phase = IMAGE_READING;
 	io->first = log->image_read.next;
 	io->count = left < max ? left : max;
 	io->op.kind = FLUSH_OP_READ;
@@ -129,9 +133,11 @@ void image_read_continue(struct worker *worker, struct mirror_log *log)
 void image_read_start(struct worker *worker, struct mirror_log *log, struct slot *slot,
 		      bool reconnect)
 {
+	CHECK(log->image_read.phase == IMAGE_NOT_READING && log->commit.in_flight == 0);
 	dirty_log_forget(&log->dirty);
-	log->reads = true;
-	log->foreign = false;
-	log->image_read = (struct image_read){.slot = slot, .reconnect = reconnect};
+	/* It may hold a log of ours by now. */
+	if (mirror_log_health(log) == LOG_FOREIGN)
+		mirror_log_set_health(log, LOG_FAILED);
+	log->image_read = (struct image_read_state){.slot = slot, .reconnect = reconnect};
 	image_read_continue(worker, log);
 }

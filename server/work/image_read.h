@@ -5,7 +5,7 @@
 #ifndef SERVER_WORK_IMAGE_READ_H
 #define SERVER_WORK_IMAGE_READ_H
 
-#include "server/work/worker.h"
+#include "server/work/schedule.h"
 
 /* Read the image and take it over, then answer slot: a reconnect's CTR at once (the kernel writes
  * no image at that moment, so nothing is written back), a RESUME when header and bits are durable.

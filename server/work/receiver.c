@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The receiver. */
+/* The receiver's loop: up to SLOT_BATCH datagrams in one system call, each checked once and sent on its
+ * way, all replies in one system call behind them.
+ *
+ * A request's way (route, answer_or_post): on a log that nobody executes the receiver takes hold, answers
+ * at once if nothing has to be written, and lets go. If a write is all that it waits for, it becomes an
+ * express write (express.h): the log stays held until that has ended, and is answered meanwhile. Else,
+ * and when somebody executes the log, it goes to the log's inbox. CTR alone changes the registry, as do
+ * the dead logs that workers leave in the graveyard.
+ *
+ * While it writes, the receiver sleeps in its flush engine, which watches the socket too.
+ */
 #include "server/work/receiver.h"
 
+#include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/crash.h"
-#include "server/work/express.h"
-#include "server/base/kill_point.h"
 #include "server/base/diag.h"
-#include "server/log/answer.h"
+#include "server/base/kill_point.h"
 #include "server/base/stats.h"
+#include "server/log/answer.h"
+#include "server/work/express.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,10 +29,10 @@
 
 #define NO_SLOT_PAUSE_USEC 200
 #define STOP_POKE_USEC 2000
-#define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
-#define HAND_OVER_LIMIT_NS (100 * NSEC_PER_MSEC) /* what is left is in the estate */
 #define EXPRESS_IOS 64u
 #define HEX_BYTES 128u /* in a line */
+
+_Static_assert(STATS_REQUEST_TYPES == WIRE_TYPES, "requests are counted by type");
 
 static void refuse_request(struct receiver *receiver, struct slot *slot, int error)
 {
@@ -52,10 +63,10 @@ static void retire(struct receiver *receiver, struct mirror_log *log)
 	/* The registry's reference goes with the grave. */
 	registry_remove(receiver->registry, log);
 	/* Of a predecessor's log the record is there from the start, else once its CTR was carried out. */
-	if (log->former_state != LOG_OPENING || mirror_log_is_open(log))
+	if (log->life.former_state != LOG_OPENING || mirror_log_is_open(log))
 		estate_drop(log->record);
-	log->retire_mail.kind = MAIL_RETIRE;
-	mirror_log_post(log, &log->retire_mail);
+	log->registry.retire_mail.kind = MAIL_RETIRE;
+	mirror_log_post(log, &log->registry.retire_mail);
 }
 
 static size_t ctr_text_length(const struct wire_message *message)
@@ -151,9 +162,9 @@ static void answer_or_post(struct receiver *receiver, struct mirror_log *log, st
 {
 	bool ours = wire_opcode(&slot->message)->lane != WIRE_LANE_WORKER;
 
-	if (ours && log->express && express_answer(&receiver->executor, log, slot))
+	if (ours && log->express.on && express_answer(&receiver->executor, log, slot))
 		return;
-	if (ours && !log->express && inbox_try_hold(&log->inbox))
+	if (ours && !log->express.on && inbox_try_hold(&log->inbox))
 		execute_held(receiver, log, slot);
 	else
 		mirror_log_post(log, &slot->head);
@@ -163,7 +174,7 @@ static void answer_unknown(struct receiver *receiver, struct slot *slot)
 {
 	struct wire_message *message = &slot->message;
 
-	if (wire_type(message) == DM_ULOG_DTR) {
+	if (wire_opcode(message)->unknown == WIRE_UNKNOWN_GONE) {
 		wire_reply(message, 0, 0);
 	} else {
 		stats_add(STATS_UNKNOWN_LOG, 1);
@@ -223,17 +234,6 @@ static void handle(struct receiver *receiver, struct slot *slot, size_t length)
 	}
 }
 
-static void fill(struct receiver *receiver, struct intake *intake)
-{
-	while (intake->count < TRANSPORT_BATCH) {
-		struct slot *slot = slots_take(receiver->slots);
-
-		if (!slot)
-			return;
-		intake_add(intake, receiver->slots, slot);
-	}
-}
-
 static void take_in(struct receiver *receiver, struct intake *intake, unsigned i)
 {
 	struct slot *slot = intake->slots[i];
@@ -247,32 +247,39 @@ static void take_in(struct receiver *receiver, struct intake *intake, unsigned i
 	handle(receiver, slot, length);
 }
 
+/* What the requests of a batch have left to do. */
+static void send_off(struct receiver *receiver)
+{
+	executor_in_hand(&receiver->executor, NULL);
+	if (receiver->executor.to_write)
+		express_write(&receiver->executor);
+	outbox_send(&receiver->executor.outbox);
+}
+
 /* Returns how many requests there were. */
 static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 {
 	int n;
 
-	fill(receiver, intake);
-	if (intake->count == 0) {
+	if (!intake_fill(intake, receiver->slots)) {
 		/* All slots wait for storage: what comes now waits in the socket. */
 		diag_limited(DIAG_WARNING, "%u requests wait for log devices: no room for more",
 			     receiver->slots->count);
 		usleep(NO_SLOT_PAUSE_USEC);
 		return 0;
 	}
-	n = transport_receive(receiver->transport, intake, wait);
+	n = intake_receive(intake, receiver->transport->fd, wait);
 	if (n < 0) {
 		diag_limited(DIAG_ERROR, "cannot receive: %s", strerror(-n));
 		usleep(NO_SLOT_PAUSE_USEC);
 		return 0;
 	}
+	CHECK((unsigned)n <= intake->count);
 	follow_turn(&receiver->follow, (unsigned)n);
 	registry_sweep(receiver->registry);
 	for (int i = 0; i < n; i++)
 		take_in(receiver, intake, (unsigned)i);
-	executor_in_hand(&receiver->executor, NULL);
-	express_write(&receiver->executor);
-	outbox_send(&receiver->executor.outbox);
+	send_off(receiver);
 	intake_drop(intake, (unsigned)n);
 	return n;
 }
@@ -285,7 +292,7 @@ static void start_following(struct receiver *receiver)
 		return;
 	r = follow_open(&receiver->follow, receiver->transport->fd);
 	if (r < 0)
-		diag_info("the receiver does not follow the senders: bpf is not to be had: %s",
+		diag_info("the receiver does not follow the senders: bpf is unavailable: %s",
 			  strerror(-r));
 }
 
@@ -333,7 +340,7 @@ static void run_until_stopped(struct receiver *receiver, struct intake *intake)
 			poll_until = clock_now() + receiver->busy_poll_ns;
 		/* A full batch: there may be more at once. */
 		if (writes(receiver))
-			run_engine(receiver, polling || n == (int)TRANSPORT_BATCH ? 0 : -1);
+			run_engine(receiver, polling || n == (int)SLOT_BATCH ? 0 : -1);
 	}
 }
 
@@ -347,8 +354,7 @@ static void finish_receiving(struct receiver *receiver, struct intake *intake)
 		;
 	while (writes(receiver) && clock_coarse() < deadline)
 		run_engine(receiver, 10 * NSEC_PER_MSEC);
-	while (intake->count > 0)
-		slots_give(receiver->slots, intake->slots[--intake->count]);
+	intake_empty(intake, receiver->slots);
 }
 
 /* --- requests that a predecessor had in hand --- */
@@ -378,7 +384,7 @@ static void report(const struct slot *slot)
 
 	diag_error(
 		"request %s of log %s has ended the server %u times: it is refused. Please report "
-		"this as a bug, with the payload (luid %llx, %u bytes)",
+		"this bug with the payload (luid %llx, %u bytes); " DIAG_WHERE_TO_REPORT,
 		wire_opcode(message)->name, message->request.uuid, slot->deaths,
 		(unsigned long long)message->request.luid, slot->data_size);
 	report_bytes("payload", message->payload, slot->data_size);
@@ -391,7 +397,7 @@ static void give_up_message(struct receiver *receiver, struct slot *slot)
 
 	diag_error(
 		"a message of %u bytes from netlink port %u has ended the server %u times: it is "
-		"dropped. Please report this as a bug",
+		"dropped. Please report this bug; " DIAG_WHERE_TO_REPORT,
 		slot->length, slot->from.nl_pid, slot->deaths);
 	report_bytes("message", (const uint8_t *)&slot->message.nl, length);
 	drop_message(receiver, slot);
@@ -403,13 +409,11 @@ static void give_up_message(struct receiver *receiver, struct slot *slot)
 static void condemn(struct receiver *receiver, struct slot *slot)
 {
 	const struct wire_message *message = &slot->message;
-	unsigned type = wire_type(message);
 
 	report(slot);
 	retire(receiver,
 	       registry_find(receiver->registry, message->request.luid, message->request.uuid));
-	if (type == DM_ULOG_CTR || type == DM_ULOG_RESUME || type == DM_ULOG_PRESUSPEND ||
-	    type == DM_ULOG_POSTSUSPEND)
+	if (wire_opcode(message)->unknown == WIRE_UNKNOWN_LOST)
 		refuse_request(receiver, slot, -EIO);
 	else
 		answer_unknown(receiver, slot);
@@ -442,9 +446,7 @@ void receiver_take_over(struct receiver *receiver, struct slot *slot)
 		outbox_add(&receiver->executor.outbox, slot);
 	else
 		ask_again(receiver, slot);
-	executor_in_hand(&receiver->executor, NULL);
-	express_write(&receiver->executor);
-	outbox_send(&receiver->executor.outbox);
+	send_off(receiver);
 }
 
 void receiver_run(struct receiver *receiver)

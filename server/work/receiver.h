@@ -6,9 +6,9 @@
 #ifndef SERVER_WORK_RECEIVER_H
 #define SERVER_WORK_RECEIVER_H
 
+#include "server/log/registry.h"
 #include "server/netlink/follow.h"
 #include "server/netlink/recorder.h"
-#include "server/log/registry.h"
 #include "server/netlink/transport.h"
 #include "server/work/worker.h"
 

@@ -206,7 +206,7 @@ Test(region_bitmap, load_drops_bits_past_the_end)
 	uint8_t shard[SHARD_BYTES];
 
 	memset(shard, 0xFF, sizeof(shard));
-	region_bitmap_load_shard(&map, 1, shard);
+	region_bitmap_import_shard(&map, 1, shard);
 	memset(model + 4096, 1, 65);
 	check_all(&map, model);
 	cr_expect_eq(region_bitmap_count(&map), 65);
@@ -227,7 +227,7 @@ Test(region_bitmap, store_is_bit_r_mod_8_of_byte_r_div_8)
 	want[1] = 0x80;
 	want[8] = 0x04;
 	want[511] = 0x80;
-	region_bitmap_store_shard(&map, 1, shard);
+	region_bitmap_export_shard(&map, 1, shard);
 	cr_expect_arr_eq(shard, want, sizeof(want));
 	free(mem);
 }
@@ -240,7 +240,7 @@ static void load_random(struct region_bitmap *map, uint8_t *model, uint64_t *dic
 
 	for (unsigned i = 0; i < SHARD_BYTES; i++)
 		in[i] = kind == 0 ? 0xFF : kind == 1 ? 0 : (uint8_t)dice_roll(dice);
-	region_bitmap_load_shard(map, shard, in);
+	region_bitmap_import_shard(map, shard, in);
 	for (uint64_t i = 0; i < size_of_shard(map, shard); i++)
 		model[shard * SHARD_REGIONS + i] = in[i / 8] >> i % 8 & 1;
 }

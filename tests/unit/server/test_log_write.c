@@ -27,7 +27,7 @@ static void mock_submit(struct flush_engine *engine, struct flush_op *op)
 
 static const struct flush_engine_ops mock_ops = {.name = "mock", .submit = mock_submit};
 
-/* --- a executor with a log on it --- */
+/* --- an executor with a log on it --- */
 
 static struct {
 	struct mock mock;
@@ -37,7 +37,7 @@ static struct {
 	struct log_device device;
 	struct mirror_log *log;
 	struct slot slot;
-	unsigned written; /* calls */
+	unsigned written, failed; /* calls */
 } bench;
 
 static void io_done(struct flush_op *op, int error)
@@ -53,7 +53,14 @@ static void written(struct executor *executor, struct mirror_log *log)
 	bench.written++;
 }
 
-static const struct executor_ops executor_ops = {.written = written};
+/* As the worker does, who then backs off. */
+static void write_failed(struct executor *executor, struct mirror_log *log)
+{
+	bench.failed++;
+	slot_list_move(&log->commit.waiters, &log->commit.running);
+}
+
+static const struct executor_ops executor_ops = {.written = written, .write_failed = write_failed};
 
 static void make_ios(unsigned count)
 {
@@ -99,6 +106,7 @@ static void set_up_ios(unsigned ios)
 	bench.mock.base.ops = &mock_ops;
 	bench.executor.ops = &executor_ops;
 	bench.executor.engine = &bench.mock.base;
+	slot_set_phase(&bench.slot, SLOT_ASKED);
 	make_ios(ios);
 	make_log();
 	/* The whole image, as a RESUME does. */
@@ -138,7 +146,7 @@ Test(log_write, neighbouring_blocks_are_one_write)
 	cr_assert_eq(bench.mock.ops[0]->offset, 1024);
 	end_all(0);
 	cr_assert_eq(bench.written, 1);
-	cr_assert_eq(bench.log->commit_error, 0);
+	cr_assert_eq(bench.log->commit.error, 0);
 }
 
 Test(log_write, distant_blocks_are_written_at_once)
@@ -157,17 +165,20 @@ Test(log_write, a_block_whose_write_failed_is_changed_still)
 {
 	set_up_ios(4);
 	mark(5000);
-	slot_list_add(&bench.log->waiters, &bench.slot);
+	slot_list_add(&bench.log->commit.waiters, &bench.slot);
 	cr_assert(log_write_start(&bench.executor, bench.log));
-	cr_assert_null(bench.log->waiters.first);
+	cr_assert_null(bench.log->commit.waiters.first);
 	end_all(-EIO);
-	cr_assert_eq(bench.log->commit_error, -EIO);
-	cr_assert_eq(bench.log->committing.first, &bench.slot, "not answered");
+	cr_assert_eq(bench.log->commit.error, -EIO);
+	cr_assert_eq(bench.failed, 1);
+	cr_assert_eq(bench.written, 0);
+	cr_assert_eq(slot_phase(&bench.slot), SLOT_ASKED, "not answered");
 	cr_assert(dirty_log_has_changed(&bench.log->dirty));
 	cr_assert(log_write_start(&bench.executor, bench.log));
 	cr_assert_eq(bench.mock.ops[0]->offset, 1024 + BLOCK);
 	end_all(0);
-	cr_assert_eq(bench.log->commit_error, 0);
+	cr_assert_eq(bench.written, 1);
+	cr_assert_eq(slot_phase(&bench.slot), SLOT_ANSWERED);
 	cr_assert_not(dirty_log_has_changed(&bench.log->dirty));
 }
 
@@ -176,12 +187,11 @@ Test(log_write, waits_for_the_rest_when_buffers_run_out)
 	set_up_ios(1);
 	mark(0);
 	mark(8 * 4096);
-	slot_list_add(&bench.log->waiters, &bench.slot);
+	slot_list_add(&bench.log->commit.waiters, &bench.slot);
 	cr_assert(log_write_start(&bench.executor, bench.log));
 	cr_assert_eq(bench.mock.count, 1);
 	end_all(0);
-	log_write_answer(&bench.executor, bench.log);
-	cr_assert_eq(bench.log->waiters.first, &bench.slot, "half of it is not durable");
+	cr_assert_eq(bench.log->commit.waiters.first, &bench.slot, "half of it is not durable");
 	cr_assert(dirty_log_has_changed(&bench.log->dirty));
 }
 
@@ -192,9 +202,50 @@ Test(log_write, starts_nothing_without_a_buffer)
 	set_up_ios(1);
 	io = executor_io_take(&bench.executor, bench.log);
 	mark(0);
-	slot_list_add(&bench.log->waiters, &bench.slot);
+	slot_list_add(&bench.log->commit.waiters, &bench.slot);
 	cr_assert_not(log_write_start(&bench.executor, bench.log));
-	cr_assert_eq(bench.log->waiters.first, &bench.slot);
+	cr_assert_eq(bench.log->commit.waiters.first, &bench.slot);
 	cr_assert_eq(bench.mock.count, 0);
 	executor_io_give(&bench.executor, io);
+}
+
+/* Each thing alone that stands in the way of a write, and who may write then. */
+Test(log_write, tells_who_may_write)
+{
+	struct commit_state *commit;
+
+	set_up_ios(1);
+	commit = &bench.log->commit;
+	mirror_log_set_state(bench.log, LOG_CREATED);
+	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_WORKER, "not resumed");
+	mirror_log_set_state(bench.log, LOG_ACTIVE);
+	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_ANYONE);
+	commit->in_flight = 1;
+	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_NOT_NOW);
+	commit->in_flight = 0;
+	commit->retry_since_ns = 1;
+	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_WORKER, "in trouble");
+	commit->retry_since_ns = 0;
+	commit->waiters.first = &bench.slot;
+	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_WORKER, "somebody waits");
+	commit->waiters.first = NULL;
+	bench.log->life.resuming = &bench.slot;
+	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_WORKER, "a RESUME waits");
+	bench.log->life.resuming = NULL;
+	mirror_log_set_health(bench.log, LOG_FAILED);
+	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_WORKER, "failed");
+	mirror_log_set_health(bench.log, LOG_FOREIGN);
+	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_NEVER);
+}
+
+Test(log_write, does_not_write_while_a_commit_backs_off)
+{
+	struct list retrying = {0};
+
+	set_up_ios(1);
+	mirror_log_set_state(bench.log, LOG_ACTIVE);
+	list_append(&retrying, &bench.log->sched.retry.node);
+	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_NOT_NOW);
+	list_remove(&bench.log->sched.retry.node);
+	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_ANYONE);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the two flush engines and flush_engine.c share among themselves; private to iouring/. */
-#ifndef IOURING_ENGINES_H
-#define IOURING_ENGINES_H
+/* What the flush engines and their factory (flush_engine.c) share; private to iouring/. */
+#ifndef IOURING_ENGINE_H
+#define IOURING_ENGINE_H
 
 #include "iouring/flush_engine.h"
 

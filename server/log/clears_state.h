@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What work/clears.c keeps in a log: lazy clears, and the flush of the legs before they are written. The
+ * worker that executes the log; phase is read by the receiver too, while it holds the log.
+ *
+ *                 due, legs known                      flushed
+ *   [COUNTING] --------------------> [FLUSHING_LEGS] ----------> [COUNTING]
+ *       ^  |                              |
+ *       |  | due, legs not known          | a leg's flush failed
+ *       |  v                              |
+ *     [PAUSED] <--------------------------+
+ *       the deadline has come
+ */
+#ifndef SERVER_LOG_CLEARS_STATE_H
+#define SERVER_LOG_CLEARS_STATE_H
+
+#include "server/log/legs.h"
+#include "server/netlink/slot.h"
+
+enum clears_phase {
+	CLEARS_COUNTING, /* the delay runs; too many lazy regions end it early */
+	CLEARS_PAUSED, /* the legs cannot be flushed now: not before the deadline, however many are lazy */
+	CLEARS_FLUSHING_LEGS, /* no lazy region ages meanwhile */
+};
+
+struct clears_state {
+	enum clears_phase phase;
+	struct slot_list draining; /* POSTSUSPENDs: wait until lazy clears are written */
+	struct log_legs *legs; /* NULL: not known */
+	bool legs_asked; /* a MIRROR_JOB_LEGS is on its way */
+	unsigned leg_ops; /* flushes in flight */
+	int leg_error; /* of one of them, 0 or -errno */
+};
+
+#endif

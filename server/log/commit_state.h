@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What log/log_write.c, work/commit.c and work/express.c keep in a log: its changed blocks on their way
+ * to the device, one commit at a time. The one executing the log; he stays the same while one runs.
+ *
+ *             log_write_start              all written
+ *   [nothing] --------------> [in flight] -------------> [nothing]    those in running are answered
+ *       ^                          |  an error
+ *       |  retry deadline          v
+ *       +------------------- [backs off]  (sched.retry runs, those who waited wait on)
+ *
+ * Trouble, beside it:
+ *
+ *               a write failed              retry_limit_ns                another version on it
+ *   LOG_SOUND ------------------> retry_since_ns != 0 -----> LOG_FAILED      LOG_FOREIGN
+ *       ^                                 |                       |          never written
+ *       +---------------------------------+-----------------------+
+ *                    a write of all changed blocks succeeded
+ */
+#ifndef SERVER_LOG_COMMIT_STATE_H
+#define SERVER_LOG_COMMIT_STATE_H
+
+#include <stdint.h>
+
+#include "server/netlink/slot.h"
+
+struct executor;
+
+enum log_health {
+	LOG_SOUND,
+	LOG_FAILED, /* the kernel was told, or the image could not be read */
+	LOG_FOREIGN, /* failed, since the image is of another version: never written */
+};
+
+struct commit_state {
+	struct slot_list waiters; /* for the next commit */
+	struct slot_list running; /* for the one in flight */
+	unsigned in_flight; /* writes of it */
+	const struct executor *writer; /* who submitted them */
+	int error; /* of one of them, 0 or -errno */
+	bool partial; /* buffers ran out: some changed blocks wait for the next commit */
+	int64_t retry_since_ns; /* first failure of those that are tried again, 0: none */
+	int64_t retry_wait_ns;
+	_Atomic int health; /* enum log_health; read by control */
+};
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What work/image_read.c keeps in a log: an image being read, block after block, until the bits are
+ * taken from it. The worker that executes the log, which keeps it meanwhile (inbox.h).
+ *
+ *                start            the last block, or an error
+ *   [NOT_READING] ---> [READING] ------------------------------> [NOT_READING]
+ *                       |     ^
+ *     no buffer, or the v     | executed again
+ *     device not ours  [STALLED]
+ */
+#ifndef SERVER_LOG_IMAGE_READ_STATE_H
+#define SERVER_LOG_IMAGE_READ_STATE_H
+
+#include "server/netlink/slot.h"
+
+enum image_read_phase {
+	IMAGE_NOT_READING,
+	IMAGE_READING, /* an operation is on its way */
+	IMAGE_STALLED, /* none is: image_read_continue when the log is executed again */
+};
+
+struct image_read_state {
+	enum image_read_phase phase;
+	struct slot *slot; /* the RESUME or CTR to be answered */
+	uint64_t next; /* block */
+	uint64_t valid; /* regions that the header covers */
+	bool reconnect; /* slot is a CTR: nothing is written back */
+};
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What work/life.c keeps in a log: what the kernel has told of it. The worker that executes the log;
+ * state (in struct mirror_log) is read by any thread.
+ *
+ *            CTR done           RESUME             POSTSUSPEND
+ *   OPENING ---------> CREATED -------> ACTIVE <-------------> SUSPENDED
+ *      |   \              |               |  \ RESUME  RESUME      |
+ *      |    \ taken over: as it was       |   (again)              |
+ *      |     +----------> any of the three|                        |
+ *      |                  |               | DTR, or an orphan      |
+ *      | CTR failed       +-------------> CLOSING <----------------+
+ *      v                                    | its I/O has ended
+ *     DEAD <--------------------------------+
+ */
+#ifndef SERVER_LOG_LIFE_STATE_H
+#define SERVER_LOG_LIFE_STATE_H
+
+#include "server/netlink/slot.h"
+
+enum log_state {
+	LOG_OPENING, /* in the registry, its CTR is not answered yet */
+	LOG_CREATED, /* CTR answered, never resumed */
+	LOG_ACTIVE, /* resumed */
+	LOG_SUSPENDED, /* after POSTSUSPEND */
+	LOG_CLOSING, /* DTR, or an orphan: waits for its I/O */
+	LOG_DEAD, /* answers as if it were unknown, until the receiver frees it */
+};
+
+struct life_state {
+	bool ever_resumed;
+	bool nudged; /* mirrors.h: was asked for since the last reconnect */
+	unsigned reconnects; /* reconnect CTRs whose RESUME has not come yet */
+	enum log_state
+		former_state; /* of a predecessor's log, until its worker has taken it over */
+	struct slot *closing; /* a DTR to answer when I/O has ended */
+	struct slot *resuming; /* a RESUME that waits for earlier writes to end */
+};
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A log's life, step by step as the kernel tells it (life_state.h draws it):
+ *
+ * CTR opens the device and makes the bits; of a reconnect it reads the image too, since the mirror runs.
+ * RESUME reads the image, unless memory is younger, and brings it to the device; it is answered when all
+ * is durable. POSTSUSPEND writes the lazy clears. DTR waits for I/O on its way, closes the device, and
+ * leaves the log in the graveyard, where the receiver finds it. After a RESUME the mirror thread is asked
+ * for the legs, and to let the kernel settle its idea of the mirror (mirrors.h).
+ */
+#include "server/work/life.h"
+
+#include "server/base/check.h"
+#include "server/base/clock.h"
+#include "server/base/diag.h"
+#include "server/base/kill_point.h"
+#include "server/log/mirrors.h"
+#include "server/work/clears.h"
+#include "server/work/commit.h"
+#include "server/work/image_read.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SETTLE_DELAY_NS (200 * NSEC_PER_MSEC)
+#define NUDGE_DELAY_NS (3 * NSEC_PER_SEC)
+
+/* The device as the kernel shall open it; a reconnect has no room for it (docs/protocol.md). */
+static void reply_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	struct wire_message *message = &slot->message;
+	int bytes = 0;
+
+	if (log->args.disk && message->request.version >= 2)
+		bytes = snprintf((char *)message->payload, WIRE_PAYLOAD_MAX, "%u:%u",
+				 log->device->major, log->device->minor) +
+			1;
+	wire_reply(message, 0, (uint32_t)bytes);
+	outbox_add(&worker->executor.outbox, slot);
+}
+
+static bool is_reconnect(const struct slot *slot)
+{
+	const struct wire_message *message = &slot->message;
+
+	return message->payload[message->request.data_size - 1] == '\0';
+}
+
+static int open_device(struct mirror_log *log, const char *name)
+{
+	char why[160] = "";
+	int r = log_device_get(name, log->args.region_count, &log->device, why, sizeof(why));
+
+	if (r < 0)
+		diag_error("log %s: cannot use log device %s: %s", log->uuid, name, why);
+	return r;
+}
+
+static int open_log(struct mirror_log *log)
+{
+	int r = log->args.disk ? open_device(log, log->args.device) : 0;
+
+	if (r < 0)
+		return r;
+	r = mirror_log_make_bits(log);
+	if (r < 0)
+		diag_error("log %s: no memory for %llu regions", log->uuid,
+			   (unsigned long long)log->args.region_count);
+	return r;
+}
+
+static bool has_io(const struct mirror_log *log)
+{
+	return log->commit.in_flight > 0 || log->clears.phase == CLEARS_FLUSHING_LEGS;
+}
+
+/* From here on all requests to it are answered as unknown; the receiver takes it out and lets go
+ * of it. It must be on its way before the reply is, so that a CTR that follows finds it gone. */
+static void bury(struct worker *worker, struct mirror_log *log)
+{
+	CHECK(!has_io(log) && log->image_read.phase == IMAGE_NOT_READING);
+	mirror_log_set_state(log, LOG_DEAD);
+	schedule_dismiss(log);
+	/* Before the reply: then the administrator removes the log device. */
+	mirror_log_leave_devices(log);
+	if (log->record)
+		estate_drop(log->record);
+	mailbox_push(worker->graveyard, &log->registry.grave_link);
+}
+
+static void make(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	int r;
+
+	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record);
+	log->no_legs = slot->from.nl_pid != 0;
+	r = open_log(log);
+	if (r < 0) {
+		bury(worker, log);
+		executor_reply(&worker->executor, slot, r);
+		return;
+	}
+	schedule_enrol(worker, log);
+	mirror_log_set_state(log, LOG_CREATED);
+	/* The mirror of a reconnect runs: what is asked next must find the bits. The RESUME that the
+	 * kernel sends behind the CTR finds nothing to do. */
+	log->life.reconnects = is_reconnect(slot);
+	mirror_log_record_status(log);
+	kill_point("ctr");
+	diag_info("log %s (%llx) %s: %s", log->uuid, (unsigned long long)log->luid,
+		  is_reconnect(slot) ? "reconnected" : "made", log->ctr_text);
+	if (!is_reconnect(slot)) {
+		reply_ctr(worker, log, slot);
+		return;
+	}
+	if (log->args.disk) {
+		image_read_start(worker, log, slot, true);
+		return;
+	}
+	log->life.ever_resumed = true;
+	dirty_log_begin_unknown(&log->dirty); /* nosync or not */
+	mirror_log_record_status(log);
+	executor_reply(&worker->executor, slot, 0);
+}
+
+/* What a predecessor had in mind for the mirror, and took with it. */
+static void ask_mirrors_again(struct worker *worker, struct mirror_log *log)
+{
+	if (log->no_legs || mirror_log_state(log) != LOG_ACTIVE)
+		return;
+	if (!atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
+		mirrors_ask(worker->mirrors, log, MIRROR_JOB_SETTLE, SETTLE_DELAY_NS);
+	if (log->life.nudged &&
+	    !atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
+		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
+}
+
+/* By number: the name may mean another device by now. */
+static int open_recorded_device(struct mirror_log *log)
+{
+	char number[32];
+
+	if (!log->args.disk)
+		return 0;
+	snprintf(number, sizeof(number), "%u:%u", log->record->major, log->record->minor);
+	return open_device(log, number);
+}
+
+void life_take_over(struct worker *worker, struct mirror_log *log)
+{
+	int r;
+
+	CHECK(mirror_log_state(log) == LOG_OPENING && log->record);
+	executor_takes_over(&worker->executor, log->record);
+	r = open_recorded_device(log);
+	if (r == 0 && log->device && log->device->block_bytes != log->record->block_bytes)
+		r = -EINVAL;
+	if (r < 0) {
+		diag_error("log %s cannot be taken over: the kernel has to make it again",
+			   log->uuid);
+		executor_takes_over(&worker->executor, NULL);
+		bury(worker, log);
+		return;
+	}
+	if (log->device)
+		log_device_take_over_writer(log->device, log->id, log->record->wrote);
+	schedule_enrol(worker, log);
+	mirror_log_set_state(log, log->life.former_state);
+	ask_mirrors_again(worker, log);
+	if (mirror_log_state(log) == LOG_ACTIVE && dirty_log_known(&log->dirty))
+		commit_start(worker, log);
+	executor_takes_over(&worker->executor, NULL);
+}
+
+void life_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	if (mirror_log_state(log) == LOG_OPENING)
+		make(worker, log, slot);
+	else if (!is_reconnect(slot))
+		reply_ctr(worker, log, slot);
+	else {
+		/* Another thread of the same mirror has met the restart too. */
+		log->life.reconnects++;
+		mirror_log_record_status(log);
+		executor_reply(&worker->executor, slot, 0);
+	}
+}
+
+static void ask_mirrors_after_resume(struct worker *worker, struct mirror_log *log)
+{
+	if (log->no_legs)
+		return;
+	clears_forget_legs(log);
+	if (log->args.disk && !log->clears.legs_asked)
+		log->clears.legs_asked = mirrors_ask(worker->mirrors, log, MIRROR_JOB_LEGS,
+						     SETTLE_DELAY_NS / 2) == 0;
+	atomic_store_explicit(&log->answered.sync_count, false, memory_order_relaxed);
+	mirrors_ask(worker->mirrors, log, MIRROR_JOB_SETTLE, SETTLE_DELAY_NS);
+}
+
+static void reconnected(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	log->life.reconnects--;
+	atomic_store_explicit(&log->answered.resync_work, false, memory_order_relaxed);
+	log->life.nudged = true;
+	mirror_log_record_status(log);
+	if (!log->no_legs)
+		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
+	executor_reply(&worker->executor, slot, 0);
+}
+
+/* The image is not read while writes of an earlier life are on their way. */
+void life_read_when_idle(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	if (log->life.resuming && log->life.resuming != slot)
+		executor_reply(&worker->executor, log->life.resuming,
+			       0); /* sent again: nobody waits for this one */
+	log->life.resuming = slot;
+	if (has_io(log))
+		return;
+	log->life.resuming = NULL;
+	image_read_start(worker, log, slot, false);
+}
+
+/* The bits in memory are younger than the image: nobody else has written it. */
+static bool memory_is_good(const struct mirror_log *log)
+{
+	uint64_t writer;
+
+	if (!dirty_log_known(&log->dirty) || !log->device)
+		return dirty_log_known(&log->dirty);
+	writer = atomic_load_explicit(&log->device->last_writer, memory_order_relaxed);
+	/* 0: nobody since we started. The RESUME of a reconnect must not lose the marks that came
+	 * between it and its CTR. */
+	return writer == log->id || (writer == 0 && log->life.reconnects > 0);
+}
+
+void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	bool good = memory_is_good(log);
+
+	mirror_log_set_state(log, LOG_ACTIVE);
+	ask_mirrors_after_resume(worker, log);
+	if (good && log->life.reconnects > 0) {
+		reconnected(worker, log, slot);
+		return;
+	}
+	log->life.reconnects = 0;
+	dirty_log_resume(&log->dirty);
+	if (!log->device && !good) {
+		dirty_log_begin_core(&log->dirty);
+		good = true;
+	}
+	log->life.ever_resumed |= good;
+	mirror_log_record_status(log);
+	kill_point("resume");
+	if (good)
+		commit_wait(worker, log, slot);
+	else
+		life_read_when_idle(worker, log, slot);
+}
+
+void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	if (mirror_log_state(log) == LOG_ACTIVE)
+		mirror_log_set_state(log, LOG_SUSPENDED);
+	log->life.reconnects = 0;
+	mirror_log_record_status(log);
+	clears_drain(worker, log, slot);
+}
+
+/* Without a DTR the kernel shall make the log again, and ask again. */
+static void answer_waiters_of_the_gone(struct worker *worker, struct mirror_log *log)
+{
+	struct slot *slot;
+
+	while ((slot = slot_list_pop(&log->commit.waiters))) {
+		if (log->life.closing)
+			wire_reply(&slot->message, -EIO, 0);
+		else
+			wire_reply_unknown_log(&slot->message);
+		outbox_add(&worker->executor.outbox, slot);
+	}
+}
+
+void life_close_when_idle(struct worker *worker, struct mirror_log *log)
+{
+	struct slot *slot = log->life.closing;
+
+	if (has_io(log))
+		return;
+	slot_list_move(&log->commit.waiters, &log->clears.draining);
+	if (log->life.resuming)
+		slot_list_add(&log->commit.waiters, log->life.resuming);
+	answer_waiters_of_the_gone(worker, log);
+	bury(worker, log);
+	kill_point("dtr");
+	diag_info("log %s (%llx) gone", log->uuid, (unsigned long long)log->luid);
+	log->life.closing = NULL;
+	if (slot)
+		executor_reply(&worker->executor, slot, 0);
+}
+
+void life_end(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	if (!mirror_log_is_open(log)) {
+		if (slot)
+			executor_reply(&worker->executor, slot, 0);
+		return;
+	}
+	mirror_log_set_state(log, LOG_CLOSING);
+	log->life.closing = slot;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A log's life: made (CTR), taken over, resumed, suspended, ended (DTR, or an orphan). Called by the
+ * worker that executes the log.
+ */
+#ifndef SERVER_WORK_LIFE_H
+#define SERVER_WORK_LIFE_H
+
+#include "server/work/schedule.h"
+
+/* Requests; each is answered, at once or when what it waits for has ended. */
+void life_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot);
+void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slot);
+void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot *slot);
+
+/* slot: the DTR, NULL for an orphan. */
+void life_end(struct worker *worker, struct mirror_log *log, struct slot *slot);
+
+/* A predecessor's log: all there but for its device. */
+void life_take_over(struct worker *worker, struct mirror_log *log);
+
+/* What had to wait for earlier I/O. */
+void life_read_when_idle(struct worker *worker, struct mirror_log *log, struct slot *slot);
+void life_close_when_idle(struct worker *worker, struct mirror_log *log);
+
+#endif

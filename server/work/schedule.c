@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* When a worker comes to a log. To attend one is to see that it is executed soon: a log that is kept goes
+ * back onto the run queue, one that is on it is left there, and any other gets mail of ours in its inbox,
+ * once at a time, since the receiver may be executing it. */
+#include "server/work/schedule.h"
+
+#include "server/base/check.h"
+#include "server/base/container_of.h"
+
+static struct mirror_log *log_of_age(struct list_node *node)
+{
+	return container_of(node, struct mirror_log, sched.age.node);
+}
+
+static struct mirror_log *log_of_retry(struct list_node *node)
+{
+	return container_of(node, struct mirror_log, sched.retry.node);
+}
+
+static struct mirror_log *log_of_starved(struct list_node *node)
+{
+	return container_of(node, struct mirror_log, sched.starved);
+}
+
+void schedule_enrol(struct worker *worker, struct mirror_log *log)
+{
+	list_append(&worker->all, &log->sched.all);
+}
+
+void schedule_dismiss(struct mirror_log *log)
+{
+	list_remove(&log->sched.age.node);
+	list_remove(&log->sched.retry.node);
+	list_remove(&log->sched.starved);
+	list_remove(&log->sched.all);
+}
+
+void schedule_attend(struct mirror_log *log)
+{
+	switch (inbox_state(&log->inbox)) {
+	case INBOX_KEPT:
+		mirror_log_resume(log);
+		break;
+	case INBOX_SCHEDULED:
+		break; /* on our run queue, and nobody else takes it off */
+	case INBOX_IDLE:
+	case INBOX_HELD:
+		if (log->sched.attend_posted)
+			break;
+		log->sched.attend_posted = true;
+		log->sched.attend_mail.kind = MAIL_ATTEND;
+		mirror_log_post(log, &log->sched.attend_mail);
+		break;
+	}
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t schedule_attend_due(struct worker *worker, int64_t now)
+{
+	int64_t next = INT64_MAX;
+	struct list_node *node;
+
+	for (node = worker->aging.first; node; node = node->next) {
+		struct mirror_log *log = log_of_age(node);
+
+		if (log->sched.age.at_ns > now) {
+			next = log->sched.age.at_ns;
+			break;
+		}
+		schedule_attend(log);
+	}
+	for (node = worker->retrying.first; node; node = node->next) {
+		struct mirror_log *log = log_of_retry(node);
+
+		if (log->sched.retry.at_ns <= now)
+			schedule_attend(log);
+		else
+			next = earlier(next, log->sched.retry.at_ns);
+	}
+	return next;
+}
+
+void schedule_attend_starved(struct worker *worker)
+{
+	while (worker->starved.first && worker->executor.io_free) {
+		struct mirror_log *log = log_of_starved(worker->starved.first);
+
+		list_remove(&log->sched.starved);
+		schedule_attend(log);
+	}
+}
+
+static void set_deadline(struct list *list, struct deadline *deadline, int64_t at_ns)
+{
+	list_remove(&deadline->node);
+	deadline->at_ns = at_ns;
+	list_append(list, &deadline->node);
+}
+
+void schedule_age(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	set_deadline(&worker->aging, &log->sched.age, at_ns);
+}
+
+void schedule_no_age(struct mirror_log *log)
+{
+	list_remove(&log->sched.age.node);
+}
+
+void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	set_deadline(&worker->retrying, &log->sched.retry, at_ns);
+}
+
+void schedule_no_retry(struct mirror_log *log)
+{
+	list_remove(&log->sched.retry.node);
+}
+
+void schedule_starves(struct worker *worker, struct mirror_log *log)
+{
+	if (!list_node_listed(&log->sched.starved))
+		list_append(&worker->starved, &log->sched.starved);
+}
+
+struct log_io *schedule_io_take(struct worker *worker, struct mirror_log *log)
+{
+	struct log_io *io = executor_io_take(&worker->executor, log);
+
+	if (!io)
+		schedule_starves(worker, log);
+	return io;
+}

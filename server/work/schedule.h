@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A worker as life, commit, clears and image_read see it: what it works with, and when it comes to a
+ * log. All calls are the worker's thread's own.
+ *
+ * Two lists of deadlines (lazy clears that age, commits that are tried again), one of logs that wait for
+ * a buffer, and one of all that are the worker's. A log whose time has come is attended: executed from
+ * the run queue like any other, since the receiver may hold it at the moment.
+ */
+#ifndef SERVER_WORK_SCHEDULE_H
+#define SERVER_WORK_SCHEDULE_H
+
+#include <semaphore.h>
+
+#include "server/base/clock.h"
+#include "server/log/executor.h"
+#include "server/log/log.h"
+
+/* How long a thread finishes what is in hand: at the end, or before a successor, which finds what is left
+ * in the estate. */
+#define STOP_LIMIT_NS (5 * NSEC_PER_SEC)
+#define HAND_OVER_LIMIT_NS (100 * NSEC_PER_MSEC)
+
+struct mirrors;
+struct placement;
+
+struct worker {
+	struct executor executor; /* first: worker_of */
+	unsigned index;
+	pthread_t thread;
+	struct run_queue queue;
+	struct mirrors *mirrors;
+	struct mailbox *graveyard; /* dead logs, for the receiver */
+	struct list aging; /* the oldest deadline first, since all have the same delay */
+	struct list retrying;
+	struct list starved; /* wait for a log_io */
+	struct list all;
+	_Atomic bool stop;
+	bool hand_over; /* a successor keeps the clears; set before stop */
+	int64_t stop_deadline_ns; /* 0 until stop was seen */
+	enum flush_engine_kind engine_kind;
+	const struct placement *placement;
+	int start_error;
+	sem_t started; /* start_error is set */
+};
+
+static inline struct worker *worker_of(struct executor *executor)
+{
+	return (struct worker *)executor;
+}
+
+/* The log is this worker's from now on / no longer, with all its deadlines. */
+void schedule_enrol(struct worker *worker, struct mirror_log *log);
+void schedule_dismiss(struct mirror_log *log);
+
+/* The log must be executed soon. Not while it is executed. */
+void schedule_attend(struct mirror_log *log);
+
+/* Attend the logs whose time has come. Returns the next deadline, INT64_MAX: none. */
+int64_t schedule_attend_due(struct worker *worker, int64_t now);
+
+/* Attend log after log that waits for an operation, as long as there are operations. One log for each
+ * would do, but not all of them need one any more. */
+void schedule_attend_starved(struct worker *worker);
+
+/* Set and end the deadlines of a log. */
+void schedule_age(struct worker *worker, struct mirror_log *log, int64_t at_ns);
+void schedule_no_age(struct mirror_log *log);
+void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns);
+void schedule_no_retry(struct mirror_log *log);
+
+/* As executor_io_take; NULL: the log is executed again when there is one. */
+struct log_io *schedule_io_take(struct worker *worker, struct mirror_log *log);
+
+/* Execute log when there is an operation for it. */
+void schedule_starves(struct worker *worker, struct mirror_log *log);
+
+#endif
