@@ -6,6 +6,8 @@
  */
 #include "perf/generator/mirror_set.h"
 
+#include "server/base/container_of.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 
 static struct mirror_set *set_of(struct traffic *traffic)
 {
-	return (struct mirror_set *)traffic;
+	return container_of(traffic, struct mirror_set, traffic);
 }
 
 static void push_ready(struct mirror_set *set, uint32_t index)
@@ -136,7 +138,9 @@ static bool set_answered(struct traffic *traffic, const struct traffic_pending *
 
 static const char *set_name(const struct traffic *traffic, const struct traffic_pending *pending)
 {
-	return ((const struct mirror_set *)traffic)->mirrors[pending->mirror].uuid;
+	return container_of(traffic, const struct mirror_set, traffic)
+		->mirrors[pending->mirror]
+		.uuid;
 }
 
 int mirror_set_create(struct mirror_set *set, unsigned count, uint64_t regions, bool check)

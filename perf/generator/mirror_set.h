@@ -9,7 +9,7 @@
 #include "perf/generator/traffic.h"
 
 struct mirror_set {
-	struct traffic traffic; /* the first: a mirror_set is a traffic */
+	struct traffic traffic; /* for the runner */
 	struct mirror *mirrors;
 	unsigned count;
 	bool check; /* false: answers are the echo server's */

@@ -8,6 +8,7 @@
 
 #include "perf/generator/connector.h"
 #include "perf/generator/mirror_script.h"
+#include "server/base/container_of.h"
 #include "server/protocol/ctr_args.h"
 #include "server/protocol/recording.h"
 
@@ -34,7 +35,7 @@ struct replay_log {
 };
 
 struct replay {
-	struct traffic traffic; /* the first */
+	struct traffic traffic;
 	void *data;
 	size_t bytes;
 	struct recording_reader reader;
@@ -54,7 +55,7 @@ struct replay {
 
 static struct replay *replay_of(struct traffic *traffic)
 {
-	return (struct replay *)traffic;
+	return container_of(traffic, struct replay, traffic);
 }
 
 /* --- the logs of a recording --- */
@@ -434,7 +435,9 @@ static bool replay_answered(struct traffic *traffic, const struct traffic_pendin
 
 static const char *replay_name(const struct traffic *traffic, const struct traffic_pending *pending)
 {
-	return ((const struct replay *)traffic)->logs[pending->mirror].recorded_uuid;
+	return container_of(traffic, const struct replay, traffic)
+		->logs[pending->mirror]
+		.recorded_uuid;
 }
 
 /* --- the outside --- */

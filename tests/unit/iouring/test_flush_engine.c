@@ -3,6 +3,7 @@
 #include "iouring/flush_engine.h"
 #include "perf/generator/loop_device.h"
 #include "server/base/clock.h"
+#include "server/base/container_of.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -68,7 +69,7 @@ struct probe {
 
 static void note_done(struct flush_op *op, int error)
 {
-	struct probe *probe = (struct probe *)op;
+	struct probe *probe = container_of(op, struct probe, op);
 
 	probe->error = error;
 	probe->calls++;
@@ -376,7 +377,7 @@ struct chain {
 /* Frees its operation and submits a fresh one in its stead. */
 static void go_on(struct flush_op *op, int error)
 {
-	struct chain *old = (struct chain *)op;
+	struct chain *old = container_of(op, struct chain, op);
 	struct chain *fresh;
 
 	cr_assert_eq(error, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tests of log_write on a flush engine that is a mock: it keeps what is submitted until the test says
  * how it ended. */
+#include "server/base/container_of.h"
 #include "server/log/log_write.h"
 
 #include <criterion/criterion.h>
@@ -19,7 +20,7 @@ struct mock {
 
 static void mock_submit(struct flush_engine *engine, struct flush_op *op)
 {
-	struct mock *mock = (struct mock *)engine;
+	struct mock *mock = container_of(engine, struct mock, base);
 
 	cr_assert_lt(mock->count, OPS_MAX);
 	mock->ops[mock->count++] = op;
@@ -42,7 +43,7 @@ static struct {
 
 static void io_done(struct flush_op *op, int error)
 {
-	struct log_io *io = (struct log_io *)op;
+	struct log_io *io = container_of(op, struct log_io, op);
 
 	io->error = error;
 	io->finish(io->executor, io->log, io);
