@@ -245,7 +245,7 @@ static void add_lazy(struct dirty_log *log, int64_t change)
 }
 
 /* The rule at the head of dirty_log.h, for the 64 regions around one. */
-static bool subsets_hold(const struct dirty_log *log, uint64_t region)
+static inline bool subsets_hold(const struct dirty_log *log, uint64_t region)
 {
 	uint64_t word = region / 64;
 	uint64_t clean = region_bitmap_word(&log->clean, word);
