@@ -205,3 +205,20 @@ Test(device_faults, a_slow_log_device_holds_nobody_else_up)
 	await_success(&request);
 	cr_assert_not(clean_on_disk(&cold, 3));
 }
+
+/* The worker's write goes on while the receiver executes the log for a moment. */
+Test(device_faults, a_log_that_its_worker_writes_is_answered)
+{
+	struct loop_device cold = make_cold_loop();
+	struct wire_message request;
+
+	start();
+	ctr_ok("%u disk %s 8 nosync", REGIONS * 8, cold.path);
+	set_frozen(true);
+	request = send_request(DM_ULOG_RESUME, NULL, 0);
+	expect_silence(300); /* it waits for the image to be written */
+	cr_assert_eq(in_sync(3), 1);
+	cr_assert_eq(sync_count(), REGIONS);
+	set_frozen(false);
+	await_success(&request);
+}
