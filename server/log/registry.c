@@ -4,7 +4,6 @@
  * control. */
 #include "server/log/registry.h"
 
-#include "server/base/check.h"
 #include "server/base/container_of.h"
 #include "server/base/fnv.h"
 
@@ -92,8 +91,6 @@ void registry_add(struct registry *registry, struct mirror_log *log)
 {
 	struct mirror_log **luid_at = &registry->by_luid[luid_bucket(log->luid)];
 	struct mirror_log **uuid_at = &registry->by_uuid[uuid_bucket(log->uuid)];
-
-	CHECK(!registry_find(registry, log->luid, log->uuid));
 	pthread_mutex_lock(&registry->lock);
 	log->registry.luid_next = *luid_at;
 	*luid_at = log;

@@ -91,6 +91,7 @@ static struct mirror_log *create(struct receiver *receiver, const struct wire_me
 	log = mirror_log_create(receiver->estate, uuid, message->request.luid, text, length, args);
 	if (!log)
 		return NULL;
+	CHECK(!registry_find(receiver->registry, log->luid, log->uuid));
 	log->run_queue = &worker_for(receiver->workers, receiver->nworkers, uuid)->queue;
 	registry_add(receiver->registry, log);
 	return log;
