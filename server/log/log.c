@@ -4,6 +4,7 @@
 #include "server/log/log.h"
 
 #include "server/base/check.h"
+#include "server/base/clock.h"
 #include "server/base/kill_point.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ static struct mirror_log *allocate(struct estate *estate, const char *uuid, uint
 	atomic_init(&log->state, LOG_OPENING);
 	log->estate = estate;
 	log->luid = luid;
+	log->made_ns = clock_coarse();
 	memcpy(log->ctr_text, text, length);
 	strncpy(log->uuid, uuid, DM_UUID_LEN - 1);
 	return log;

@@ -80,6 +80,7 @@ struct mirror_log {
 	char ctr_text[CTR_ARGS_TEXT_MAX + 1];
 	char uuid[DM_UUID_LEN];
 	uint64_t id; /* unique in the estate */
+	int64_t made_ns; /* clock_coarse(), in this server */
 	bool no_legs; /* made by a load generator, not by a kernel */
 	struct log_device *device;
 	bool device_left;

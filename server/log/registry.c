@@ -4,6 +4,7 @@
  * control. */
 #include "server/log/registry.h"
 
+#include "server/base/clock.h"
 #include "server/base/container_of.h"
 #include "server/base/fnv.h"
 
@@ -11,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEVER_RESUMED_MAX 2u
+#define NEVER_RESUMED_MAX 16u
+#define ORPHAN_AGE_NS (900 * NSEC_PER_SEC)
 
 static unsigned luid_bucket(uint64_t luid)
 {
@@ -71,7 +73,8 @@ struct mirror_log *registry_find_stale(const struct registry *registry, uint64_t
 	return log;
 }
 
-struct mirror_log *registry_find_orphan(const struct registry *registry, const char *uuid)
+struct mirror_log *registry_find_orphan(const struct registry *registry, const char *uuid,
+					int64_t now_ns)
 {
 	struct mirror_log *oldest = NULL;
 	unsigned count = 0;
@@ -84,7 +87,9 @@ struct mirror_log *registry_find_orphan(const struct registry *registry, const c
 		if (!oldest || log->id < oldest->id)
 			oldest = log;
 	}
-	return count > NEVER_RESUMED_MAX ? oldest : NULL;
+	if (count <= NEVER_RESUMED_MAX || now_ns - oldest->made_ns < ORPHAN_AGE_NS)
+		return NULL;
+	return oldest;
 }
 
 void registry_add(struct registry *registry, struct mirror_log *log)

@@ -31,9 +31,12 @@ struct mirror_log *registry_find(const struct registry *registry, uint64_t luid,
 struct mirror_log *registry_find_stale(const struct registry *registry, uint64_t luid,
 				       const char *uuid);
 
-/* The kernel holds at most a live, an inactive and an about-to-be-replaced table of a uuid: of more
- * never-resumed logs the oldest is an orphan of a table load that failed. NULL: none. */
-struct mirror_log *registry_find_orphan(const struct registry *registry, const char *uuid);
+/* A log that the kernel has dropped without a word, since its table could not be loaded: of many of a
+ * uuid that were never resumed the oldest, if it has had its time. (A table can have many mirrors whose
+ * logs have one uuid, as pvmove's have, and a table can wait long to be resumed; to take such a log for an
+ * orphan costs its mirror two seconds, to keep an orphan costs its memory.) NULL: none. */
+struct mirror_log *registry_find_orphan(const struct registry *registry, const char *uuid,
+					int64_t now_ns);
 
 void registry_add(struct registry *registry, struct mirror_log *log);
 

@@ -130,7 +130,7 @@ static void route_ctr(struct receiver *receiver, struct slot *slot)
 	}
 	if (!log) {
 		retire(receiver, registry_find_stale(receiver->registry, luid, uuid));
-		retire(receiver, registry_find_orphan(receiver->registry, uuid));
+		retire(receiver, registry_find_orphan(receiver->registry, uuid, clock_coarse()));
 		log = create(receiver, message, &args, length);
 	}
 	if (log)
