@@ -179,6 +179,7 @@ static void set_up_receiver(struct daemon *daemon)
 		.nworkers = daemon->nworkers,
 		.express = strcmp(daemon->workers[0].executor.engine->ops->name, "uring") == 0,
 		.accept_any = daemon->options.accept_any,
+		.clustered_as_single_host = daemon->options.clustered_as_single_host,
 		.recorder = daemon->recorder,
 		.busy_poll_ns = daemon->options.busy_poll_ns,
 		.follows = daemon->options.follow && daemon->options.busy_poll_ns == 0,
@@ -278,6 +279,10 @@ static void say_ready(struct daemon *daemon)
 		  DIRTYLOG_VERSION, daemon->nworkers, daemon->workers[0].executor.engine->ops->name,
 		  daemon->transport.rcvbuf / 2,
 		  daemon->options.accept_any ? ", requests of any sender accepted" : "");
+	if (daemon->options.accept_any)
+		diag_warning(
+			"--accept-from any: whatever process may send to the group (CAP_NET_ADMIN) "
+			"can have any block device of this host written as a log device");
 	if (atomic_fetch_add(&daemon->estate.fixed->served, 1) == 0)
 		sd_notify(0, "READY=1");
 }

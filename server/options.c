@@ -70,6 +70,10 @@ static const struct option_entry entries[] = {
 	 OPTION_BOOL(struct options, follow, "yes"), .preset = "yes"},
 	{"accept-from", 'a', "kernel|any", "whose requests to serve; any: for load tests only",
 	 OPTION_BOOL(struct options, accept_any, "any"), .preset = "kernel"},
+	{"clustered-as-single-host",
+	 .help = "serve the types clustered-disk and clustered-core; only "
+		 "where no other host has the mirror active",
+	 OPTION_FLAG(struct options, clustered_as_single_host)},
 	{"record", 'o', "FILE",
 	 "record the requests for dirtylog-load --replay; FILE must not exist yet",
 	 OPTION_TEXT(struct options, record)},

@@ -22,6 +22,7 @@ struct options {
 	struct placement placement;
 	enum flush_engine_kind io_engine;
 	bool accept_any;
+	bool clustered_as_single_host;
 	bool supervise;
 	const char *record; /* file, NULL: none */
 	/* Hidden: what a child process is asked to do, see mirrors.h. */

@@ -36,12 +36,12 @@ static const char *parse_type(const char *word, struct ctr_args *args)
 {
 	static const struct {
 		const char *name;
-		bool disk;
+		bool disk, clustered;
 	} types[] = {
-		{"disk", true},
-		{"core", false},
-		{"clustered-disk", true},
-		{"clustered-core", false},
+		{"disk", true, false},
+		{"core", false, false},
+		{"clustered-disk", true, true},
+		{"clustered-core", false, true},
 	};
 
 	for (size_t i = 0; word && i < sizeof(types) / sizeof(types[0]); i++) {
@@ -49,6 +49,7 @@ static const char *parse_type(const char *word, struct ctr_args *args)
 			continue;
 		strcpy(args->type, types[i].name);
 		args->disk = types[i].disk;
+		args->clustered = types[i].clustered;
 		return NULL;
 	}
 	return "log type is none of disk, core, clustered-disk, clustered-core";

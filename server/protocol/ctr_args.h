@@ -28,6 +28,7 @@ struct ctr_args {
 	uint64_t region_count;
 	uint32_t region_size; /* sectors, a power of two */
 	bool disk; /* has a log device */
+	bool clustered; /* meant for several hosts */
 	bool block_on_error; /* accepted, as cmirrord does; the mirror decides by itself */
 	enum ctr_args_sync sync;
 	char type[CTR_ARGS_TYPE_MAX]; /* as given: disk, core, clustered-disk, clustered-core */

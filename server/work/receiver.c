@@ -97,12 +97,27 @@ static struct mirror_log *create(struct receiver *receiver, const struct wire_me
 	return log;
 }
 
-static int parse(const struct wire_message *message, struct ctr_args *args, size_t length)
+/* Each of two hosts would overwrite the other's log, and resync under the other's writes. */
+static int refuse_clustered(const struct receiver *receiver, const struct ctr_args *args,
+			    const char **why)
+{
+	if (!args->clustered || receiver->clustered_as_single_host)
+		return 0;
+	*why = "its type is for mirrors that several hosts have active, and dirtylogd serves one "
+	       "host; "
+	       "if no other host has it: disk or core instead, or --clustered-as-single-host";
+	return -EOPNOTSUPP;
+}
+
+static int parse(const struct receiver *receiver, const struct wire_message *message,
+		 struct ctr_args *args, size_t length)
 {
 	const char *text = (const char *)message->payload;
 	const char *why;
 	int r = ctr_args_parse(text, length, args, &why);
 
+	if (r == 0)
+		r = refuse_clustered(receiver, args, &why);
 	if (r < 0)
 		diag_limited(DIAG_ERROR, "log %s cannot be made from \"%.*s\": %s",
 			     message->request.uuid, (int)length, text, why);
@@ -118,7 +133,7 @@ static void route_ctr(struct receiver *receiver, struct slot *slot)
 	struct mirror_log *log = registry_find(receiver->registry, luid, uuid);
 	struct ctr_args args;
 	/* First of all: a bad string ends no log. */
-	int error = parse(message, &args, length);
+	int error = parse(receiver, message, &args, length);
 
 	if (error < 0) {
 		refuse_request(receiver, slot, error);

@@ -20,6 +20,7 @@ struct receiver {
 	struct worker *workers;
 	unsigned nworkers;
 	bool accept_any; /* also from port ids that are not the kernel's */
+	bool clustered_as_single_host; /* serve clustered types as if no other host had the mirror */
 	int64_t busy_poll_ns; /* poll for so long after a request before sleeping */
 	_Atomic bool stop;
 	_Atomic bool stopped;

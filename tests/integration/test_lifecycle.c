@@ -85,6 +85,7 @@ Test(lifecycle, a_disk_log_lives)
 
 Test(lifecycle, a_clustered_disk_log_lives)
 {
+	bench.clustered = true;
 	start();
 	live_on_disk("clustered-disk");
 }
@@ -104,6 +105,7 @@ Test(lifecycle, a_core_log_lives)
 
 Test(lifecycle, a_clustered_core_log_lives)
 {
+	bench.clustered = true;
 	start();
 	ctr_ok("%u clustered-core 8 block_on_error", REGIONS * 8);
 	expect_text(DM_ULOG_STATUS_TABLE, "clustered-core 8 block_on_error");

@@ -109,6 +109,7 @@ void start_with(const char *accept, const char *engine, const char *delay)
 			bench.supervised ? "yes" : "no",
 			"--cpus",
 			(char *)(bench.cpus ? bench.cpus : "0-1"),
+			bench.clustered ? "--clustered-as-single-host" : NULL,
 			NULL};
 
 	bench.daemon = spawn(args);

@@ -19,6 +19,7 @@ struct bench {
 	int output; /* what it says */
 	const char *max_lazy, *io_retry, *cpus; /* of the next start, NULL: the default */
 	bool supervised; /* of the next start */
+	bool clustered; /* of the next start: --clustered-as-single-host */
 	void (*in_child)(void); /* before exec, NULL: nothing */
 	struct asker asker;
 };

@@ -50,6 +50,7 @@ Test(ctr_args, a_disk_log_has_its_device)
 	cr_assert(args.block_on_error);
 	cr_assert_eq(args.sync, CTR_ARGS_NOSYNC);
 	cr_assert_str_eq(args.type, "clustered-disk");
+	cr_assert(args.clustered);
 	cr_assert_str_eq(args.device, "253:7");
 }
 
