@@ -13,10 +13,14 @@
 #define SECTOR_BYTES SHARD_BYTES
 #define FIRST_SHARD_SECTOR (LOG_IMAGE_BITS_OFFSET / SECTOR_BYTES)
 
-enum { MAGIC_AT = 0, VERSION_AT = 4, NR_REGIONS_AT = 8 };
+enum { MAGIC_AT = 0, VERSION_AT = 4, NR_REGIONS_AT = 8, HEADER_END = 16 };
+enum { NOTE_AT = 64, NOTE_SIZE_AT = 68, NOTE_REGIONS_AT = 72, NOTE_SUM_AT = 80, NOTE_END = 88 };
+
+#define NOTE_MAGIC 0x534c5244u
 
 _Static_assert(LOG_IMAGE_BITS_OFFSET % SECTOR_BYTES == 0, "a block boundary is a shard boundary");
-_Static_assert(NR_REGIONS_AT + sizeof(uint64_t) == LOG_IMAGE_HEADER_BYTES, "log_header_disk");
+_Static_assert(NR_REGIONS_AT + sizeof(uint64_t) == HEADER_END, "log_header_disk");
+_Static_assert(NOTE_END == LOG_IMAGE_HEADER_BYTES, "the note is the last");
 _Static_assert(LOG_IMAGE_HEADER_BYTES <= SECTOR_BYTES, "the header is in sector 0");
 
 static uint32_t get_le32(const uint8_t *bytes)
@@ -49,12 +53,32 @@ static void put_le64(uint8_t *bytes, uint64_t value)
 	memcpy(bytes, &le, sizeof(le));
 }
 
+/* FNV-1a, as in server/base/fnv.h, which is above this layer. */
+static uint64_t sum_of_note(const uint8_t *bytes)
+{
+	uint64_t hash = UINT64_C(0xCBF29CE484222325);
+
+	for (unsigned at = NOTE_AT; at < NOTE_SUM_AT; at++)
+		hash = (hash ^ bytes[at]) * UINT64_C(0x100000001B3);
+	return hash;
+}
+
+static uint32_t noted_region_size(const uint8_t *bytes, uint64_t nr_regions)
+{
+	if (get_le32(bytes + NOTE_AT) != NOTE_MAGIC ||
+	    get_le64(bytes + NOTE_REGIONS_AT) != nr_regions ||
+	    get_le64(bytes + NOTE_SUM_AT) != sum_of_note(bytes))
+		return 0;
+	return get_le32(bytes + NOTE_SIZE_AT);
+}
+
 enum log_image_verdict log_image_decode_header(const uint8_t *bytes,
 					       struct log_image_header *header)
 {
 	header->magic = get_le32(bytes + MAGIC_AT);
 	header->version = get_le32(bytes + VERSION_AT);
 	header->nr_regions = 0; /* until the rest has earned belief */
+	header->region_size = 0;
 	if (header->magic != LOG_IMAGE_MAGIC)
 		return LOG_IMAGE_NEW;
 	if (header->version == 1)
@@ -62,14 +86,26 @@ enum log_image_verdict log_image_decode_header(const uint8_t *bytes,
 	if (header->version != LOG_IMAGE_VERSION)
 		return LOG_IMAGE_WRONG_VERSION;
 	header->nr_regions = get_le64(bytes + NR_REGIONS_AT);
+	header->region_size = noted_region_size(bytes, header->nr_regions);
 	return LOG_IMAGE_VALID;
 }
 
-void log_image_encode_header(uint8_t *bytes, uint64_t nr_regions)
+static void encode_note(uint8_t *bytes, uint64_t nr_regions, uint32_t region_size)
 {
+	put_le32(bytes + NOTE_AT, NOTE_MAGIC);
+	put_le32(bytes + NOTE_SIZE_AT, region_size);
+	put_le64(bytes + NOTE_REGIONS_AT, nr_regions);
+	put_le64(bytes + NOTE_SUM_AT, sum_of_note(bytes));
+}
+
+void log_image_encode_header(uint8_t *bytes, uint64_t nr_regions, uint32_t region_size)
+{
+	memset(bytes, 0, LOG_IMAGE_HEADER_BYTES);
 	put_le32(bytes + MAGIC_AT, LOG_IMAGE_MAGIC);
 	put_le32(bytes + VERSION_AT, LOG_IMAGE_VERSION);
 	put_le64(bytes + NR_REGIONS_AT, nr_regions);
+	if (region_size)
+		encode_note(bytes, nr_regions, region_size);
 }
 
 uint64_t log_image_blocks(const struct log_image *image)
@@ -104,7 +140,7 @@ static void encode_sector(const struct log_image *image, const struct region_bit
 	}
 	memset(out, 0, SECTOR_BYTES);
 	if (sector == 0)
-		log_image_encode_header(out, image->nregions);
+		log_image_encode_header(out, image->nregions, image->region_size);
 }
 
 void log_image_encode_blocks(const struct log_image *image, const struct region_bitmap *map,

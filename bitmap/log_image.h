@@ -4,6 +4,11 @@
  * Source: struct log_header_disk, LOG_OFFSET and read_header() in drivers/md/dm-log.c.
  *   byte 0     le32 magic 0x4D695272, le32 version 2, le64 nr_regions
  *   byte 1024  a bit for each region, little-endian, set = clean
+ * Between the two the kernel reads and writes and looks at nothing; there we note what a bit stands for:
+ *   byte 64    le32 magic 0x534c5244 "DRLS", le32 sectors of a region, le64 nr_regions again, le64 FNV-1a
+ *              over the 16 bytes before
+ * The note counts while nr_regions is the header's: who else writes the image changes one without the
+ * other, unless the sizes are the same anyway.
  * The image can start at any offset of the device (base), a multiple of the block size.
  */
 #ifndef BITMAP_LOG_IMAGE_H
@@ -14,7 +19,7 @@
 #define LOG_IMAGE_MAGIC 0x4D695272u
 #define LOG_IMAGE_VERSION 2u
 #define LOG_IMAGE_BITS_OFFSET 1024u
-#define LOG_IMAGE_HEADER_BYTES 16u
+#define LOG_IMAGE_HEADER_BYTES 88u /* the kernel's 16, a gap, and our note */
 /* LVM2 writes this nr_regions on a log that it has wiped: all bits count as they stand. */
 #define LOG_IMAGE_ALL_REGIONS UINT64_MAX
 
@@ -22,6 +27,7 @@ struct log_image_header {
 	uint32_t magic;
 	uint32_t version;
 	uint64_t nr_regions;
+	uint32_t region_size; /* sectors; 0: not noted */
 };
 
 enum log_image_verdict {
@@ -35,14 +41,15 @@ struct log_image {
 	uint64_t nregions;
 	uint32_t block_bytes; /* logical block of the device: power of two, 512 to 65,536 */
 	uint64_t base; /* byte of the device where the image starts */
+	uint32_t region_size; /* sectors, to be noted; 0: no note */
 };
 
-/* Decode/encode the header. _decode reads LOG_IMAGE_HEADER_BYTES bytes of untrusted input;
+/* Decode/encode the header and the note. _decode reads LOG_IMAGE_HEADER_BYTES bytes of untrusted input;
  * version 1 is taken as 2 (the same on little-endian, as the kernel does). Unless the verdict is
  * LOG_IMAGE_VALID, header->nr_regions is 0: no bit of the image can be believed. */
 enum log_image_verdict log_image_decode_header(const uint8_t *bytes,
 					       struct log_image_header *header);
-void log_image_encode_header(uint8_t *bytes, uint64_t nr_regions);
+void log_image_encode_header(uint8_t *bytes, uint64_t nr_regions, uint32_t region_size);
 
 /* Bytes of the device that the image takes, whole blocks (as the kernel counts them: the bits in
  * 32-bit words behind byte 1024, rounded up to the logical block). Excludes base. */

@@ -4,11 +4,12 @@
  *
  *                 due, legs known                      flushed
  *   [COUNTING] --------------------> [FLUSHING_LEGS] ----------> [COUNTING]
- *       ^  |                              |
- *       |  | due, legs not known          | a leg's flush failed
- *       |  v                              |
- *     [PAUSED] <--------------------------+
- *       the deadline has come
+ *    |      ^                          |        |
+ *    | due, |                          | not    | a leg's
+ *    | legs | the deadline             | begun  | flush failed
+ *    | not  | has come                 |        v
+ *    v known|                          |    [SPOILT] ----> [COUNTING]
+ *   [PAUSED] <-------------------------+          RESUME, or the image read
  */
 #ifndef SERVER_LOG_CLEARS_STATE_H
 #define SERVER_LOG_CLEARS_STATE_H
@@ -19,7 +20,10 @@
 enum clears_phase {
 	CLEARS_COUNTING, /* the delay runs; too many lazy regions end it early */
 	CLEARS_PAUSED, /* the legs cannot be flushed now: not before the deadline, however many are lazy */
-	CLEARS_FLUSHING_LEGS, /* no lazy region ages meanwhile */
+	CLEARS_FLUSHING_LEGS, /* no lazy region ages meanwhile, and no deadline runs */
+	/* What a leg's cache had lost when its flush failed, no later flush can tell: nothing becomes clean
+	 * on the log device any more. As the kernel's own log has it (flush_failed in dm-log.c). */
+	CLEARS_SPOILT,
 };
 
 struct clears_state {

@@ -11,10 +11,14 @@
  * Trouble, beside it:
  *
  *               a write failed              retry_limit_ns                another version on it
- *   LOG_SOUND ------------------> retry_since_ns != 0 -----> LOG_FAILED      LOG_FOREIGN
- *       ^                                 |                       |          never written
- *       +---------------------------------+-----------------------+
- *                    a write of all changed blocks succeeded
+ *   LOG_SOUND ------------------> retry_since_ns != 0 -----> LOG_FAILED      LOG_UNUSABLE
+ *       ^                                 |                                  never written
+ *       +---------------------------------+
+ *       a write of all changed blocks succeeded
+ *
+ * A log that has failed stays so until a CTR makes another: once the kernel has heard of an error it holds
+ * all writes of the mirror until its table is replaced (log_failure in drivers/md/dm-raid1.c), whatever
+ * the device does later; so that is what status has to say.
  */
 #ifndef SERVER_LOG_COMMIT_STATE_H
 #define SERVER_LOG_COMMIT_STATE_H
@@ -28,7 +32,7 @@ struct executor;
 enum log_health {
 	LOG_SOUND,
 	LOG_FAILED, /* the kernel was told, or the image could not be read */
-	LOG_FOREIGN, /* failed, since the image is of another version: never written */
+	LOG_UNUSABLE, /* failed, since the image is of another version: never written */
 };
 
 struct commit_state {
@@ -37,7 +41,7 @@ struct commit_state {
 	unsigned in_flight; /* writes of it */
 	const struct executor *writer; /* who submitted them */
 	int error; /* of one of them, 0 or -errno */
-	bool partial; /* buffers ran out: some changed blocks wait for the next commit */
+	bool partial; /* buffers ran out, or the header is left: blocks wait for the next commit */
 	int64_t retry_since_ns; /* first failure of those that are tried again, 0: none */
 	int64_t retry_wait_ns;
 	_Atomic int health; /* enum log_health; read by control */

@@ -13,10 +13,11 @@
 
 #define STATUS_EVER_RESUMED 0x10u
 #define STATUS_FAILED 0x20u
-#define STATUS_FOREIGN 0x40u
+#define STATUS_UNUSABLE 0x40u
 #define STATUS_SYNC_COUNT 0x80u
 #define STATUS_RESYNC_WORK 0x100u
 #define STATUS_NUDGED 0x200u
+#define STATUS_SPOILT 0x400u
 #define STATUS_RECONNECTS_SHIFT 16
 
 static struct mirror_log *allocate(struct estate *estate, const char *uuid, uint64_t luid,
@@ -31,8 +32,8 @@ static struct mirror_log *allocate(struct estate *estate, const char *uuid, uint
 	atomic_init(&log->refs, 1);
 	atomic_init(&log->state, LOG_OPENING);
 	log->estate = estate;
-	log->luid = luid;
 	log->made_ns = clock_coarse();
+	log->luid = luid;
 	memcpy(log->ctr_text, text, length);
 	strncpy(log->uuid, uuid, DM_UUID_LEN - 1);
 	return log;
@@ -57,6 +58,7 @@ static struct dirty_log_config config_of(const struct mirror_log *log, uint32_t 
 		.block_bytes = block_bytes,
 		.persistent = log->args.disk,
 		.sync = log->args.sync,
+		.region_size = log->args.region_size,
 	};
 }
 
@@ -106,7 +108,8 @@ static uint32_t status_of(struct mirror_log *log)
 	status |= bit_if(log->life.ever_resumed, STATUS_EVER_RESUMED);
 	status |= bit_if(log->life.nudged, STATUS_NUDGED);
 	status |= bit_if(health != LOG_SOUND, STATUS_FAILED);
-	status |= bit_if(health == LOG_FOREIGN, STATUS_FOREIGN);
+	status |= bit_if(health == LOG_UNUSABLE, STATUS_UNUSABLE);
+	status |= bit_if(log->clears.phase == CLEARS_SPOILT, STATUS_SPOILT);
 	status |= bit_if(atomic_load(&log->answered.sync_count), STATUS_SYNC_COUNT);
 	status |= bit_if(atomic_load(&log->answered.resync_work), STATUS_RESYNC_WORK);
 	return status | (log->life.reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
@@ -134,9 +137,11 @@ static bool take_status(struct mirror_log *log, uint64_t recorded)
 	log->life.nudged = status & STATUS_NUDGED;
 	log->life.reconnects = status >> STATUS_RECONNECTS_SHIFT;
 	log->life.former_state = (enum log_state)state;
-	mirror_log_set_health(log, status & STATUS_FOREIGN  ? LOG_FOREIGN
+	mirror_log_set_health(log, status & STATUS_UNUSABLE ? LOG_UNUSABLE
 				   : status & STATUS_FAILED ? LOG_FAILED
 							    : LOG_SOUND);
+	if (status & STATUS_SPOILT)
+		log->clears.phase = CLEARS_SPOILT;
 	atomic_store(&log->answered.sync_count, (status & STATUS_SYNC_COUNT) != 0);
 	atomic_store(&log->answered.resync_work, (status & STATUS_RESYNC_WORK) != 0);
 	return true;
@@ -202,6 +207,8 @@ void mirror_log_writes(struct mirror_log *log)
 	if (atomic_load_explicit(last_writer, memory_order_relaxed) == log->id)
 		return;
 	atomic_store_explicit(last_writer, log->id, memory_order_relaxed);
+	atomic_store_explicit(&log->device->region_size, log->args.region_size,
+			      memory_order_relaxed);
 	atomic_store(&log->record->wrote, atomic_fetch_add(&log->estate->fixed->writers, 1) + 1);
 }
 
@@ -236,8 +243,10 @@ void mirror_log_leave_devices(struct mirror_log *log)
 {
 	log_legs_close(log->clears.legs);
 	log->clears.legs = NULL;
-	if (log->device && !log->device_left)
+	if (log->device && !log->device_left) {
+		log_device_deactivate(log->device, log->id);
 		log_device_leave(log->device);
+	}
 	log->device_left = true;
 }
 
@@ -306,8 +315,11 @@ static bool clears_want_worker(const struct mirror_log *log, const struct log_op
 {
 	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
 
-	return lazy > 0 && (!deadline_runs(&log->sched.age) ||
-			    (lazy > options->max_lazy && log->clears.phase == CLEARS_COUNTING));
+	if (lazy == 0 || log->clears.phase == CLEARS_FLUSHING_LEGS ||
+	    log->clears.phase == CLEARS_SPOILT)
+		return false;
+	return !deadline_runs(&log->sched.age) ||
+	       (lazy > options->max_lazy && log->clears.phase == CLEARS_COUNTING);
 }
 
 void mirror_log_let_go(struct mirror_log *log, const struct log_options *options)

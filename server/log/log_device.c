@@ -192,6 +192,45 @@ int log_device_get(const char *name, uint64_t region_count, struct log_device **
 	return 0;
 }
 
+struct log_device *log_device_absent(uint32_t major, uint32_t minor, uint32_t block_bytes)
+{
+	struct log_device *device = calloc(1, sizeof(*device));
+
+	if (!device)
+		return NULL;
+	device->fd = -1;
+	device->major = major;
+	device->minor = minor;
+	device->block_bytes = block_bytes;
+	device->refs = device->users = 1;
+	return device;
+}
+
+bool log_device_activate(struct log_device *device, uint64_t log_id, const char *uuid, char *other)
+{
+	bool free;
+
+	pthread_mutex_lock(&devices.lock);
+	free = device->active_id == 0 || device->active_id == log_id ||
+	       strcmp(device->active_uuid, uuid) == 0;
+	if (free) {
+		device->active_id = log_id;
+		snprintf(device->active_uuid, sizeof(device->active_uuid), "%s", uuid);
+	} else {
+		memcpy(other, device->active_uuid, sizeof(device->active_uuid));
+	}
+	pthread_mutex_unlock(&devices.lock);
+	return free;
+}
+
+void log_device_deactivate(struct log_device *device, uint64_t log_id)
+{
+	pthread_mutex_lock(&devices.lock);
+	if (device->active_id == log_id)
+		device->active_id = 0;
+	pthread_mutex_unlock(&devices.lock);
+}
+
 /* Under the lock. */
 static void unlist(struct log_device *device)
 {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <linux/dm-ioctl.h>
 
 #define LOG_IO_BYTES 65536u /* of one operation: the largest logical block of a log device */
 
@@ -22,6 +23,10 @@ struct log_device {
 	_Atomic bool claimed; /* see log_device_claim */
 	uint64_t wrote; /* under the table's lock: see log_device_take_over_writer */
 	_Atomic uint64_t last_writer; /* log->id of the log that wrote or read it last */
+	_Atomic uint32_t region_size; /* of that log, sectors; 0: nobody has since we opened it */
+	/* Under the table's lock: the log that is resumed, and so may write it. 0: none. */
+	uint64_t active_id;
+	char active_uuid[DM_UUID_LEN];
 };
 
 /* Open the device named (path or major:minor; the latter without udev too) for a log of region_count
@@ -30,6 +35,16 @@ struct log_device {
  * large, else what open(2) says. Blocks on open(2): for the cold path. */
 int log_device_get(const char *name, uint64_t region_count, struct log_device **device, char *why,
 		   size_t why_bytes);
+
+/* A device that cannot be opened, of a log that must be served all the same: fd is -1. NULL: no memory. */
+struct log_device *log_device_absent(uint32_t major, uint32_t minor, uint32_t block_bytes);
+
+/* A log is resumed, and wants to write the device. False: another mirror's log, whose uuid is in *other
+ * (DM_UUID_LEN bytes), is active on it. Tables of one mirror follow one another. */
+bool log_device_activate(struct log_device *device, uint64_t log_id, const char *uuid, char *other);
+
+/* It is suspended, or has ended. */
+void log_device_deactivate(struct log_device *device, uint64_t log_id);
 
 /* The log has ended: its device is closed if no other log uses it, so that it can be removed. The
  * reference stays, and with it the numbers. */

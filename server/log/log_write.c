@@ -14,7 +14,7 @@ enum log_writer log_writer_now(const struct mirror_log *log)
 {
 	enum log_health health = mirror_log_health(log);
 
-	if (health == LOG_FOREIGN)
+	if (health == LOG_UNUSABLE)
 		return LOG_WRITER_NEVER;
 	if (log->commit.in_flight > 0 || deadline_runs(&log->sched.retry))
 		return LOG_WRITER_NOT_NOW;
@@ -27,19 +27,18 @@ enum log_writer log_writer_now(const struct mirror_log *log)
 /* The first commit without an error since one failed. */
 static void end_trouble(struct mirror_log *log)
 {
-	if (log->commit.retry_since_ns == 0 && mirror_log_health(log) == LOG_SOUND)
+	if (log->commit.retry_since_ns == 0)
 		return;
 	/* Blocks are left that no write has covered since they failed. */
 	if (log->commit.partial)
 		return;
 	diag_warning("log device %u:%u of log %s works again", log->device->major,
 		     log->device->minor, log->uuid);
-	mirror_log_set_health(log, LOG_SOUND);
+	/* A log that has failed stays so (commit_state.h). */
 	log->commit.retry_since_ns = 0;
-	mirror_log_record_status(log);
 }
 
-/* Those who waited wait on if buffers ran out, and some blocks are left to the next commit. */
+/* Those who waited wait on if some blocks are left to the next commit. */
 static void answer_running(struct executor *executor, struct mirror_log *log)
 {
 	if (log->commit.partial)
@@ -93,9 +92,8 @@ static void submit_write(struct executor *executor, struct mirror_log *log, stru
 }
 
 /* For a successor the blocks are always in one place or the other. */
-static void take_blocks(struct mirror_log *log, struct log_io *io, uint64_t max)
+static void take_blocks(struct mirror_log *log, struct log_io *io)
 {
-	io->first = dirty_log_next_changed(&log->dirty, max, &io->count);
 	io->flight->first = io->first;
 	io->flight->count = io->count;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -105,25 +103,36 @@ static void take_blocks(struct mirror_log *log, struct log_io *io, uint64_t max)
 	kill_point("taken");
 }
 
-bool log_write_start(struct executor *executor, struct mirror_log *log)
+/* Submit the next run of changed blocks. Returns false if that has to wait: for a buffer, or, since the
+ * header vouches for all other blocks, until these are durable. */
+static bool write_next(struct executor *executor, struct mirror_log *log)
 {
 	uint64_t max = LOG_IO_BYTES / log->device->block_bytes;
+	uint64_t count, first = dirty_log_next_changed(&log->dirty, max, &count);
+	struct log_io *io;
+
+	if (first == 0 && log->commit.in_flight > 0)
+		return false;
+	io = executor_io_take(executor, log);
+	if (!io)
+		return false;
+	io->first = first;
+	io->count = count;
+	take_blocks(log, io);
+	submit_write(executor, log, io);
+	return true;
+}
+
+bool log_write_start(struct executor *executor, struct mirror_log *log)
+{
 
 	CHECK(log->commit.in_flight == 0 && !log->commit.running.first);
-	CHECK(mirror_log_health(log) != LOG_FOREIGN);
+	CHECK(mirror_log_health(log) != LOG_UNUSABLE);
 	log->commit.error = 0;
-	log->commit.partial = false;
 	log->commit.writer = executor;
-	while (dirty_log_has_changed(&log->dirty)) {
-		struct log_io *io = executor_io_take(executor, log);
-
-		if (!io) {
-			log->commit.partial = true;
-			break;
-		}
-		take_blocks(log, io, max);
-		submit_write(executor, log, io);
-	}
+	while (dirty_log_has_changed(&log->dirty) && write_next(executor, log))
+		;
+	log->commit.partial = dirty_log_has_changed(&log->dirty);
 	if (log->commit.in_flight == 0)
 		return false;
 	mirror_log_writes(log);

@@ -15,7 +15,8 @@
 static struct log_image geometry_of(const struct dirty_log_config *config)
 {
 	return (struct log_image){.nregions = config->region_count,
-				  .block_bytes = config->block_bytes};
+				  .block_bytes = config->block_bytes,
+				  .region_size = config->region_size};
 }
 
 static uint64_t shards_of(uint64_t regions)
@@ -145,7 +146,7 @@ void dirty_log_begin(struct dirty_log *log, uint64_t valid, bool readable, bool 
 		valid = 0;
 		region_bitmap_fill_from(&log->image, 0, false);
 	} else {
-		bool grown_clean = log->config.sync == CTR_ARGS_NOSYNC && readable;
+		bool grown_clean = log->config.sync == CTR_ARGS_NOSYNC && first && readable;
 
 		region_bitmap_fill_from(&log->image, valid, grown_clean);
 	}
@@ -172,6 +173,11 @@ void dirty_log_begin_core(struct dirty_log *log)
 
 void dirty_log_begin_unknown(struct dirty_log *log)
 {
+	if (log->config.persistent) {
+		begin_change(log);
+		change_from(log, 0);
+		end_change(log);
+	}
 	set_known(log, true);
 }
 
@@ -183,6 +189,13 @@ static void empty(struct bit_tree *tree)
 		bit_tree_clear(tree, member);
 }
 
+static void drop_lazy(struct dirty_log *log)
+{
+	region_bitmap_fill_from(&log->touched, 0, false);
+	empty(&log->lazy_shards);
+	atomic_store_explicit(&log->lazy, 0, memory_order_relaxed);
+}
+
 void dirty_log_forget(struct dirty_log *log)
 {
 	set_known(log, false);
@@ -191,11 +204,19 @@ void dirty_log_forget(struct dirty_log *log)
 	region_bitmap_fill_from(&log->clean, 0, false);
 	if (log->config.persistent) {
 		region_bitmap_fill_from(&log->image, 0, false);
-		region_bitmap_fill_from(&log->touched, 0, false);
 		empty(&log->changed);
-		empty(&log->lazy_shards);
-		atomic_store_explicit(&log->lazy, 0, memory_order_relaxed);
+		drop_lazy(log);
 	}
+	end_change(log);
+}
+
+void dirty_log_distrust(struct dirty_log *log)
+{
+	begin_change(log);
+	/* clean first: a death in between leaves it a subset of sync */
+	copy_bits(&log->clean, &log->image);
+	copy_bits(&log->sync, &log->image);
+	drop_lazy(log);
 	end_change(log);
 }
 
@@ -504,11 +525,13 @@ uint64_t dirty_log_release(struct dirty_log *log)
 
 uint64_t dirty_log_next_changed(const struct dirty_log *log, uint64_t max, uint64_t *count)
 {
-	uint64_t first = bit_tree_next(&log->changed, 0);
+	uint64_t first = bit_tree_next(&log->changed, 1);
 
 	*count = 0;
-	if (first == BIT_TREE_NONE)
-		return first;
+	if (first == BIT_TREE_NONE) {
+		*count = bit_tree_test(&log->changed, 0);
+		return *count ? 0 : BIT_TREE_NONE;
+	}
 	while (*count < max && first + *count < log->changed.nbits &&
 	       bit_tree_test(&log->changed, first + *count))
 		(*count)++;

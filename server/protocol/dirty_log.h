@@ -39,6 +39,7 @@ struct dirty_log_config {
 	uint32_t block_bytes; /* of the log device; ignored for a core log */
 	bool persistent; /* a disk log */
 	enum ctr_args_sync sync;
+	uint32_t region_size; /* sectors, for the image's note; 0: none */
 };
 
 /* What is handed out for recovery, and in which order (docs/protocol.md, trap 2). */
@@ -99,18 +100,23 @@ static inline bool dirty_log_region_valid(const struct dirty_log *log, uint64_t 
 
 /* Loading, disk log: the caller decodes the image's blocks into log->image (log_image.h), then
  * calls this once. valid: regions that the image covers (0: new or unreadable). readable false
- * takes nothing for in sync, nosync or not. first: the first load of this luid; the sync option
- * counts then only. Leaves what the device must be brought to in log->changed. */
+ * takes nothing for in sync, nosync or not. first: the first RESUME of this luid; sync and nosync
+ * count then only. Leaves what the device must be brought to in log->changed. */
 void dirty_log_begin(struct dirty_log *log, uint64_t valid, bool readable, bool first);
 
 /* Loading, core log: the sync option alone. */
 void dirty_log_begin_core(struct dirty_log *log);
 
-/* Loading, core log of a mirror that runs: nothing is known, so all is out of sync. */
+/* Of a mirror that runs: nothing is known, so all is out of sync, and of a disk log no block of the image is
+ * taken to be as we have it. */
 void dirty_log_begin_unknown(struct dirty_log *log);
 
 /* Forget the loaded bits: the image is to be read again (another log wrote the device). */
 void dirty_log_forget(struct dirty_log *log);
+
+/* The legs may have lost what was written to regions that are not clean in the image: they are out of
+ * sync from now on. Disk logs. */
+void dirty_log_distrust(struct dirty_log *log);
 
 /* A RESUME: recovery starts over; what failed before may be handed out again. */
 void dirty_log_resume(struct dirty_log *log);
@@ -147,7 +153,8 @@ void dirty_log_age(struct dirty_log *log);
 uint64_t dirty_log_release(struct dirty_log *log);
 
 /* The next run of changed blocks, at most max: *count > 0 blocks from the returned one on.
- * BIT_TREE_NONE when nothing is changed. */
+ * BIT_TREE_NONE when nothing is changed. Block 0 comes alone, when no other is changed: its header tells
+ * which bits count, so it must not be durable before they are. */
 uint64_t dirty_log_next_changed(const struct dirty_log *log, uint64_t max, uint64_t *count);
 
 /* They are about to be written: unchanged from now on. */

@@ -11,7 +11,9 @@
  *
  * The deadline does not count when too many regions are lazy, and when all shall be written: at
  * POSTSUSPEND (draining), and when the server stops for good. The legs are not known at first: the mirror
- * thread looks for them (mirrors.h), and MAIL_LEGS brings them. clears_state.h draws it.
+ * thread looks for them (mirrors.h), and MAIL_LEGS brings them. After a flush that failed nothing is
+ * written clean until RESUME, which takes for out of sync whatever is dirty on the log device
+ * (dirty_log_distrust). clears_state.h draws it.
  */
 #include "server/work/clears.h"
 
@@ -26,6 +28,7 @@
 #include <string.h>
 
 #define NO_LEGS_PAUSE_NS (200 * NSEC_PER_MSEC)
+#define NOT_BEGUN 1 /* as leg_error: not all legs were asked */
 
 static bool stopping(const struct worker *worker)
 {
@@ -41,6 +44,11 @@ static void end_drain(struct worker *worker, struct mirror_log *log)
 {
 	if (!log->clears.draining.first)
 		return;
+	/* What is never written has nothing to wait for: it must be possible to suspend the mirror. */
+	if (mirror_log_health(log) == LOG_UNUSABLE) {
+		executor_reply_all(&worker->executor, &log->clears.draining, 0);
+		return;
+	}
 	slot_list_move(&log->commit.waiters, &log->clears.draining);
 	commit_start(worker, log);
 }
@@ -79,16 +87,32 @@ static void legs_not_flushed(struct worker *worker, struct mirror_log *log)
 	end_drain(worker, log);
 }
 
+/* Its regions stay dirty on the log device until they have been recovered: those that are so now, and all
+ * that are written until RESUME. */
+static void legs_failed(struct worker *worker, struct mirror_log *log, int error)
+{
+	diag_warning(
+		"a leg of log %s could not be flushed: %s; what it has lost cannot be known, so "
+		"no region of the log is recorded clean until the mirror is suspended and "
+		"resumed, which recovers them",
+		log->uuid, strerror(-error));
+	log->clears.phase = CLEARS_SPOILT;
+	mirror_log_record_status(log);
+	end_drain(worker, log);
+}
+
 static void leg_flush_ended(struct worker *worker, struct mirror_log *log)
 {
+	int error = log->clears.leg_error;
+
 	CHECK(log->clears.phase == CLEARS_FLUSHING_LEGS && log->clears.leg_ops == 0);
 	log->clears.phase = CLEARS_COUNTING;
-	if (log->clears.leg_error) {
-		diag_limited(DIAG_WARNING,
-			     "a leg of log %s cannot be flushed: %s; its clears stay "
-			     "in memory",
-			     log->uuid, strerror(-log->clears.leg_error));
+	if (error == NOT_BEGUN) {
 		legs_not_flushed(worker, log);
+		return;
+	}
+	if (error) {
+		legs_failed(worker, log, error);
 		return;
 	}
 	legs_flushed(worker, log);
@@ -100,7 +124,7 @@ static void leg_finished(struct executor *executor, struct mirror_log *log, stru
 	CHECK(log->clears.leg_ops > 0);
 	if (io->error) {
 		stats_add(STATS_IO_ERRORS, 1);
-		log->clears.leg_error = io->error;
+		log->clears.leg_error = io->error; /* also over NOT_BEGUN: it weighs more */
 	}
 	executor_io_give(executor, io);
 	if (--log->clears.leg_ops == 0)
@@ -114,11 +138,13 @@ static void flush_legs(struct worker *worker, struct mirror_log *log)
 	log->clears.leg_error = 0;
 	log->clears.leg_ops = 0;
 	log->clears.phase = CLEARS_FLUSHING_LEGS;
+	schedule_no_age(log); /* it has come, and would come again and again */
 	for (unsigned i = 0; i < log->clears.legs->count; i++) {
 		struct log_io *io = schedule_io_take(worker, log);
 
 		if (!io) {
-			log->clears.leg_error = -EAGAIN;
+			if (!log->clears.leg_error)
+				log->clears.leg_error = NOT_BEGUN;
 			break;
 		}
 		io->op.kind = FLUSH_OP_SYNC;
@@ -181,7 +207,8 @@ void clears_check(struct worker *worker, struct mirror_log *log, int64_t now)
 {
 	if (log->clears.phase == CLEARS_FLUSHING_LEGS)
 		return;
-	if (dirty_log_lazy_count(&log->dirty) == 0 || suspended(log)) {
+	if (dirty_log_lazy_count(&log->dirty) == 0 || suspended(log) ||
+	    log->clears.phase == CLEARS_SPOILT) {
 		schedule_no_age(log);
 		end_drain(worker, log);
 		return;

@@ -6,7 +6,7 @@
  * which starts when this one has ended. After an error those in running wait again, and the same blocks
  * are tried later and later (retry_wait_ns doubles); when somebody has waited for retry_limit_ns all hear
  * the error, and the log has failed: from then on each commit is tried once. A commit that succeeds ends
- * the trouble (log_write.c). commit_state.h draws it.
+ * the trouble (log_write.c), but a log that has failed stays failed. commit_state.h draws it.
  */
 #include "server/work/commit.h"
 

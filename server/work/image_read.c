@@ -14,13 +14,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static void take_bits(struct mirror_log *log, const struct image_read_state *read, bool readable)
 {
 	dirty_log_begin(&log->dirty, read->valid, readable,
 			!log->life.ever_resumed && !read->reconnect);
-	mirror_log_writes(log);
+	if (mirror_log_health(log) != LOG_UNUSABLE)
+		mirror_log_writes(log);
 	log->life.ever_resumed = true;
 	diag_info("log %s: %" PRIu64 " of %" PRIu64 " regions in sync on %u:%u", log->uuid,
 		  dirty_log_sync_count(&log->dirty), log->dirty.config.region_count,
@@ -39,7 +41,7 @@ static void finish_reading(struct worker *worker, struct mirror_log *log, bool r
 	kill_point("loaded");
 	if (read.reconnect)
 		executor_reply(&worker->executor, read.slot, 0);
-	else if (mirror_log_health(log) == LOG_FOREIGN)
+	else if (mirror_log_health(log) == LOG_UNUSABLE)
 		executor_reply(&worker->executor, read.slot, -EINVAL);
 	else
 		commit_wait(worker, log, read.slot);
@@ -54,27 +56,71 @@ static uint64_t last_block(const struct mirror_log *log)
 	return valid == 0 ? 0 : log_image_block_of(&log->dirty.geometry, valid - 1);
 }
 
+/* How many sectors a bit of the image stands for; 0: not known. */
+static uint32_t region_size_of(const struct mirror_log *log, const struct log_image_header *header)
+{
+	uint32_t live = atomic_load_explicit(&log->device->region_size, memory_order_relaxed);
+
+	return live ? live : header->region_size;
+}
+
+/* Bits of regions of another size tell nothing of ours. */
+static void take_valid_header(struct mirror_log *log, const struct log_image_header *header)
+{
+	uint64_t n = log->dirty.config.region_count;
+	uint32_t size = region_size_of(log, header);
+
+	log->image_read.valid = header->nr_regions;
+	if (size != 0 && size != log->args.region_size) {
+		log->image_read.valid = 0;
+		diag_warning("log device %u:%u of log %s holds a log of regions of %" PRIu32
+			     " sectors, and these are of %" PRIu32 ": all are out of sync",
+			     log->device->major, log->device->minor, log->uuid, size,
+			     log->args.region_size);
+	} else if (size == 0 && header->nr_regions != n &&
+		   header->nr_regions != LOG_IMAGE_ALL_REGIONS) {
+		diag_warning("log device %u:%u of log %s holds a log of %" PRIu64
+			     " regions that does "
+			     "not tell their size, and the mirror has %" PRIu64 ": it is taken for "
+			     "this mirror before it was %s; if its region size has changed, "
+			     "resync it (log option sync)",
+			     log->device->major, log->device->minor, log->uuid, header->nr_regions,
+			     n, header->nr_regions < n ? "extended" : "reduced");
+	}
+}
+
+/* Never to be written. */
+static bool leave_alone(struct mirror_log *log, const char *why)
+{
+	diag_error("log device %u:%u of log %s is not written, %s; all regions count as out of "
+		   "sync, and "
+		   "the mirror holds its writes until it gets another log",
+		   log->device->major, log->device->minor, log->uuid, why);
+	mirror_log_set_health(log, LOG_UNUSABLE);
+	return false;
+}
+
+/* Returns whether the image's bits, as far as they are valid, can be taken. */
 static bool take_header(struct mirror_log *log, const uint8_t *bytes)
 {
 	struct log_image_header header;
+	char why[80];
 
+	log->image_read.valid = 0;
 	switch (log_image_decode_header(bytes, &header)) {
 	case LOG_IMAGE_VALID:
-		log->image_read.valid = header.nr_regions;
+		take_valid_header(log, &header);
 		return true;
 	case LOG_IMAGE_NEW:
-		log->image_read.valid = 0;
-		return true;
+		/* The log of a mirror that runs or ran was written: this is another volume by now. */
+		return (!log->image_read.reconnect && !log->life.ever_resumed) ||
+		       leave_alone(log, "since there is no log on it, and there was");
 	case LOG_IMAGE_WRONG_VERSION:
 		break;
 	}
-	diag_error("log device %u:%u of log %s holds a log of version %" PRIu32
-		   ", and only 1 and 2 "
-		   "are known: nothing is written to it",
-		   log->device->major, log->device->minor, log->uuid, header.version);
-	mirror_log_set_health(log, LOG_FOREIGN);
-	log->image_read.valid = 0;
-	return false;
+	snprintf(why, sizeof(why), "since the log on it is of version %" PRIu32 ", and not of 1 or 2",
+		 header.version);
+	return leave_alone(log, why);
 }
 
 static void read_finished(struct executor *executor, struct mirror_log *log, struct log_io *io)
@@ -135,8 +181,10 @@ void image_read_start(struct worker *worker, struct mirror_log *log, struct slot
 {
 	CHECK(log->image_read.phase == IMAGE_NOT_READING && log->commit.in_flight == 0);
 	dirty_log_forget(&log->dirty);
+	schedule_no_age(log);
+	log->clears.phase = CLEARS_COUNTING;
 	/* It may hold a log of ours by now. */
-	if (mirror_log_health(log) == LOG_FOREIGN)
+	if (mirror_log_health(log) == LOG_UNUSABLE)
 		mirror_log_set_health(log, LOG_FAILED);
 	log->image_read = (struct image_read_state){.slot = slot, .reconnect = reconnect};
 	image_read_continue(worker, log);

@@ -56,10 +56,29 @@ static int open_device(struct mirror_log *log, const char *name)
 	return r;
 }
 
-static int open_log(struct mirror_log *log)
+/* A mirror that runs must not be refused its log: the kernel would ask again every two seconds, for ever,
+ * and the mirror could not even be suspended to be given another one. It is served without its device:
+ * status D, reads go on, and a FLUSH that would have to write fails. */
+static int go_without_device(struct mirror_log *log, uint32_t major, uint32_t minor,
+			     uint32_t block_bytes)
+{
+	log->device = log_device_absent(major, minor, block_bytes);
+	if (!log->device)
+		return -ENOMEM;
+	mirror_log_set_health(log, LOG_UNUSABLE);
+	diag_error("log %s is served as failed, without its log device: its mirror holds writes "
+		   "until it "
+		   "gets another log",
+		   log->uuid);
+	return 0;
+}
+
+static int open_log(struct mirror_log *log, bool reconnect)
 {
 	int r = log->args.disk ? open_device(log, log->args.device) : 0;
 
+	if (r < 0 && reconnect)
+		r = go_without_device(log, 0, 0, SHARD_BYTES);
 	if (r < 0)
 		return r;
 	r = mirror_log_make_bits(log);
@@ -67,6 +86,23 @@ static int open_log(struct mirror_log *log)
 		diag_error("log %s: no memory for %llu regions", log->uuid,
 			   (unsigned long long)log->args.region_count);
 	return r;
+}
+
+static bool device_is_anothers(struct mirror_log *log)
+{
+	char other[DM_UUID_LEN];
+
+	if (!log->device || log->device->fd < 0 ||
+	    log_device_activate(log->device, log->id, log->uuid, other))
+		return false;
+	diag_error(
+		"log %s: its log device %u:%u is written by log %s, which is active: it is not "
+		"written, "
+		"all regions count as out of sync, and the mirror holds its writes until it gets a "
+		"log device of its own",
+		log->uuid, log->device->major, log->device->minor, other);
+	mirror_log_set_health(log, LOG_UNUSABLE);
+	return true;
 }
 
 static bool has_io(const struct mirror_log *log)
@@ -88,32 +124,14 @@ static void bury(struct worker *worker, struct mirror_log *log)
 	mailbox_push(worker->graveyard, &log->registry.grave_link);
 }
 
-static void make(struct worker *worker, struct mirror_log *log, struct slot *slot)
+/* The mirror of a reconnect runs: what is asked next must find the bits. The RESUME that the kernel sends
+ * behind the CTR finds nothing to do. */
+static void begin_reconnected(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
-	int r;
+	bool readable = log->args.disk && !device_is_anothers(log) &&
+			mirror_log_health(log) != LOG_UNUSABLE;
 
-	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record);
-	log->no_legs = slot->from.nl_pid != 0;
-	r = open_log(log);
-	if (r < 0) {
-		bury(worker, log);
-		executor_reply(&worker->executor, slot, r);
-		return;
-	}
-	schedule_enrol(worker, log);
-	mirror_log_set_state(log, LOG_CREATED);
-	/* The mirror of a reconnect runs: what is asked next must find the bits. The RESUME that the
-	 * kernel sends behind the CTR finds nothing to do. */
-	log->life.reconnects = is_reconnect(slot);
-	mirror_log_record_status(log);
-	kill_point("ctr");
-	diag_info("log %s (%llx) %s: %s", log->uuid, (unsigned long long)log->luid,
-		  is_reconnect(slot) ? "reconnected" : "made", log->ctr_text);
-	if (!is_reconnect(slot)) {
-		reply_ctr(worker, log, slot);
-		return;
-	}
-	if (log->args.disk) {
+	if (readable) {
 		image_read_start(worker, log, slot, true);
 		return;
 	}
@@ -123,11 +141,40 @@ static void make(struct worker *worker, struct mirror_log *log, struct slot *slo
 	executor_reply(&worker->executor, slot, 0);
 }
 
+static void make(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	bool reconnect = is_reconnect(slot);
+	int r;
+
+	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record);
+	log->no_legs = slot->from.nl_pid != 0;
+	r = open_log(log, reconnect);
+	if (r < 0) {
+		bury(worker, log);
+		executor_reply(&worker->executor, slot, r);
+		return;
+	}
+	schedule_enrol(worker, log);
+	mirror_log_set_state(log, LOG_CREATED);
+	log->life.reconnects = reconnect;
+	mirror_log_record_status(log);
+	kill_point("ctr");
+	diag_info("log %s (%llx) %s: %s", log->uuid, (unsigned long long)log->luid,
+		  reconnect ? "reconnected" : "made", log->ctr_text);
+	if (reconnect)
+		begin_reconnected(worker, log, slot);
+	else
+		reply_ctr(worker, log, slot);
+}
+
 /* What a predecessor had in mind for the mirror, and took with it. */
 static void ask_mirrors_again(struct worker *worker, struct mirror_log *log)
 {
 	if (log->no_legs || mirror_log_state(log) != LOG_ACTIVE)
 		return;
+	/* At once: a mirror that is about to go is in no table any more when its clears shall be written. */
+	if (log->args.disk)
+		log->clears.legs_asked = mirrors_ask(worker->mirrors, log, MIRROR_JOB_LEGS, 0) == 0;
 	if (!atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_SETTLE, SETTLE_DELAY_NS);
 	if (log->life.nudged &&
@@ -146,26 +193,47 @@ static int open_recorded_device(struct mirror_log *log)
 	return open_device(log, number);
 }
 
+static void drop_device(struct mirror_log *log)
+{
+	log_device_leave(log->device);
+	log_device_put(log->device);
+	log->device = NULL;
+}
+
+/* As the record has it; or none, if it is gone, or is another. */
+static int take_over_device(struct mirror_log *log)
+{
+	const struct log_record *record = log->record;
+	int r = open_recorded_device(log);
+
+	if (r == 0 && log->device && log->device->block_bytes != record->block_bytes) {
+		diag_error("log %s: its log device %u:%u has other blocks than it had", log->uuid,
+			   record->major, record->minor);
+		drop_device(log);
+		r = -EINVAL;
+	}
+	if (r < 0)
+		return go_without_device(log, record->major, record->minor, record->block_bytes);
+	if (log->device)
+		log_device_take_over_writer(log->device, log->id, record->wrote);
+	return 0;
+}
+
 void life_take_over(struct worker *worker, struct mirror_log *log)
 {
-	int r;
-
 	CHECK(mirror_log_state(log) == LOG_OPENING && log->record);
 	executor_takes_over(&worker->executor, log->record);
-	r = open_recorded_device(log);
-	if (r == 0 && log->device && log->device->block_bytes != log->record->block_bytes)
-		r = -EINVAL;
-	if (r < 0) {
+	if (take_over_device(log) < 0) {
 		diag_error("log %s cannot be taken over: the kernel has to make it again",
 			   log->uuid);
 		executor_takes_over(&worker->executor, NULL);
 		bury(worker, log);
 		return;
 	}
-	if (log->device)
-		log_device_take_over_writer(log->device, log->id, log->record->wrote);
 	schedule_enrol(worker, log);
 	mirror_log_set_state(log, log->life.former_state);
+	if (mirror_log_state(log) == LOG_ACTIVE || log->life.reconnects > 0)
+		device_is_anothers(log); /* which only another server could have brought about */
 	ask_mirrors_again(worker, log);
 	if (mirror_log_state(log) == LOG_ACTIVE && dirty_log_known(&log->dirty))
 		commit_start(worker, log);
@@ -227,12 +295,31 @@ static bool memory_is_good(const struct mirror_log *log)
 {
 	uint64_t writer;
 
-	if (!dirty_log_known(&log->dirty) || !log->device)
+	if (!dirty_log_known(&log->dirty) || !log->device || log->device->fd < 0)
 		return dirty_log_known(&log->dirty);
 	writer = atomic_load_explicit(&log->device->last_writer, memory_order_relaxed);
 	/* 0: nobody since we started. The RESUME of a reconnect must not lose the marks that came
 	 * between it and its CTR. */
 	return writer == log->id || (writer == 0 && log->life.reconnects > 0);
+}
+
+/* After a leg's failed flush: what the kernel takes up again is what the log device says. */
+static void end_distrust(struct mirror_log *log)
+{
+	if (log->clears.phase != CLEARS_SPOILT)
+		return;
+	dirty_log_distrust(&log->dirty);
+	log->clears.phase = CLEARS_COUNTING;
+}
+
+/* Its device is another mirror's log, or not there: nothing is known, and nothing is written. */
+static void resume_unusable(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	dirty_log_forget(&log->dirty);
+	dirty_log_begin_unknown(&log->dirty);
+	log->life.ever_resumed = true;
+	mirror_log_record_status(log);
+	executor_reply(&worker->executor, slot, -EBUSY); /* a warning to the kernel */
 }
 
 void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -241,11 +328,16 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
 
 	mirror_log_set_state(log, LOG_ACTIVE);
 	ask_mirrors_after_resume(worker, log);
+	if (device_is_anothers(log)) {
+		resume_unusable(worker, log, slot);
+		return;
+	}
 	if (good && log->life.reconnects > 0) {
 		reconnected(worker, log, slot);
 		return;
 	}
 	log->life.reconnects = 0;
+	end_distrust(log);
 	dirty_log_resume(&log->dirty);
 	if (!log->device && !good) {
 		dirty_log_begin_core(&log->dirty);
@@ -267,6 +359,15 @@ void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot
 	log->life.reconnects = 0;
 	mirror_log_record_status(log);
 	clears_drain(worker, log, slot);
+}
+
+void life_rest(struct mirror_log *log)
+{
+	bool rests = mirror_log_state(log) == LOG_SUSPENDED && !has_io(log) &&
+		     !log->clears.draining.first && !log->commit.waiters.first;
+
+	if (rests && log->device)
+		log_device_deactivate(log->device, log->id);
 }
 
 /* Without a DTR the kernel shall make the log again, and ask again. */
@@ -309,5 +410,8 @@ void life_end(struct worker *worker, struct mirror_log *log, struct slot *slot)
 		return;
 	}
 	mirror_log_set_state(log, LOG_CLOSING);
+	/* What is due is not done any more. */
+	schedule_no_age(log);
+	schedule_no_retry(log);
 	log->life.closing = slot;
 }

@@ -22,4 +22,7 @@ void life_take_over(struct worker *worker, struct mirror_log *log);
 void life_read_when_idle(struct worker *worker, struct mirror_log *log, struct slot *slot);
 void life_close_when_idle(struct worker *worker, struct mirror_log *log);
 
+/* A suspended log that has nothing left to write lets another one have its device. */
+void life_rest(struct mirror_log *log);
+
 #endif

@@ -178,6 +178,7 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 	if (log->commit.waiters.first)
 		commit_start(worker, log);
 	clears_check(worker, log, now);
+	life_rest(log);
 }
 
 /* Off the run queue, with the reference that came along. */
@@ -215,7 +216,7 @@ static bool has_work(const struct worker *worker, const struct mirror_log *log)
 	return log->commit.in_flight || log->commit.waiters.first || log->clears.draining.first ||
 	       reads(log) ||
 	       (!worker->hand_over && mirror_log_state(log) == LOG_ACTIVE &&
-		dirty_log_lazy_count(&log->dirty) > 0);
+		log->clears.phase != CLEARS_SPOILT && dirty_log_lazy_count(&log->dirty) > 0);
 }
 
 static struct mirror_log *log_of_all(struct list_node *node)

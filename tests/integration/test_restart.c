@@ -746,3 +746,53 @@ Test(restart, a_stop_ends_both)
 	cr_assert_eq(kill(server, 0), -1);
 	cr_assert_not(control_answers());
 }
+
+/* --- a device that is gone --- */
+
+static bool is_attached(const char *number)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%s/loop", number);
+	return access(path, F_OK) == 0;
+}
+
+/* Between two servers: the loop device goes with its last fd. */
+static void lose_device(struct loop_device *loop)
+{
+	pid_t server = (pid_t)stat_of("server_pid");
+	char number[sizeof(loop->number)];
+
+	memcpy(number, loop->number, sizeof(number));
+	cr_assert_eq(kill(bench.daemon, SIGSTOP), 0);
+	cr_assert_eq(kill(server, SIGKILL), 0);
+	loop_device_close(loop);
+	EXPECT_SOON(!is_attached(number), "the loop device does not go");
+	cr_assert_eq(kill(bench.daemon, SIGCONT), 0);
+}
+
+/* Its mirror reads on, and can be suspended to get another log. */
+Test(restart, a_log_whose_device_is_gone_is_taken_over_as_failed)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	const uint64_t clean = 3;
+	char text[64];
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(5);
+	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
+	lose_device(&loop);
+	cr_assert_eq(in_sync(3), 1);
+	cr_assert_eq(is_clean(5), 0);
+	cr_assert_eq(sync_count(), REGIONS);
+	expect_text(DM_ULOG_STATUS_INFO, text);
+	mark(5); /* is on the device that is gone */
+	cr_assert_eq(ask_error(DM_ULOG_MARK_REGION, &clean, sizeof(clean)), -EIO);
+	cr_assert_eq(ask_error(DM_ULOG_FLUSH, NULL, 0), -EIO);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	cr_assert_eq(stat_of("server"), 2);
+	cr_assert_eq(stat_of("unknown_log"), 0);
+}

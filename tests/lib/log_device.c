@@ -58,7 +58,7 @@ void fill_loop(const struct loop_device *loop, uint32_t version, uint64_t nr_reg
 {
 	uint8_t header[LOG_IMAGE_HEADER_BYTES];
 
-	log_image_encode_header(header, nr_regions);
+	log_image_encode_header(header, nr_regions, 0);
 	header[4] = (uint8_t)version;
 	cr_assert_eq(pwrite(loop->file, header, sizeof(header), 0), (ssize_t)sizeof(header));
 	cr_assert_eq(pwrite(loop->file, bits, bytes, LOG_IMAGE_BITS_OFFSET), (ssize_t)bytes);

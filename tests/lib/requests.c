@@ -188,12 +188,21 @@ void ctr_ok(const char *format, ...)
 	va_end(args);
 }
 
-void reconnect(const struct loop_device *loop, unsigned regions)
+int reconnect_error(const char *format, ...)
 {
 	char text[WIRE_PAYLOAD_MAX];
-	int bytes = snprintf(text, sizeof(text), "%u disk %s 8", regions * 8, loop->path) + 1;
+	va_list args;
+	int bytes;
 
-	ask_ok(DM_ULOG_CTR, text, (uint32_t)bytes);
+	va_start(args, format);
+	bytes = vsnprintf(text, sizeof(text), format, args) + 1;
+	va_end(args);
+	return ask_error(DM_ULOG_CTR, text, (uint32_t)bytes);
+}
+
+void reconnect(const struct loop_device *loop, unsigned regions)
+{
+	cr_assert_eq(reconnect_error("%u disk %s 8", regions * 8, loop->path), 0);
 }
 
 void resume(void)

@@ -44,6 +44,8 @@ __attribute__((format(printf, 1, 2))) struct answer ctr(const char *format, ...)
 __attribute__((format(printf, 1, 2))) void ctr_ok(const char *format, ...);
 /* As the kernel does when a request was answered with -ESRCH: with the NUL. */
 void reconnect(const struct loop_device *loop, unsigned regions);
+/* The error of such a CTR, with this constructor string. */
+__attribute__((format(printf, 1, 2))) int reconnect_error(const char *format, ...);
 void resume(void);
 /* A log of regions on the loop device, resumed. options: "", " sync" or " nosync". */
 void make_log(const struct loop_device *loop, unsigned regions, const char *options);

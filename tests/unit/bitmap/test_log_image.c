@@ -69,23 +69,47 @@ Test(log_image, decodes_the_kernel_bytes)
 
 Test(log_image, header_is_little_endian)
 {
-	static const uint8_t want[16] = {0x72, 0x52, 0x69, 0x4D, 2,    0,    0,	   0,
+	static const uint8_t want[LOG_IMAGE_HEADER_BYTES] = {0x72, 0x52, 0x69, 0x4D, 2,    0,    0,	   0,
 					 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
 	struct log_image_header header;
-	uint8_t bytes[16];
+	uint8_t bytes[LOG_IMAGE_HEADER_BYTES];
 
-	log_image_encode_header(bytes, UINT64_C(0x1122334455667788));
-	cr_expect_arr_eq(bytes, want, 16);
+	log_image_encode_header(bytes, UINT64_C(0x1122334455667788), 0);
+	cr_expect_arr_eq(bytes, want, sizeof(want));
 	cr_expect_eq(log_image_decode_header(want, &header), LOG_IMAGE_VALID);
 	cr_expect_eq(header.magic, LOG_IMAGE_MAGIC);
 	cr_expect_eq(header.version, 2);
 	cr_expect_eq(header.nr_regions, UINT64_C(0x1122334455667788));
 }
 
+Test(log_image, the_header_notes_the_region_size_where_the_kernel_does_not_look)
+{
+	struct log_image_header header;
+	uint8_t bytes[LOG_IMAGE_HEADER_BYTES];
+
+	log_image_encode_header(bytes, 5000, 1024);
+	cr_expect_eq(log_image_decode_header(bytes, &header), LOG_IMAGE_VALID);
+	cr_expect_eq(header.region_size, 1024);
+	/* Another has written the image since, with regions of another size. */
+	bytes[8] ^= 1;
+	cr_expect_eq(log_image_decode_header(bytes, &header), LOG_IMAGE_VALID);
+	cr_expect_eq(header.region_size, 0);
+	bytes[8] ^= 1;
+	for (unsigned at = 64; at < LOG_IMAGE_HEADER_BYTES; at++) {
+		bytes[at] ^= 4;
+		cr_expect_eq(log_image_decode_header(bytes, &header), LOG_IMAGE_VALID);
+		cr_expect_eq(header.region_size, 0, "byte %u is damaged", at);
+		bytes[at] ^= 4;
+	}
+	log_image_encode_header(bytes, 5000, 0);
+	cr_expect_eq(log_image_decode_header(bytes, &header), LOG_IMAGE_VALID);
+	cr_expect_eq(header.region_size, 0);
+}
+
 static enum log_image_verdict verdict(uint32_t magic, uint8_t version,
 				      struct log_image_header *header)
 {
-	uint8_t bytes[16] = {(uint8_t)magic,
+	uint8_t bytes[LOG_IMAGE_HEADER_BYTES] = {(uint8_t)magic,
 			     (uint8_t)(magic >> 8),
 			     (uint8_t)(magic >> 16),
 			     (uint8_t)(magic >> 24),
@@ -207,7 +231,7 @@ Test(log_image, lvm_nr_regions_takes_all_bits_as_they_stand)
 	void *mem = make(&map, 4097);
 	uint8_t *in = image_of_ones(&image);
 
-	log_image_encode_header(in, LOG_IMAGE_ALL_REGIONS);
+	log_image_encode_header(in, LOG_IMAGE_ALL_REGIONS, 0);
 	cr_expect_eq(log_image_decode_header(in, &header), LOG_IMAGE_VALID);
 	cr_expect_eq(header.nr_regions, LOG_IMAGE_ALL_REGIONS);
 	log_image_decode_blocks(&image, &map, header.nr_regions, 0, 1, in);

@@ -353,7 +353,7 @@ static void walk(uint64_t n, uint32_t block, uint64_t steps, uint64_t seed)
 	make(&bench, config_of(n, block, CTR_ARGS_DEFAULTSYNC));
 	bench.dice = seed;
 	if (block) {
-		log_image_encode_header(bench.device, n);
+		log_image_encode_header(bench.device, n, 0);
 		for (uint64_t r = 0; r < n; r++)
 			if (dice_roll(&bench.dice) % 4 != 0)
 				set_device_bit(&bench, r);
@@ -648,7 +648,7 @@ static void prepare(struct bench *bench, uint64_t n, uint64_t valid, enum ctr_ar
 	make(bench, config_of(n, 512, sync));
 	/* What lies behind the image of a smaller log is rubbish. */
 	memset(bench->device, 0xFF, log_image_bytes(&bench->log.geometry));
-	log_image_encode_header(bench->device, valid);
+	log_image_encode_header(bench->device, valid, 0);
 	for (uint64_t r = 0; r < n && r < valid; r++)
 		if (r % 3 != 0)
 			bench->device[LOG_IMAGE_BITS_OFFSET + r / 8] &= (uint8_t) ~(1u << r % 8);
@@ -675,7 +675,7 @@ static void load_case(uint64_t n, uint64_t nr_regions, enum ctr_args_sync sync, 
 	cr_assert_eq(valid, nr_regions);
 	if (sync == CTR_ARGS_SYNC && first)
 		valid = 0;
-	expect_loaded(&bench, valid, sync == CTR_ARGS_NOSYNC);
+	expect_loaded(&bench, valid, sync == CTR_ARGS_NOSYNC && first);
 	unmake(&bench);
 }
 
@@ -696,7 +696,54 @@ Test(dirty_log, a_grown_log_has_its_new_regions_out_of_sync)
 Test(dirty_log, a_grown_nosync_log_has_its_new_regions_in_sync)
 {
 	load_case(5000, 100, CTR_ARGS_NOSYNC, true);
+	load_case(9000, 4096, CTR_ARGS_NOSYNC, true);
+}
+
+/* The mirror runs: its regions are what the image says, and for what it does not say nobody has answered. */
+Test(dirty_log, nosync_counts_at_the_first_resume_only)
+{
 	load_case(9000, 4096, CTR_ARGS_NOSYNC, false);
+	load_case(5000, 0, CTR_ARGS_NOSYNC, false);
+}
+
+/* After a leg's flush that failed: lazy and dirty regions have to be recovered, clean ones not. */
+Test(dirty_log, distrust_leaves_in_sync_what_the_image_has_clean)
+{
+	struct bench bench;
+
+	prepare(&bench, 5000, 5000, CTR_ARGS_DEFAULTSYNC);
+	load(&bench, true);
+	dirty_log_set_region_sync(&bench.log, 1, true);
+	dirty_log_mark(&bench.log, 3);
+	dirty_log_mark(&bench.log, 6);
+	dirty_log_clear(&bench.log, 6);
+	cr_assert_eq(dirty_log_lazy_count(&bench.log), 1);
+	dirty_log_distrust(&bench.log);
+	cr_expect_not(dirty_log_in_sync(&bench.log, 1), "recovered, and dirty on the device");
+	cr_expect_not(dirty_log_in_sync(&bench.log, 3), "being written");
+	cr_expect_not(dirty_log_in_sync(&bench.log, 6), "lazy");
+	cr_expect(dirty_log_in_sync(&bench.log, 9));
+	cr_expect_eq(dirty_log_lazy_count(&bench.log), 0);
+	cr_expect_not(dirty_log_has_ripe(&bench.log));
+	cr_expect(dirty_log_invariant(&bench.log));
+	unmake(&bench);
+}
+
+/* The header vouches for the bits. */
+Test(dirty_log, the_headers_block_comes_when_no_other_is_changed)
+{
+	struct bench bench;
+	uint64_t count, first;
+
+	prepare(&bench, 20000, 4097, CTR_ARGS_DEFAULTSYNC);
+	load(&bench, true);
+	while ((first = dirty_log_next_changed(&bench.log, 1, &count)) != 0) {
+		cr_assert_neq(first, BIT_TREE_NONE, "the header is not written at all");
+		dirty_log_take_changed(&bench.log, first, count);
+	}
+	dirty_log_take_changed(&bench.log, 0, 1);
+	cr_expect_eq(dirty_log_next_changed(&bench.log, 1, &count), BIT_TREE_NONE);
+	unmake(&bench);
 }
 
 Test(dirty_log, a_new_log_covers_nothing)

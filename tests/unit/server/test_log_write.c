@@ -110,12 +110,22 @@ static void set_up_ios(unsigned ios)
 	slot_set_phase(&bench.slot, SLOT_ASKED);
 	make_ios(ios);
 	make_log();
-	/* The whole image, as a RESUME does. */
+}
+
+/* The whole image, as a RESUME does. */
+static void write_image(void)
+{
 	while (dirty_log_has_changed(&bench.log->dirty)) {
 		cr_assert(log_write_start(&bench.executor, bench.log));
 		end_all(0);
 	}
 	bench.written = 0;
+}
+
+static void set_up_written(unsigned ios)
+{
+	set_up_ios(ios);
+	write_image();
 }
 
 static void tear_down(void)
@@ -136,7 +146,7 @@ TestSuite(log_write, .fini = tear_down);
 
 Test(log_write, neighbouring_blocks_are_one_write)
 {
-	set_up_ios(4);
+	set_up_written(4);
 	mark(0);
 	mark(4095);
 	mark(4096);
@@ -152,7 +162,7 @@ Test(log_write, neighbouring_blocks_are_one_write)
 
 Test(log_write, distant_blocks_are_written_at_once)
 {
-	set_up_ios(4);
+	set_up_written(4);
 	mark(0);
 	mark(8 * 4096);
 	cr_assert(log_write_start(&bench.executor, bench.log));
@@ -164,7 +174,7 @@ Test(log_write, distant_blocks_are_written_at_once)
 
 Test(log_write, a_block_whose_write_failed_is_changed_still)
 {
-	set_up_ios(4);
+	set_up_written(4);
 	mark(5000);
 	slot_list_add(&bench.log->commit.waiters, &bench.slot);
 	cr_assert(log_write_start(&bench.executor, bench.log));
@@ -185,7 +195,7 @@ Test(log_write, a_block_whose_write_failed_is_changed_still)
 
 Test(log_write, waits_for_the_rest_when_buffers_run_out)
 {
-	set_up_ios(1);
+	set_up_written(1);
 	mark(0);
 	mark(8 * 4096);
 	slot_list_add(&bench.log->commit.waiters, &bench.slot);
@@ -200,7 +210,7 @@ Test(log_write, starts_nothing_without_a_buffer)
 {
 	struct log_io *io;
 
-	set_up_ios(1);
+	set_up_written(1);
 	io = executor_io_take(&bench.executor, bench.log);
 	mark(0);
 	slot_list_add(&bench.log->commit.waiters, &bench.slot);
@@ -215,7 +225,7 @@ Test(log_write, tells_who_may_write)
 {
 	struct commit_state *commit;
 
-	set_up_ios(1);
+	set_up_written(1);
 	commit = &bench.log->commit;
 	mirror_log_set_state(bench.log, LOG_CREATED);
 	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_WORKER, "not resumed");
@@ -235,7 +245,7 @@ Test(log_write, tells_who_may_write)
 	bench.log->life.resuming = NULL;
 	mirror_log_set_health(bench.log, LOG_FAILED);
 	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_WORKER, "failed");
-	mirror_log_set_health(bench.log, LOG_FOREIGN);
+	mirror_log_set_health(bench.log, LOG_UNUSABLE);
 	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_NEVER);
 }
 
@@ -243,10 +253,52 @@ Test(log_write, does_not_write_while_a_commit_backs_off)
 {
 	struct list retrying = {0};
 
-	set_up_ios(1);
+	set_up_written(1);
 	mirror_log_set_state(bench.log, LOG_ACTIVE);
 	list_append(&retrying, &bench.log->sched.retry.node);
 	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_NOT_NOW);
 	list_remove(&bench.log->sched.retry.node);
 	cr_assert_eq(log_writer_now(bench.log), LOG_WRITER_ANYONE);
+}
+
+/* Old bits under a new header would be believed if the power went between the two. */
+Test(log_write, the_header_is_written_when_the_bits_are_durable)
+{
+	set_up_ios(OPS_MAX);
+	slot_list_add(&bench.log->commit.waiters, &bench.slot);
+	cr_assert(log_write_start(&bench.executor, bench.log));
+	cr_assert_gt(bench.mock.count, 0);
+	for (unsigned i = 0; i < bench.mock.count; i++)
+		cr_assert_neq(bench.mock.ops[i]->offset, 0, "the header is on its way with the bits");
+	end_all(0);
+	cr_assert_eq(slot_phase(&bench.slot), SLOT_ASKED, "the header is not there yet");
+	cr_assert(log_write_start(&bench.executor, bench.log));
+	cr_assert_eq(bench.mock.count, 1);
+	cr_assert_eq(bench.mock.ops[0]->offset, 0);
+	end_all(0);
+	cr_assert_eq(slot_phase(&bench.slot), SLOT_ANSWERED);
+}
+
+Test(log_write, the_header_is_not_written_over_bits_that_failed)
+{
+	set_up_ios(OPS_MAX);
+	cr_assert(log_write_start(&bench.executor, bench.log));
+	end_all(-EIO);
+	cr_assert(log_write_start(&bench.executor, bench.log));
+	for (unsigned i = 0; i < bench.mock.count; i++)
+		cr_assert_neq(bench.mock.ops[i]->offset, 0);
+	end_all(0);
+}
+
+/* Whatever a later write of the same blocks achieves. */
+Test(log_write, a_log_that_has_failed_stays_failed)
+{
+	set_up_written(4);
+	mirror_log_set_health(bench.log, LOG_FAILED);
+	bench.log->commit.retry_since_ns = 1;
+	mark(0);
+	cr_assert(log_write_start(&bench.executor, bench.log));
+	end_all(0);
+	cr_assert_eq(mirror_log_health(bench.log), LOG_FAILED);
+	cr_assert_eq(bench.log->commit.retry_since_ns, 0);
 }

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The bad day: two logs of what should be one, a name that has moved, an image of something else, a device
+ * that is gone, a log of several hosts. Nothing is taken for in sync that nobody has recovered, and
+ * nothing is written that is not ours. */
+#include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+TestSuite(bad_day, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static void expect_health(const struct loop_device *loop, char health)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "3 disk %s %c", loop->number, health);
+	expect_text(DM_ULOG_STATUS_INFO, text);
+}
+
+/* A write to any region of it would be held by the mirror, as with the kernel's own log. */
+static void expect_writes_nothing(void)
+{
+	const uint64_t region = 3;
+
+	cr_assert_eq(in_sync(3), 0);
+	cr_assert_eq(set_region_sync(3, 1), 0);
+	clear(3);
+	cr_assert_lt(ask_error(DM_ULOG_MARK_REGION, &region, sizeof(region)), 0);
+	cr_assert_lt(ask_error(DM_ULOG_FLUSH, &region, sizeof(region)), 0);
+}
+
+static void suspend(void)
+{
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+}
+
+/* --- two of what should be one --- */
+
+Test(bad_day, the_log_device_of_an_active_mirror_is_no_other_ones)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	mark(5);
+	become(2, "LVM-two");
+	ctr_ok("%u disk %s 8 nosync", REGIONS * 8, loop.path);
+	cr_assert_eq(ask_error(DM_ULOG_RESUME, NULL, 0), -EBUSY);
+	expect_said("LVM-two", "LVM-one");
+	expect_health(&loop, 'D');
+	cr_assert_eq(sync_count(), 0);
+	expect_writes_nothing();
+	suspend();
+	become(1, "LVM-one");
+	expect_health(&loop, 'A');
+	mark(7);
+	cr_assert_not(clean_on_disk(&loop, 5));
+	cr_assert_not(clean_on_disk(&loop, 7));
+	cr_assert(clean_on_disk(&loop, 3));
+}
+
+Test(bad_day, a_device_is_free_when_its_mirror_is_suspended_or_gone)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	suspend();
+	become(2, "LVM-two");
+	make_log(&loop, REGIONS, "");
+	expect_health(&loop, 'A');
+	become(1, "LVM-one");
+	cr_assert_eq(ask_error(DM_ULOG_RESUME, NULL, 0), -EBUSY);
+	become(2, "LVM-two");
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	become(1, "LVM-one");
+	resume();
+	cr_assert_eq(sync_count(), REGIONS);
+}
+
+/* The kernel resumes the new table's log behind the old one's POSTSUSPEND; that of another server's time may
+ * have been lost. */
+Test(bad_day, the_tables_of_one_mirror_follow_one_another)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	mark(5);
+	become(2, "LVM-one");
+	make_log(&loop, REGIONS, "");
+	expect_health(&loop, 'A');
+	cr_assert_eq(in_sync(5), 0);
+	cr_assert_eq(sync_count(), REGIONS - 1);
+}
+
+/* Memory is not to be believed when another table of the mirror has written the device meanwhile. */
+Test(bad_day, resume_reads_what_another_table_has_written)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	suspend();
+	become(2, "LVM-one");
+	make_log(&loop, REGIONS, "");
+	mark(5);
+	suspend();
+	become(1, "LVM-one");
+	resume();
+	cr_assert_eq(in_sync(5), 0, "that it was in sync is what this log remembers");
+	cr_assert_eq(sync_count(), REGIONS - 1);
+}
+
+/* --- regions of another size --- */
+
+Test(bad_day, bits_of_regions_of_another_size_tell_nothing)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	ctr_ok("%u disk %s 16", REGIONS * 8, loop.path);
+	resume();
+	cr_assert_eq(sync_count(), 0);
+	expect_said("regions of 8 sectors", "of 16");
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	ctr_ok("%u disk %s 8", REGIONS * 8, loop.path);
+	resume();
+	cr_assert_eq(sync_count(), 0);
+}
+
+Test(bad_day, a_live_log_knows_the_size_of_its_regions)
+{
+	static const uint8_t bits[3] = {0xFF, 0xFF, 0xFF};
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	static const uint8_t nothing[24];
+
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	start();
+	make_log(&loop, REGIONS, "");
+	cr_assert_eq(sync_count(), REGIONS);
+	/* As if it had never been noted. */
+	cr_assert_eq(pwrite(loop.fd, nothing, sizeof(nothing), 64), (ssize_t)sizeof(nothing));
+	cr_assert_eq(fsync(loop.fd), 0);
+	become(2, "LVM-one");
+	ctr_ok("%u disk %s 4096", REGIONS * 8, loop.path);
+	resume();
+	cr_assert_eq(sync_count(), 0);
+}
+
+/* What the kernel's own log or LVM has written counts as before, and a doubt is said. */
+Test(bad_day, an_image_without_a_size_is_taken_and_its_doubt_said)
+{
+	static const uint8_t bits[3] = {0xFF, 0xFF, 0xFF};
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	fill_loop(&loop, 2, REGIONS / 2, bits, sizeof(bits));
+	start();
+	make_log(&loop, REGIONS, "");
+	cr_assert_eq(sync_count(), REGIONS / 2);
+	expect_said("10 regions that does not tell their size", "20");
+}
+
+/* --- reconnects --- */
+
+Test(bad_day, nosync_means_nothing_to_a_mirror_that_runs)
+{
+	static const uint8_t bits[3] = {0xFF, 0xFF, 0xFF};
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	fill_loop(&loop, 2, REGIONS / 2, bits, sizeof(bits));
+	start();
+	cr_assert_eq(reconnect_error("%u disk %s 8 nosync", REGIONS * 8, loop.path), 0);
+	cr_assert_eq(sync_count(), REGIONS / 2);
+	cr_assert_eq(in_sync(REGIONS - 1), 0);
+}
+
+/* A volume that has got the name of the log device. */
+Test(bad_day, a_reconnect_writes_no_device_without_a_log_on_it)
+{
+	static uint8_t before[DEVICE_BYTES], after[DEVICE_BYTES];
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	memset(before, 0x5A, sizeof(before));
+	cr_assert_eq(pwrite(loop.file, before, sizeof(before), 0), (ssize_t)sizeof(before));
+	start();
+	cr_assert_eq(reconnect_error("%u disk %s 8 nosync", REGIONS * 8, loop.path), 0);
+	expect_said("there is no log on it", loop.number);
+	expect_health(&loop, 'D');
+	cr_assert_eq(sync_count(), 0);
+	resume(); /* the kernel's, behind its CTR */
+	expect_writes_nothing();
+	suspend();
+	ask(DM_ULOG_RESUME, NULL, 0);
+	expect_writes_nothing();
+	suspend();
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	end_daemon(SIGTERM);
+	cr_assert_eq(pread(loop.file, after, sizeof(after), 0), (ssize_t)sizeof(after));
+	cr_assert_eq(memcmp(before, after, sizeof(before)), 0, "it was written");
+}
+
+/* An error would be asked again every two seconds, for ever, and the mirror could not be suspended. */
+Test(bad_day, a_reconnect_without_its_device_makes_a_failed_log)
+{
+	start();
+	cr_assert_eq(reconnect_error("%u disk /dev/no-such-device 8", REGIONS * 8), 0);
+	expect_said("/dev/no-such-device", "No such file");
+	expect_text(DM_ULOG_STATUS_INFO, "3 disk 0:0 D");
+	resume();
+	cr_assert_eq(sync_count(), 0);
+	expect_work(REGIONS - 1);
+	expect_writes_nothing();
+	suspend();
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	cr_assert_lt(ctr("%u disk /dev/no-such-device 8", REGIONS * 8).message.request.error, 0,
+		     "a table that is new can be refused");
+}
+
+Test(bad_day, two_mirrors_that_reconnect_to_one_device_do_not_share_it)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	suspend();
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	reconnect(&loop, REGIONS);
+	cr_assert_eq(sync_count(), REGIONS);
+	become(2, "LVM-two");
+	reconnect(&loop, REGIONS);
+	expect_health(&loop, 'D');
+	expect_writes_nothing();
+	cr_assert(clean_on_disk(&loop, 3));
+}
+
+/* A table of several mirrors whose logs have one uuid, as pvmove's is. */
+Test(bad_day, many_logs_of_one_uuid_wait_to_be_resumed)
+{
+	start();
+	for (uint64_t luid = 1; luid <= 40; luid++) {
+		become(luid, "LVM-one");
+		ctr_ok("%u core 8 nosync", REGIONS * 8);
+	}
+	for (uint64_t luid = 1; luid <= 40; luid++) {
+		become(luid, "LVM-one");
+		resume();
+		cr_assert_eq(sync_count(), REGIONS);
+	}
+	cr_assert_eq(stat_of("logs"), 40);
+}
+
+/* --- several hosts --- */
+
+Test(bad_day, logs_of_several_hosts_are_refused)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	static uint8_t nothing[4096], first[4096];
+
+	start();
+	cr_assert_eq(ctr("%u clustered-disk %s 8", REGIONS * 8, loop.path).message.request.error,
+		     -EOPNOTSUPP);
+	expect_said("clustered-disk", "--clustered-as-single-host");
+	cr_assert_eq(ctr("%u clustered-core 8", REGIONS * 8).message.request.error, -EOPNOTSUPP);
+	cr_assert_eq(pread(loop.file, first, sizeof(first), 0), (ssize_t)sizeof(first));
+	cr_assert_eq(memcmp(first, nothing, sizeof(first)), 0);
+}
+
+/* --- writes on their way --- */
+
+/* Nothing has changed any more when it comes, and yet the block is not durable. */
+Test(bad_day, a_flush_waits_for_a_write_that_is_on_its_way)
+{
+	struct loop_device cold = make_cold_loop();
+	struct wire_message first, second;
+	const uint64_t region = 3;
+
+	start();
+	make_log(&cold, REGIONS, " nosync");
+	set_frozen(true);
+	first = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(QUIET_MSEC);
+	second = send_request(DM_ULOG_FLUSH, NULL, 0);
+	expect_silence(QUIET_MSEC);
+	set_frozen(false);
+	await_success(&first);
+	await_success(&second);
+	cr_assert_not(clean_on_disk(&cold, 3));
+}
