@@ -233,3 +233,20 @@ Test(estate, an_end_beyond_the_file_is_refused)
 	atomic_store(&estate.fixed->end, UINT64_C(1) << 61);
 	expect_refused("end");
 }
+
+/* Whoever holds another fd of it could cut it while it is mapped: the next look would be a SIGBUS. */
+Test(estate, a_file_that_can_be_cut_is_refused)
+{
+	struct estate whole = estate;
+	const size_t bytes = sizeof(struct estate_fixed);
+	struct stat st;
+	int fd = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	cr_assert_eq(fstat(whole.fd, &st), 0);
+	cr_assert_eq(ftruncate(fd, st.st_size), 0);
+	cr_assert_eq(pwrite(fd, whole.fixed, bytes, 0), (ssize_t)bytes);
+	estate.fd = fd;
+	expect_refused("size");
+	estate = whole;
+	close(fd);
+}
