@@ -6,16 +6,23 @@
 
 #include "server/base/clock.h"
 #include "server/base/diag.h"
+#include "server/log/dm_device.h"
 #include "server/log/log_device.h"
+#include "server/log/lvm_lock.h"
+#include "server/log/mirror_cycle.h"
 #include "server/protocol/mirror_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libdevmapper.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -90,7 +97,7 @@ static void scan_target(struct scan *scan, const struct dm_info *info, const cha
 	struct found *found = add_found(scan);
 
 	if (!found || !type || !params || strcmp(type, "mirror") != 0 ||
-	    !mirror_table_parse(params, &found->table))
+	    mirror_table_parse(params, &found->table) != MIRROR_TABLE_OURS)
 		return;
 	found->major = info->major;
 	found->minor = info->minor;
@@ -223,7 +230,8 @@ static void do_nudge(const struct scan *scan, const struct mirror_log *log)
 {
 	const struct found *found = find_mirror(scan, log->uuid);
 
-	if (!found || mirror_log_state(log) != LOG_ACTIVE || all_in_sync(log) ||
+	if (!found || mirror_log_state(log) != LOG_ACTIVE || mirror_log_health(log) != LOG_SOUND ||
+	    all_in_sync(log) ||
 	    atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
 		return;
 	diag_info("mirror %u:%u of log %s does not ask for resync work: suspending and resuming it",
@@ -249,50 +257,83 @@ static void do_job(const struct scan *scan, struct mirror_job *job)
 
 /* --- the children --- */
 
-static bool dm_do(int type, uint32_t major, uint32_t minor)
+static int open_numbered(const char *major_minor)
 {
-	struct dm_task *task = dm_run(type, NULL, major, minor);
+	unsigned major, minor;
 
-	if (task)
-		dm_task_destroy(task);
-	return task != NULL;
+	if (sscanf(major_minor, "%u:%u", &major, &minor) != 2)
+		return -EINVAL;
+	return dm_device_open(major, minor);
 }
 
 int mirrors_query_device(const char *major_minor)
 {
-	unsigned major, minor;
+	int r = open_numbered(major_minor);
 
-	if (sscanf(major_minor, "%u:%u", &major, &minor) != 2)
-		return 2;
-	return dm_do(DM_DEVICE_STATUS, major, minor) ? 0 : 1;
+	if (r == 0)
+		r = dm_device_query();
+	return r < 0 ? 1 : 0;
 }
 
-/* Nobody else is at it. */
-static bool is_free(uint32_t major, uint32_t minor)
+static int lock_lvm(const char *vg)
 {
-	struct dm_task *task = dm_run(DM_DEVICE_INFO, NULL, major, minor);
-	struct dm_info info;
-	bool is;
+	int fd = lvm_lock_try(LVM_LOCK_DIR, vg);
 
-	if (!task)
-		return false;
-	is = dm_task_get_info(task, &info) && info.exists && !info.suspended &&
-	     !info.inactive_table;
-	dm_task_destroy(task);
-	return is;
+	return fd < 0 ? fd : 0; /* held until we end */
 }
 
+/* What may be paged out may have to come from the mirror that is suspended, and who is interrupted does
+ * not resume it. */
+static int brace(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	return mlockall(MCL_CURRENT | MCL_FUTURE) != 0 ? -errno : 0;
+}
+
+static void cycle_pause(void)
+{
+	struct timespec pause = {.tv_nsec = CYCLE_PAUSE_MSEC * NSEC_PER_MSEC};
+
+	nanosleep(&pause, NULL);
+}
+
+static const struct cycle_ops cycle_ops = {
+	.look = dm_device_look,
+	.all_alive = dm_device_all_alive,
+	.lock_vg = lock_lvm,
+	.brace = brace,
+	.suspend = dm_device_suspend,
+	.resume = dm_device_resume,
+	.pause = cycle_pause,
+};
+
+/* The daemon's log is ours too: in the background it has left us /dev/null, and is in syslog. */
+static bool log_is_syslog(void)
+{
+	struct stat st;
+
+	return fstat(STDERR_FILENO, &st) != 0 ||
+	       (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+}
+
+/* What there is to say is said behind it: the log may lie on this mirror. */
 int mirrors_cycle_device(const char *major_minor)
 {
-	unsigned major, minor;
+	enum cycle_outcome outcome;
+	int r = open_numbered(major_minor);
 
-	if (sscanf(major_minor, "%u:%u", &major, &minor) != 2)
-		return 2;
-	dm_udev_set_sync_support(0);
-	if (!is_free(major, minor))
+	diag_open(DIAG_INFO, log_is_syslog());
+	if (r < 0) {
+		diag_warning("mirror %s cannot be reached: %s", major_minor, strerror(-r));
 		return 1;
-	dm_do(DM_DEVICE_SUSPEND, major, minor);
-	return dm_do(DM_DEVICE_RESUME, major, minor) ? 0 : 1;
+	}
+	outcome = mirror_cycle(&cycle_ops);
+	diag_write(outcome == CYCLE_DONE ? DIAG_INFO : DIAG_WARNING, "mirror %s %s", major_minor,
+		   cycle_outcome_text(outcome));
+	return outcome < CYCLE_NOT_FREE ? 0 : 1;
 }
 
 /* --- the thread --- */

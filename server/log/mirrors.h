@@ -43,8 +43,8 @@ void mirrors_stop(struct mirrors *mirrors);
 int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job_kind kind,
 		int64_t delay_ns);
 
-/* What the children do: query the status of a device (major:minor), or suspend and resume it unless
- * it is suspended or another table waits for it. Return an exit status. */
+/* What the children do: query the status of a device (major:minor), or suspend and resume it, if all is
+ * well with it (mirror_cycle.h). Return an exit status. */
 int mirrors_query_device(const char *major_minor);
 int mirrors_cycle_device(const char *major_minor);
 
