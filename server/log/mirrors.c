@@ -10,7 +10,7 @@
 #include "server/log/log_device.h"
 #include "server/log/lvm_lock.h"
 #include "server/log/mirror_cycle.h"
-#include "server/protocol/mirror_table.h"
+#include "server/log/mirror_scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,18 +35,6 @@ struct mirrors {
 	bool stop; /* under lock */
 };
 
-/* A mirror whose log is ours. */
-struct found {
-	uint32_t major, minor;
-	struct mirror_table table;
-};
-
-/* All of them, read at once for all jobs that are due. */
-struct scan {
-	struct found *found;
-	unsigned count, room;
-};
-
 /* --- libdevmapper --- */
 
 static void dm_to_log(int level, const char *file, int line, int error, const char *format, ...)
@@ -61,150 +49,113 @@ static void dm_to_log(int level, const char *file, int line, int error, const ch
 		diag_limited(DIAG_DEBUG, "device-mapper: %s", text);
 }
 
-static struct dm_task *dm_run(int type, const char *name, uint32_t major, uint32_t minor)
+/* Run a task; NULL with -errno in *error if it cannot be. */
+static struct dm_task *dm_run(int type, const uint64_t *number, int *error)
 {
 	struct dm_task *task = dm_task_create(type);
 
+	*error = -ENOMEM;
 	if (!task)
 		return NULL;
-	if ((name && !dm_task_set_name(task, name)) ||
-	    (!name && type != DM_DEVICE_LIST &&
-	     (!dm_task_set_major(task, (int)major) || !dm_task_set_minor(task, (int)minor))) ||
-	    !dm_task_skip_lockfs(task) || !dm_task_run(task)) {
-		dm_task_destroy(task);
-		return NULL;
-	}
-	return task;
+	if (number && (!dm_task_set_major(task, (int)major(*number)) ||
+		       !dm_task_set_minor(task, (int)minor(*number))))
+		goto err;
+	if (dm_task_run(task))
+		return task;
+	*error = -dm_task_get_errno(task);
+err:
+	dm_task_destroy(task);
+	return NULL;
 }
 
-static struct found *add_found(struct scan *scan)
+/* By number: libdevmapper may want to write a name in another way than the kernel has it. */
+static void scan_device(struct mirror_scan *scan, uint64_t number)
 {
-	if (scan->count == scan->room) {
-		unsigned room = scan->room ? 2 * scan->room : 16;
-		struct found *grown = realloc(scan->found, room * sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		scan->found = grown;
-		scan->room = room;
-	}
-	return &scan->found[scan->count];
-}
-
-static void scan_target(struct scan *scan, const struct dm_info *info, const char *type,
-			const char *params)
-{
-	struct found *found = add_found(scan);
-
-	if (!found || !type || !params || strcmp(type, "mirror") != 0 ||
-	    mirror_table_parse(params, &found->table) != MIRROR_TABLE_OURS)
-		return;
-	found->major = info->major;
-	found->minor = info->minor;
-	scan->count++;
-}
-
-static void scan_device(struct scan *scan, const char *name)
-{
-	struct dm_task *task = dm_run(DM_DEVICE_TABLE, name, 0, 0);
-	struct dm_info info;
+	int error;
+	struct dm_task *task = dm_run(DM_DEVICE_TABLE, &number, &error);
 	char *type, *params;
 	uint64_t start, length;
 	void *next = NULL;
 
-	if (!task)
+	if (!task) {
+		/* It may have gone since the list was made. */
+		scan->incomplete |= error != -ENXIO;
 		return;
-	if (dm_task_get_info(task, &info) && info.exists) {
-		do {
-			next = dm_get_next_target(task, next, &start, &length, &type, &params);
-			scan_target(scan, &info, type, params);
-		} while (next);
 	}
+	do {
+		next = dm_get_next_target(task, next, &start, &length, &type, &params);
+		if (type && params)
+			mirror_scan_target(scan, major(number), minor(number), type, params);
+	} while (next);
 	dm_task_destroy(task);
 }
 
-static void scan_tables(struct scan *scan)
+static void scan_tables(struct mirror_scan *scan)
 {
-	struct dm_task *task = dm_run(DM_DEVICE_LIST, NULL, 0, 0);
-	const struct dm_names *names;
+	int error;
+	struct dm_task *task = dm_run(DM_DEVICE_LIST, NULL, &error);
+	const struct dm_names *names = task ? dm_task_get_names(task) : NULL;
 	uint32_t next;
 
-	scan->count = 0;
-	if (!task)
-		return;
-	names = dm_task_get_names(task);
+	mirror_scan_begin(scan);
+	scan->incomplete = !names;
 	if (names && names->dev) {
 		do {
-			scan_device(scan, names->name);
+			scan_device(scan, names->dev);
 			next = names->next;
 			names = (const struct dm_names *)((const char *)names + next);
 		} while (next);
 	}
-	dm_task_destroy(task);
-}
-
-static const struct found *find_mirror(const struct scan *scan, const char *uuid)
-{
-	for (unsigned i = 0; i < scan->count; i++)
-		if (strcmp(scan->found[i].table.uuid, uuid) == 0)
-			return &scan->found[i];
-	return NULL;
+	if (task)
+		dm_task_destroy(task);
+	if (scan->incomplete)
+		diag_limited(DIAG_WARNING, "not all tables of device-mapper can be read: clears "
+					   "stay in memory");
 }
 
 /* --- jobs --- */
 
-static bool add_leg(struct log_legs *legs, uint32_t major, uint32_t minor)
+static bool open_legs(struct log_legs *legs)
 {
-	int fd = -EMFILE;
+	for (unsigned i = 0; i < legs->count; i++) {
+		struct log_leg *leg = &legs->legs[i];
 
-	if (legs->count < MIRROR_TABLE_LEGS_MAX)
-		fd = log_device_open_number(major, minor, O_RDONLY);
-	if (fd < 0) {
-		diag_warning("leg %u:%u cannot be opened for flushing: %s", major, minor,
-			     strerror(-fd));
+		leg->fd = log_device_open_number(leg->major, leg->minor, O_RDONLY);
+		if (leg->fd >= 0)
+			continue;
+		diag_warning("leg %u:%u cannot be opened for flushing: %s", leg->major, leg->minor,
+			     strerror(-leg->fd));
 		return false;
 	}
-	legs->fds[legs->count++] = fd;
 	return true;
 }
 
-/* Of all tables that name the log: a flush too many costs time, one too few data. */
-static struct log_legs *open_legs(const struct scan *scan, const char *uuid)
+static void do_legs(const struct mirror_scan *scan, struct mirror_job *job)
 {
-	struct log_legs *legs = calloc(1, sizeof(*legs));
-	bool good = legs != NULL;
+	struct log_legs *legs = mirror_scan_legs(scan, job->log->uuid);
 
-	for (unsigned i = 0; good && i < scan->count; i++) {
-		const struct mirror_table *table = &scan->found[i].table;
-
-		if (strcmp(table->uuid, uuid) != 0)
-			continue;
-		for (unsigned leg = 0; good && leg < table->nlegs; leg++)
-			good = add_leg(legs, table->legs[leg][0], table->legs[leg][1]);
+	if (!legs)
+		diag_debug("the legs of log %s are not known", job->log->uuid);
+	if (legs && !open_legs(legs)) {
+		log_legs_close(legs);
+		legs = NULL;
 	}
-	if (good)
-		return legs;
-	log_legs_close(legs);
-	return NULL;
-}
-
-static void do_legs(const struct scan *scan, struct mirror_job *job)
-{
-	if (find_mirror(scan, job->log->uuid))
-		job->legs = open_legs(scan, job->log->uuid);
-	else
-		diag_debug("the mirror of log %s is in no live table", job->log->uuid);
+	job->legs = legs;
 	/* The worker drops the reference. */
 	mirror_log_post(job->log, &job->head);
 }
 
-static void spawn_self(const char *option, const struct found *found)
+/* Once for a device, however many logs of one name its table has (LVM's pvmove: one a segment). */
+static void spawn_self(const char *option, enum mirror_job_kind kind, struct mirror_found *found)
 {
 	char option_copy[32], number[32];
 	char *argv[] = {"dirtylogd", option_copy, number, NULL};
 	pid_t pid;
 	int r;
 
+	if (found->children & 1u << kind)
+		return;
+	found->children |= 1u << kind;
 	snprintf(option_copy, sizeof(option_copy), "%s", option);
 	snprintf(number, sizeof(number), "%u:%u", found->major, found->minor);
 	r = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ);
@@ -217,29 +168,29 @@ static bool all_in_sync(const struct mirror_log *log)
 	return dirty_log_sync_count(&log->dirty) == log->args.region_count;
 }
 
-static void do_settle(const struct scan *scan, const struct mirror_log *log)
+static void do_settle(const struct mirror_scan *scan, const struct mirror_log *log)
 {
-	const struct found *found = find_mirror(scan, log->uuid);
+	struct mirror_found *found = mirror_scan_find(scan, log->uuid);
 
 	if (found && all_in_sync(log) &&
 	    !atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
-		spawn_self("--query-device", found);
+		spawn_self("--query-device", MIRROR_JOB_SETTLE, found);
 }
 
-static void do_nudge(const struct scan *scan, const struct mirror_log *log)
+static void do_nudge(const struct mirror_scan *scan, const struct mirror_log *log)
 {
-	const struct found *found = find_mirror(scan, log->uuid);
+	struct mirror_found *found = mirror_scan_find(scan, log->uuid);
 
 	if (!found || mirror_log_state(log) != LOG_ACTIVE || mirror_log_health(log) != LOG_SOUND ||
 	    all_in_sync(log) ||
 	    atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
 		return;
-	diag_info("mirror %u:%u of log %s does not ask for resync work: suspending and resuming it",
-		  found->major, found->minor, log->uuid);
-	spawn_self("--cycle-device", found);
+	diag_info("mirror %u:%u of log %s does not ask for resync work", found->major, found->minor,
+		  log->uuid);
+	spawn_self("--cycle-device", MIRROR_JOB_NUDGE, found);
 }
 
-static void do_job(const struct scan *scan, struct mirror_job *job)
+static void do_job(const struct mirror_scan *scan, struct mirror_job *job)
 {
 	struct mirror_log *log = job->log;
 
@@ -361,7 +312,7 @@ static struct mirror_job *take_due(struct mirrors *mirrors, int64_t now, int64_t
 	return due;
 }
 
-static void do_jobs(struct scan *scan, struct mirror_job *job)
+static void do_jobs(struct mirror_scan *scan, struct mirror_job *job)
 {
 	scan_tables(scan);
 	while (job) {
@@ -385,13 +336,13 @@ static void wait_for_jobs(struct mirrors *mirrors, int64_t next)
 static void *mirrors_thread(void *argument)
 {
 	struct mirrors *mirrors = argument;
-	struct scan scan = {0};
+	struct mirror_scan scan = {0};
 	struct mirror_job *due;
 	int64_t next;
 
 	pthread_setname_np(pthread_self(), "mirrors");
 	dm_log_with_errno_init(dm_to_log);
-	dm_udev_set_sync_support(0);
+	dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
 	pthread_mutex_lock(&mirrors->lock);
 	while (!mirrors->stop) {
 		due = take_due(mirrors, clock_now(), &next);
@@ -404,7 +355,7 @@ static void *mirrors_thread(void *argument)
 		pthread_mutex_lock(&mirrors->lock);
 	}
 	pthread_mutex_unlock(&mirrors->lock);
-	free(scan.found);
+	mirror_scan_free(&scan);
 	return NULL;
 }
 

@@ -52,15 +52,12 @@ static bool next_leg(const char **at, uint32_t leg[2])
 	       next_table_word(at, &length);
 }
 
-/* `<argc> <uuid> ...argc - 1 more... <nr_legs> <leg> <offset> ...` */
-static bool parse_ours(const char *at, struct mirror_table *table)
+/* The rest of the log's words, then `<nr_legs> <leg> <offset> ...` */
+static bool parse_legs(const char *at, unsigned words, struct mirror_table *table)
 {
 	size_t length;
-	unsigned argc;
 
-	if (!next_number(&at, &argc) || argc < 1 || !next_uuid(&at, table->uuid))
-		return false;
-	while (--argc > 0)
+	while (words-- > 0)
 		if (!next_table_word(&at, &length))
 			return false;
 	if (!next_number(&at, &table->nlegs) || table->nlegs < 1 ||
@@ -72,17 +69,19 @@ static bool parse_ours(const char *at, struct mirror_table *table)
 	return true;
 }
 
+/* `userspace <argc> <uuid> ...argc - 1 more... <nr_legs> <leg> <offset> ...` */
 enum mirror_table_kind mirror_table_parse(const char *params, struct mirror_table *table)
 {
 	const char *at = params;
 	size_t length;
 	const char *type = next_table_word(&at, &length);
+	unsigned argc;
 
-	if (!type)
-		return MIRROR_TABLE_BROKEN;
-	if (!is_word(type, length, "userspace"))
+	if (type && !is_word(type, length, "userspace"))
 		return MIRROR_TABLE_OTHERS;
-	return parse_ours(at, table) ? MIRROR_TABLE_OURS : MIRROR_TABLE_BROKEN;
+	if (!type || !next_number(&at, &argc) || argc < 1 || !next_uuid(&at, table->uuid))
+		return MIRROR_TABLE_NAMELESS;
+	return parse_legs(at, argc - 1, table) ? MIRROR_TABLE_OURS : MIRROR_TABLE_BROKEN;
 }
 
 /* `core`, or `disk <device> <A|D>`; the kernel's word for a log whose server does not answer is neither. */

@@ -21,7 +21,8 @@ struct mirror_table {
 enum mirror_table_kind {
 	MIRROR_TABLE_OURS,
 	MIRROR_TABLE_OTHERS, /* the log is not of type userspace */
-	MIRROR_TABLE_BROKEN, /* ours, it may be, but not understood: *table is undefined */
+	MIRROR_TABLE_BROKEN, /* ours, but not understood beyond its uuid */
+	MIRROR_TABLE_NAMELESS, /* not even that: *table is undefined */
 };
 
 /* Parse the table parameters of a mirror target. */

@@ -122,7 +122,7 @@ static void flush_legs(struct worker *worker, struct mirror_log *log)
 			break;
 		}
 		io->op.kind = FLUSH_OP_SYNC;
-		io->op.fd = log->clears.legs->fds[i];
+		io->op.fd = log->clears.legs->legs[i].fd;
 		io->finish = leg_finished;
 		log->clears.leg_ops++;
 		stats_add(STATS_LEG_FLUSHES, 1);

@@ -53,8 +53,7 @@ Test(mirror_table, another_log_type_is_not_ours)
 	cr_assert_eq(kind("userspacex 3 u core 8 2 1:1 0 1:2 0"), MIRROR_TABLE_OTHERS);
 }
 
-/* Whose legs are not known is not a mirror without legs. */
-Test(mirror_table, a_broken_line_is_not_taken)
+Test(mirror_table, a_line_without_a_uuid_is_nameless)
 {
 	static const char *const lines[] = {
 		"",
@@ -65,6 +64,16 @@ Test(mirror_table, a_broken_line_is_not_taken)
 		"userspace -1 u core 8 2 1:1 0 1:2 0",
 		"userspace 0 u core 8 2 1:1 0 1:2 0",
 		"userspace 99999999999 u core 8",
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		cr_assert_eq(kind(lines[i]), MIRROR_TABLE_NAMELESS, "\"%s\"", lines[i]);
+}
+
+/* Whose legs are not known is not a mirror without legs. */
+Test(mirror_table, a_broken_line_tells_its_uuid)
+{
+	static const char *const lines[] = {
 		"userspace 4294967 u core 8",
 		"userspace 3 u core 8",
 		"userspace 3 u core 8 0",
@@ -72,8 +81,10 @@ Test(mirror_table, a_broken_line_is_not_taken)
 		"userspace 3 u core 8 2 1:1 0 /dev/sda 0",
 	};
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		cr_assert_eq(kind(lines[i]), MIRROR_TABLE_BROKEN, "\"%s\"", lines[i]);
+		cr_assert_str_eq(table.uuid, "u");
+	}
 }
 
 Test(mirror_table, a_uuid_longer_than_the_kernels_is_not_taken)
