@@ -5,7 +5,7 @@
  *                 due, legs known                      flushed
  *   [COUNTING] --------------------> [FLUSHING_LEGS] ----------> [COUNTING]
  *       ^  |                              |
- *       |  | due, legs not known          | a leg's flush failed
+ *       |  | due, legs not known          | a leg's flush failed, or was given up
  *       |  v                              |
  *     [PAUSED] <--------------------------+
  *       the deadline has come
@@ -15,6 +15,8 @@
 
 #include "server/log/legs.h"
 #include "server/netlink/slot.h"
+
+struct leg_flush;
 
 enum clears_phase {
 	CLEARS_COUNTING, /* the delay runs; too many lazy regions end it early */
@@ -27,8 +29,9 @@ struct clears_state {
 	struct slot_list draining; /* POSTSUSPENDs: wait until lazy clears are written */
 	struct log_legs *legs; /* NULL: not known */
 	bool legs_asked; /* a MIRROR_JOB_LEGS is on its way */
-	unsigned leg_ops; /* flushes in flight */
-	int leg_error; /* of one of them, 0 or -errno */
+	bool legs_stale; /* what it finds may be of before the last RESUME */
+	struct leg_flush *leg_flush; /* in flight; mail of any other was given up */
+	int leg_error; /* of the last one, 0 or -errno */
 };
 
 #endif

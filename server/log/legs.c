@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Legs: mirrors.c finds and opens them, clears.c flushes them, who lets go of a log closes them. */
+/* Legs: mirror_scan.c finds them, clears.c has them flushed. */
 #include "server/log/legs.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 static bool is_among(const struct log_legs *legs, uint32_t major, uint32_t minor)
 {
@@ -23,16 +22,8 @@ bool log_legs_add(struct log_legs **legs, uint32_t major, uint32_t minor)
 	grown = realloc(*legs, sizeof(*grown) + (count + 1) * sizeof(grown->legs[0]));
 	if (!grown)
 		return false;
-	grown->legs[count] = (struct log_leg){.major = major, .minor = minor, .fd = -1};
+	grown->legs[count] = (struct log_leg){.major = major, .minor = minor};
 	grown->count = count + 1;
 	*legs = grown;
 	return true;
-}
-
-void log_legs_close(struct log_legs *legs)
-{
-	for (unsigned i = 0; legs && i < legs->count; i++)
-		if (legs->legs[i].fd >= 0)
-			close(legs->legs[i].fd);
-	free(legs);
 }

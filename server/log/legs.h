@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The legs of a mirror, opened for flushing: each device once, as many as there are. */
+/* The legs of a mirror: each device once, as many as there are. */
 #ifndef SERVER_LOG_LEGS_H
 #define SERVER_LOG_LEGS_H
 
@@ -8,7 +8,6 @@
 
 struct log_leg {
 	uint32_t major, minor;
-	int fd; /* -1: not opened yet */
 };
 
 struct log_legs {
@@ -18,8 +17,5 @@ struct log_legs {
 
 /* Add a device to *legs (NULL at first), unless it is there. False: no memory, *legs is as it was. */
 bool log_legs_add(struct log_legs **legs, uint32_t major, uint32_t minor);
-
-/* Close the fds and free; NULL is allowed. */
-void log_legs_close(struct log_legs *legs);
 
 #endif

@@ -78,7 +78,7 @@ struct log_legs *mirror_scan_legs(const struct mirror_scan *scan, const char *uu
 			all = add_legs_of(&scan->found[i], &legs);
 	if (all)
 		return legs;
-	log_legs_close(legs);
+	free(legs);
 	return NULL;
 }
 

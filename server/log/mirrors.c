@@ -7,7 +7,6 @@
 #include "server/base/clock.h"
 #include "server/base/diag.h"
 #include "server/log/dm_device.h"
-#include "server/log/log_device.h"
 #include "server/log/lvm_lock.h"
 #include "server/log/mirror_cycle.h"
 #include "server/log/mirror_scan.h"
@@ -28,6 +27,7 @@
 extern char **environ;
 
 struct mirrors {
+	struct leg_flusher *flusher;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
@@ -115,32 +115,11 @@ static void scan_tables(struct mirror_scan *scan)
 
 /* --- jobs --- */
 
-static bool open_legs(struct log_legs *legs)
-{
-	for (unsigned i = 0; i < legs->count; i++) {
-		struct log_leg *leg = &legs->legs[i];
-
-		leg->fd = log_device_open_number(leg->major, leg->minor, O_RDONLY);
-		if (leg->fd >= 0)
-			continue;
-		diag_warning("leg %u:%u cannot be opened for flushing: %s", leg->major, leg->minor,
-			     strerror(-leg->fd));
-		return false;
-	}
-	return true;
-}
-
 static void do_legs(const struct mirror_scan *scan, struct mirror_job *job)
 {
-	struct log_legs *legs = mirror_scan_legs(scan, job->log->uuid);
-
-	if (!legs)
+	job->legs = mirror_scan_legs(scan, job->log->uuid);
+	if (!job->legs)
 		diag_debug("the legs of log %s are not known", job->log->uuid);
-	if (legs && !open_legs(legs)) {
-		log_legs_close(legs);
-		legs = NULL;
-	}
-	job->legs = legs;
 	/* The worker drops the reference. */
 	mirror_log_post(job->log, &job->head);
 }
@@ -372,13 +351,20 @@ int mirrors_start(struct mirrors **mirrors)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&made->more, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	r = pthread_create(&made->thread, NULL, mirrors_thread, made);
-	if (r != 0) {
-		free(made);
-		return -r;
-	}
+	r = leg_flusher_start(&made->flusher, leg_flusher_fsync);
+	if (r < 0)
+		goto err_free;
+	r = -pthread_create(&made->thread, NULL, mirrors_thread, made);
+	if (r < 0)
+		goto err_stop;
 	*mirrors = made;
 	return 0;
+
+err_stop:
+	leg_flusher_stop(made->flusher);
+err_free:
+	free(made);
+	return r;
 }
 
 void mirrors_stop(struct mirrors *mirrors)
@@ -390,6 +376,7 @@ void mirrors_stop(struct mirrors *mirrors)
 	pthread_cond_signal(&mirrors->more);
 	pthread_mutex_unlock(&mirrors->lock);
 	pthread_join(mirrors->thread, NULL);
+	leg_flusher_stop(mirrors->flusher);
 	while ((job = mirrors->jobs)) {
 		mirrors->jobs = job->next;
 		mirror_log_put(job->log);
@@ -416,4 +403,31 @@ int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job
 	pthread_cond_signal(&mirrors->more);
 	pthread_mutex_unlock(&mirrors->lock);
 	return 0;
+}
+
+static void legs_are_flushed(struct leg_flush *flush)
+{
+	mirror_log_post(flush->log, &flush->head);
+}
+
+struct leg_flush *mirrors_flush_legs(struct mirrors *mirrors, struct mirror_log *log)
+{
+	struct leg_flush *flush = leg_flush_make(log->clears.legs);
+
+	if (!flush)
+		return NULL;
+	flush->head.kind = MAIL_LEGS_FLUSHED;
+	flush->log = log;
+	flush->done = legs_are_flushed;
+	mirror_log_get(log);
+	leg_flusher_submit(mirrors->flusher, flush);
+	return flush;
+}
+
+void mirrors_abandon_flush(struct mirrors *mirrors, struct leg_flush *flush)
+{
+	struct mirror_log *log = flush->log;
+
+	if (leg_flusher_abandon(mirrors->flusher, flush))
+		mirror_log_put(log);
 }

@@ -71,7 +71,7 @@ static int open_log(struct mirror_log *log)
 
 static bool has_io(const struct mirror_log *log)
 {
-	return log->commit.in_flight > 0 || log->clears.phase == CLEARS_FLUSHING_LEGS;
+	return log->commit.in_flight > 0;
 }
 
 /* From here on all requests to it are answered as unknown; the receiver takes it out and lets go
@@ -190,7 +190,7 @@ static void ask_mirrors_after_resume(struct worker *worker, struct mirror_log *l
 {
 	if (log->no_legs)
 		return;
-	clears_forget_legs(log);
+	clears_forget_legs(worker, log);
 	if (log->args.disk && !log->clears.legs_asked)
 		log->clears.legs_asked = mirrors_ask(worker->mirrors, log, MIRROR_JOB_LEGS,
 						     SETTLE_DELAY_NS / 2) == 0;
@@ -216,6 +216,7 @@ void life_read_when_idle(struct worker *worker, struct mirror_log *log, struct s
 		executor_reply(&worker->executor, log->life.resuming,
 			       0); /* sent again: nobody waits for this one */
 	log->life.resuming = slot;
+	clears_give_up_flush(worker, log);
 	if (has_io(log))
 		return;
 	log->life.resuming = NULL;
@@ -287,6 +288,7 @@ void life_close_when_idle(struct worker *worker, struct mirror_log *log)
 {
 	struct slot *slot = log->life.closing;
 
+	clears_give_up_flush(worker, log);
 	if (has_io(log))
 		return;
 	slot_list_move(&log->commit.waiters, &log->clears.draining);

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct mirror_scan scan;
@@ -16,14 +17,14 @@ static void mirror(uint32_t minor, const char *params)
 
 static const struct log_legs *legs_of(const char *uuid)
 {
-	log_legs_close(legs);
+	free(legs);
 	legs = mirror_scan_legs(&scan, uuid);
 	return legs;
 }
 
 static void tear_down(void)
 {
-	log_legs_close(legs);
+	free(legs);
 	mirror_scan_free(&scan);
 }
 
