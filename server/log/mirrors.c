@@ -24,6 +24,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#define JOIN_LIMIT_NS (2 * NSEC_PER_SEC)
+
 extern char **environ;
 
 struct mirrors {
@@ -33,6 +35,7 @@ struct mirrors {
 	pthread_cond_t more;
 	struct mirror_job *jobs; /* under lock, unordered */
 	bool stop; /* under lock */
+	bool left_behind; /* under lock: the server ends, and the thread hangs in the kernel */
 };
 
 /* --- libdevmapper --- */
@@ -115,15 +118,6 @@ static void scan_tables(struct mirror_scan *scan)
 
 /* --- jobs --- */
 
-static void do_legs(const struct mirror_scan *scan, struct mirror_job *job)
-{
-	job->legs = mirror_scan_legs(scan, job->log->uuid);
-	if (!job->legs)
-		diag_debug("the legs of log %s are not known", job->log->uuid);
-	/* The worker drops the reference. */
-	mirror_log_post(job->log, &job->head);
-}
-
 /* Once for a device, however many logs of one name its table has (LVM's pvmove: one a segment). */
 static void spawn_self(const char *option, enum mirror_job_kind kind, struct mirror_found *found)
 {
@@ -169,20 +163,38 @@ static void do_nudge(const struct mirror_scan *scan, const struct mirror_log *lo
 	spawn_self("--cycle-device", MIRROR_JOB_NUDGE, found);
 }
 
-static void do_job(const struct mirror_scan *scan, struct mirror_job *job)
+/* The log, and what it is executed by, are there only as long as the thread has not been left behind. */
+static void end_job(struct mirrors *mirrors, struct mirror_job *job)
 {
-	struct mirror_log *log = job->log;
-
-	if (job->kind == MIRROR_JOB_LEGS) {
-		do_legs(scan, job);
+	pthread_mutex_lock(&mirrors->lock);
+	if (mirrors->left_behind) {
+		pthread_mutex_unlock(&mirrors->lock);
 		return;
 	}
-	if (job->kind == MIRROR_JOB_SETTLE)
-		do_settle(scan, log);
-	else
-		do_nudge(scan, log);
-	free(job);
-	mirror_log_put(log);
+	if (job->kind == MIRROR_JOB_LEGS) {
+		mirror_log_post(job->log, &job->head); /* the worker drops the reference */
+	} else {
+		mirror_log_put(job->log);
+		free(job);
+	}
+	pthread_mutex_unlock(&mirrors->lock);
+}
+
+static void do_job(const struct mirror_scan *scan, struct mirror_job *job)
+{
+	switch (job->kind) {
+	case MIRROR_JOB_LEGS:
+		job->legs = mirror_scan_legs(scan, job->log->uuid);
+		if (!job->legs)
+			diag_debug("the legs of log %s are not known", job->log->uuid);
+		break;
+	case MIRROR_JOB_SETTLE:
+		do_settle(scan, job->log);
+		break;
+	case MIRROR_JOB_NUDGE:
+		do_nudge(scan, job->log);
+		break;
+	}
 }
 
 /* --- the children --- */
@@ -291,13 +303,14 @@ static struct mirror_job *take_due(struct mirrors *mirrors, int64_t now, int64_t
 	return due;
 }
 
-static void do_jobs(struct mirror_scan *scan, struct mirror_job *job)
+static void do_jobs(struct mirrors *mirrors, struct mirror_scan *scan, struct mirror_job *job)
 {
 	scan_tables(scan);
 	while (job) {
 		struct mirror_job *next = job->next;
 
 		do_job(scan, job);
+		end_job(mirrors, job);
 		job = next;
 	}
 }
@@ -330,7 +343,7 @@ static void *mirrors_thread(void *argument)
 			continue;
 		}
 		pthread_mutex_unlock(&mirrors->lock);
-		do_jobs(&scan, due);
+		do_jobs(mirrors, &scan, due);
 		pthread_mutex_lock(&mirrors->lock);
 	}
 	pthread_mutex_unlock(&mirrors->lock);
@@ -367,16 +380,35 @@ err_free:
 	return r;
 }
 
+/* False: it hangs in the kernel, and is left behind. */
+static bool join_thread(struct mirrors *mirrors)
+{
+	int64_t until_ns = clock_now() + JOIN_LIMIT_NS;
+	struct timespec until = {.tv_sec = until_ns / NSEC_PER_SEC,
+				 .tv_nsec = until_ns % NSEC_PER_SEC};
+
+	if (pthread_clockjoin_np(mirrors->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+		return true;
+	diag_warning("device-mapper does not answer");
+	pthread_mutex_lock(&mirrors->lock);
+	mirrors->left_behind = true;
+	pthread_mutex_unlock(&mirrors->lock);
+	return false;
+}
+
 void mirrors_stop(struct mirrors *mirrors)
 {
 	struct mirror_job *job;
+	bool ended;
 
 	pthread_mutex_lock(&mirrors->lock);
 	mirrors->stop = true;
 	pthread_cond_signal(&mirrors->more);
 	pthread_mutex_unlock(&mirrors->lock);
-	pthread_join(mirrors->thread, NULL);
+	ended = join_thread(mirrors);
 	leg_flusher_stop(mirrors->flusher);
+	if (!ended)
+		return;
 	while ((job = mirrors->jobs)) {
 		mirrors->jobs = job->next;
 		mirror_log_put(job->log);

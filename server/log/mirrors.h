@@ -36,8 +36,9 @@ struct mirrors;
 /* 0 or -errno. SIGCHLD must be ignored: nobody waits for the children. */
 int mirrors_start(struct mirrors **mirrors);
 
-/* End the thread; jobs that are not due are dropped. Blocks for as long as device-mapper takes to
- * print its tables. The workers' threads must have ended, their run queues must still be there. */
+/* End the threads; jobs that are not due are dropped. A thread that hangs in the kernel is left behind,
+ * after two seconds, and touches no log any more. The workers' threads must have ended, their run queues
+ * must still be there. */
 void mirrors_stop(struct mirrors *mirrors);
 
 /* Ask, not before delay_ns from now. Takes a reference on log until it is done. 0 or -ENOMEM. */

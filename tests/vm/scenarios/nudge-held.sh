@@ -43,7 +43,7 @@ dmsetup load m --table "0 131072 linear $A 0"
 dmsetup resume m
 wait $writer
 equal "the held write ends well" $? 0
-dd if=$A of=/tmp/back bs=4096 count=1 skip=1000 iflag=direct 2>/dev/null
+dd if="$A" of=/tmp/back bs=4096 count=1 skip=1000 iflag=direct 2>/dev/null
 check "and its data is there" cmp -s /tmp/block /tmp/back
 rm_mirror m
 
