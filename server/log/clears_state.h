@@ -6,7 +6,7 @@
  *   [COUNTING] --------------------> [FLUSHING_LEGS] ----------> [COUNTING]
  *    |      ^                          |        |
  *    | due, |                          | not    | a leg's
- *    | legs | the deadline             | begun  | flush failed
+ *    | legs | the deadline             | begun  | flush failed, or was given up
  *    | not  | has come                 |        v
  *    v known|                          |    [SPOILT] ----> [COUNTING]
  *   [PAUSED] <-------------------------+          RESUME, or the image read
@@ -16,6 +16,8 @@
 
 #include "server/log/legs.h"
 #include "server/netlink/slot.h"
+
+struct leg_flush;
 
 enum clears_phase {
 	CLEARS_COUNTING, /* the delay runs; too many lazy regions end it early */
@@ -31,8 +33,9 @@ struct clears_state {
 	struct slot_list draining; /* POSTSUSPENDs: wait until lazy clears are written */
 	struct log_legs *legs; /* NULL: not known */
 	bool legs_asked; /* a MIRROR_JOB_LEGS is on its way */
-	unsigned leg_ops; /* flushes in flight */
-	int leg_error; /* of one of them, 0 or -errno */
+	bool legs_stale; /* what it finds may be of before the last RESUME */
+	struct leg_flush *leg_flush; /* in flight; mail of any other was given up */
+	int leg_error; /* of the last one, 0 or -errno */
 };
 
 #endif

@@ -241,7 +241,7 @@ void mirror_log_get(struct mirror_log *log)
 
 void mirror_log_leave_devices(struct mirror_log *log)
 {
-	log_legs_close(log->clears.legs);
+	free(log->clears.legs);
 	log->clears.legs = NULL;
 	if (log->device && !log->device_left) {
 		log_device_deactivate(log->device, log->id);

@@ -6,38 +6,36 @@
 
 #include "server/base/clock.h"
 #include "server/base/diag.h"
-#include "server/log/log_device.h"
-#include "server/protocol/mirror_table.h"
+#include "server/log/dm_device.h"
+#include "server/log/lvm_lock.h"
+#include "server/log/mirror_cycle.h"
+#include "server/log/mirror_scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libdevmapper.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#define JOIN_LIMIT_NS (2 * NSEC_PER_SEC)
 
 extern char **environ;
 
 struct mirrors {
+	struct leg_flusher *flusher;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct mirror_job *jobs; /* under lock, unordered */
 	bool stop; /* under lock */
-};
-
-/* A mirror whose log is ours. */
-struct found {
-	uint32_t major, minor;
-	struct mirror_table table;
-};
-
-/* All of them, read at once for all jobs that are due. */
-struct scan {
-	struct found *found;
-	unsigned count, room;
+	bool left_behind; /* under lock: the server ends, and the thread hangs in the kernel */
 };
 
 /* --- libdevmapper --- */
@@ -54,150 +52,83 @@ static void dm_to_log(int level, const char *file, int line, int error, const ch
 		diag_limited(DIAG_DEBUG, "device-mapper: %s", text);
 }
 
-static struct dm_task *dm_run(int type, const char *name, uint32_t major, uint32_t minor)
+/* Run a task; NULL with -errno in *error if it cannot be. */
+static struct dm_task *dm_run(int type, const uint64_t *number, int *error)
 {
 	struct dm_task *task = dm_task_create(type);
 
+	*error = -ENOMEM;
 	if (!task)
 		return NULL;
-	if ((name && !dm_task_set_name(task, name)) ||
-	    (!name && type != DM_DEVICE_LIST &&
-	     (!dm_task_set_major(task, (int)major) || !dm_task_set_minor(task, (int)minor))) ||
-	    !dm_task_skip_lockfs(task) || !dm_task_run(task)) {
-		dm_task_destroy(task);
-		return NULL;
-	}
-	return task;
+	if (number && (!dm_task_set_major(task, (int)major(*number)) ||
+		       !dm_task_set_minor(task, (int)minor(*number))))
+		goto err;
+	if (dm_task_run(task))
+		return task;
+	*error = -dm_task_get_errno(task);
+err:
+	dm_task_destroy(task);
+	return NULL;
 }
 
-static struct found *add_found(struct scan *scan)
+/* By number: libdevmapper may want to write a name in another way than the kernel has it. */
+static void scan_device(struct mirror_scan *scan, uint64_t number)
 {
-	if (scan->count == scan->room) {
-		unsigned room = scan->room ? 2 * scan->room : 16;
-		struct found *grown = realloc(scan->found, room * sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		scan->found = grown;
-		scan->room = room;
-	}
-	return &scan->found[scan->count];
-}
-
-static void scan_target(struct scan *scan, const struct dm_info *info, const char *type,
-			const char *params)
-{
-	struct found *found = add_found(scan);
-
-	if (!found || !type || !params || strcmp(type, "mirror") != 0 ||
-	    !mirror_table_parse(params, &found->table))
-		return;
-	found->major = info->major;
-	found->minor = info->minor;
-	scan->count++;
-}
-
-static void scan_device(struct scan *scan, const char *name)
-{
-	struct dm_task *task = dm_run(DM_DEVICE_TABLE, name, 0, 0);
-	struct dm_info info;
+	int error;
+	struct dm_task *task = dm_run(DM_DEVICE_TABLE, &number, &error);
 	char *type, *params;
 	uint64_t start, length;
 	void *next = NULL;
 
-	if (!task)
+	if (!task) {
+		/* It may have gone since the list was made. */
+		scan->incomplete |= error != -ENXIO;
 		return;
-	if (dm_task_get_info(task, &info) && info.exists) {
-		do {
-			next = dm_get_next_target(task, next, &start, &length, &type, &params);
-			scan_target(scan, &info, type, params);
-		} while (next);
 	}
+	do {
+		next = dm_get_next_target(task, next, &start, &length, &type, &params);
+		if (type && params)
+			mirror_scan_target(scan, major(number), minor(number), type, params);
+	} while (next);
 	dm_task_destroy(task);
 }
 
-static void scan_tables(struct scan *scan)
+static void scan_tables(struct mirror_scan *scan)
 {
-	struct dm_task *task = dm_run(DM_DEVICE_LIST, NULL, 0, 0);
-	const struct dm_names *names;
+	int error;
+	struct dm_task *task = dm_run(DM_DEVICE_LIST, NULL, &error);
+	const struct dm_names *names = task ? dm_task_get_names(task) : NULL;
 	uint32_t next;
 
-	scan->count = 0;
-	if (!task)
-		return;
-	names = dm_task_get_names(task);
+	mirror_scan_begin(scan);
+	scan->incomplete = !names;
 	if (names && names->dev) {
 		do {
-			scan_device(scan, names->name);
+			scan_device(scan, names->dev);
 			next = names->next;
 			names = (const struct dm_names *)((const char *)names + next);
 		} while (next);
 	}
-	dm_task_destroy(task);
-}
-
-static const struct found *find_mirror(const struct scan *scan, const char *uuid)
-{
-	for (unsigned i = 0; i < scan->count; i++)
-		if (strcmp(scan->found[i].table.uuid, uuid) == 0)
-			return &scan->found[i];
-	return NULL;
+	if (task)
+		dm_task_destroy(task);
+	if (scan->incomplete)
+		diag_limited(DIAG_WARNING, "not all tables of device-mapper can be read: clears "
+					   "stay in memory");
 }
 
 /* --- jobs --- */
 
-static bool add_leg(struct log_legs *legs, uint32_t major, uint32_t minor)
-{
-	int fd = -EMFILE;
-
-	if (legs->count < MIRROR_TABLE_LEGS_MAX)
-		fd = log_device_open_number(major, minor, O_RDONLY);
-	if (fd < 0) {
-		diag_warning("leg %u:%u cannot be opened for flushing: %s", major, minor,
-			     strerror(-fd));
-		return false;
-	}
-	legs->fds[legs->count++] = fd;
-	return true;
-}
-
-/* Of all tables that name the log: a flush too many costs time, one too few data. */
-static struct log_legs *open_legs(const struct scan *scan, const char *uuid)
-{
-	struct log_legs *legs = calloc(1, sizeof(*legs));
-	bool good = legs != NULL;
-
-	for (unsigned i = 0; good && i < scan->count; i++) {
-		const struct mirror_table *table = &scan->found[i].table;
-
-		if (strcmp(table->uuid, uuid) != 0)
-			continue;
-		for (unsigned leg = 0; good && leg < table->nlegs; leg++)
-			good = add_leg(legs, table->legs[leg][0], table->legs[leg][1]);
-	}
-	if (good)
-		return legs;
-	log_legs_close(legs);
-	return NULL;
-}
-
-static void do_legs(const struct scan *scan, struct mirror_job *job)
-{
-	if (find_mirror(scan, job->log->uuid))
-		job->legs = open_legs(scan, job->log->uuid);
-	else
-		diag_debug("the mirror of log %s is in no live table", job->log->uuid);
-	/* The worker drops the reference. */
-	mirror_log_post(job->log, &job->head);
-}
-
-static void spawn_self(const char *option, const struct found *found)
+/* Once for a device, however many logs of one name its table has (LVM's pvmove: one a segment). */
+static void spawn_self(const char *option, enum mirror_job_kind kind, struct mirror_found *found)
 {
 	char option_copy[32], number[32];
 	char *argv[] = {"dirtylogd", option_copy, number, NULL};
 	pid_t pid;
 	int r;
 
+	if (found->children & 1u << kind)
+		return;
+	found->children |= 1u << kind;
 	snprintf(option_copy, sizeof(option_copy), "%s", option);
 	snprintf(number, sizeof(number), "%u:%u", found->major, found->minor);
 	r = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ);
@@ -210,89 +141,141 @@ static bool all_in_sync(const struct mirror_log *log)
 	return dirty_log_sync_count(&log->dirty) == log->args.region_count;
 }
 
-static void do_settle(const struct scan *scan, const struct mirror_log *log)
+static void do_settle(const struct mirror_scan *scan, const struct mirror_log *log)
 {
-	const struct found *found = find_mirror(scan, log->uuid);
+	struct mirror_found *found = mirror_scan_find(scan, log->uuid);
 
 	if (found && all_in_sync(log) &&
 	    !atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
-		spawn_self("--query-device", found);
+		spawn_self("--query-device", MIRROR_JOB_SETTLE, found);
 }
 
-static void do_nudge(const struct scan *scan, const struct mirror_log *log)
+static void do_nudge(const struct mirror_scan *scan, const struct mirror_log *log)
 {
-	const struct found *found = find_mirror(scan, log->uuid);
+	struct mirror_found *found = mirror_scan_find(scan, log->uuid);
 
-	if (!found || mirror_log_state(log) != LOG_ACTIVE || all_in_sync(log) ||
+	if (!found || mirror_log_state(log) != LOG_ACTIVE || mirror_log_health(log) != LOG_SOUND ||
+	    all_in_sync(log) ||
 	    atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
 		return;
-	diag_info("mirror %u:%u of log %s does not ask for resync work: suspending and resuming it",
-		  found->major, found->minor, log->uuid);
-	spawn_self("--cycle-device", found);
+	diag_info("mirror %u:%u of log %s does not ask for resync work", found->major, found->minor,
+		  log->uuid);
+	spawn_self("--cycle-device", MIRROR_JOB_NUDGE, found);
 }
 
-static void do_job(const struct scan *scan, struct mirror_job *job)
+/* The log, and what it is executed by, are there only as long as the thread has not been left behind. */
+static void end_job(struct mirrors *mirrors, struct mirror_job *job)
 {
-	struct mirror_log *log = job->log;
-
-	if (job->kind == MIRROR_JOB_LEGS) {
-		do_legs(scan, job);
+	pthread_mutex_lock(&mirrors->lock);
+	if (mirrors->left_behind) {
+		pthread_mutex_unlock(&mirrors->lock);
 		return;
 	}
-	if (job->kind == MIRROR_JOB_SETTLE)
-		do_settle(scan, log);
-	else
-		do_nudge(scan, log);
-	free(job);
-	mirror_log_put(log);
+	if (job->kind == MIRROR_JOB_LEGS) {
+		mirror_log_post(job->log, &job->head); /* the worker drops the reference */
+	} else {
+		mirror_log_put(job->log);
+		free(job);
+	}
+	pthread_mutex_unlock(&mirrors->lock);
+}
+
+static void do_job(const struct mirror_scan *scan, struct mirror_job *job)
+{
+	switch (job->kind) {
+	case MIRROR_JOB_LEGS:
+		job->legs = mirror_scan_legs(scan, job->log->uuid);
+		if (!job->legs)
+			diag_debug("the legs of log %s are not known", job->log->uuid);
+		break;
+	case MIRROR_JOB_SETTLE:
+		do_settle(scan, job->log);
+		break;
+	case MIRROR_JOB_NUDGE:
+		do_nudge(scan, job->log);
+		break;
+	}
 }
 
 /* --- the children --- */
 
-static bool dm_do(int type, uint32_t major, uint32_t minor)
+static int open_numbered(const char *major_minor)
 {
-	struct dm_task *task = dm_run(type, NULL, major, minor);
+	unsigned major, minor;
 
-	if (task)
-		dm_task_destroy(task);
-	return task != NULL;
+	if (sscanf(major_minor, "%u:%u", &major, &minor) != 2)
+		return -EINVAL;
+	return dm_device_open(major, minor);
 }
 
 int mirrors_query_device(const char *major_minor)
 {
-	unsigned major, minor;
+	int r = open_numbered(major_minor);
 
-	if (sscanf(major_minor, "%u:%u", &major, &minor) != 2)
-		return 2;
-	return dm_do(DM_DEVICE_STATUS, major, minor) ? 0 : 1;
+	if (r == 0)
+		r = dm_device_query();
+	return r < 0 ? 1 : 0;
 }
 
-/* Nobody else is at it. */
-static bool is_free(uint32_t major, uint32_t minor)
+static int lock_lvm(const char *vg)
 {
-	struct dm_task *task = dm_run(DM_DEVICE_INFO, NULL, major, minor);
-	struct dm_info info;
-	bool is;
+	int fd = lvm_lock_try(LVM_LOCK_DIR, vg);
 
-	if (!task)
-		return false;
-	is = dm_task_get_info(task, &info) && info.exists && !info.suspended &&
-	     !info.inactive_table;
-	dm_task_destroy(task);
-	return is;
+	return fd < 0 ? fd : 0; /* held until we end */
 }
 
+/* What may be paged out may have to come from the mirror that is suspended, and who is interrupted does
+ * not resume it. */
+static int brace(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	return mlockall(MCL_CURRENT | MCL_FUTURE) != 0 ? -errno : 0;
+}
+
+static void cycle_pause(void)
+{
+	struct timespec pause = {.tv_nsec = CYCLE_PAUSE_MSEC * NSEC_PER_MSEC};
+
+	nanosleep(&pause, NULL);
+}
+
+static const struct cycle_ops cycle_ops = {
+	.look = dm_device_look,
+	.all_alive = dm_device_all_alive,
+	.lock_vg = lock_lvm,
+	.brace = brace,
+	.suspend = dm_device_suspend,
+	.resume = dm_device_resume,
+	.pause = cycle_pause,
+};
+
+/* The daemon's log is ours too: in the background it has left us /dev/null, and is in syslog. */
+static bool log_is_syslog(void)
+{
+	struct stat st;
+
+	return fstat(STDERR_FILENO, &st) != 0 ||
+	       (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3));
+}
+
+/* What there is to say is said behind it: the log may lie on this mirror. */
 int mirrors_cycle_device(const char *major_minor)
 {
-	unsigned major, minor;
+	enum cycle_outcome outcome;
+	int r = open_numbered(major_minor);
 
-	if (sscanf(major_minor, "%u:%u", &major, &minor) != 2)
-		return 2;
-	dm_udev_set_sync_support(0);
-	if (!is_free(major, minor))
+	diag_open(DIAG_INFO, log_is_syslog());
+	if (r < 0) {
+		diag_warning("mirror %s cannot be reached: %s", major_minor, strerror(-r));
 		return 1;
-	dm_do(DM_DEVICE_SUSPEND, major, minor);
-	return dm_do(DM_DEVICE_RESUME, major, minor) ? 0 : 1;
+	}
+	outcome = mirror_cycle(&cycle_ops);
+	diag_write(outcome == CYCLE_DONE ? DIAG_INFO : DIAG_WARNING, "mirror %s %s", major_minor,
+		   cycle_outcome_text(outcome));
+	return outcome < CYCLE_NOT_FREE ? 0 : 1;
 }
 
 /* --- the thread --- */
@@ -320,13 +303,14 @@ static struct mirror_job *take_due(struct mirrors *mirrors, int64_t now, int64_t
 	return due;
 }
 
-static void do_jobs(struct scan *scan, struct mirror_job *job)
+static void do_jobs(struct mirrors *mirrors, struct mirror_scan *scan, struct mirror_job *job)
 {
 	scan_tables(scan);
 	while (job) {
 		struct mirror_job *next = job->next;
 
 		do_job(scan, job);
+		end_job(mirrors, job);
 		job = next;
 	}
 }
@@ -344,13 +328,13 @@ static void wait_for_jobs(struct mirrors *mirrors, int64_t next)
 static void *mirrors_thread(void *argument)
 {
 	struct mirrors *mirrors = argument;
-	struct scan scan = {0};
+	struct mirror_scan scan = {0};
 	struct mirror_job *due;
 	int64_t next;
 
 	pthread_setname_np(pthread_self(), "mirrors");
 	dm_log_with_errno_init(dm_to_log);
-	dm_udev_set_sync_support(0);
+	dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
 	pthread_mutex_lock(&mirrors->lock);
 	while (!mirrors->stop) {
 		due = take_due(mirrors, clock_now(), &next);
@@ -359,11 +343,11 @@ static void *mirrors_thread(void *argument)
 			continue;
 		}
 		pthread_mutex_unlock(&mirrors->lock);
-		do_jobs(&scan, due);
+		do_jobs(mirrors, &scan, due);
 		pthread_mutex_lock(&mirrors->lock);
 	}
 	pthread_mutex_unlock(&mirrors->lock);
-	free(scan.found);
+	mirror_scan_free(&scan);
 	return NULL;
 }
 
@@ -380,24 +364,51 @@ int mirrors_start(struct mirrors **mirrors)
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&made->more, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	r = pthread_create(&made->thread, NULL, mirrors_thread, made);
-	if (r != 0) {
-		free(made);
-		return -r;
-	}
+	r = leg_flusher_start(&made->flusher, leg_flusher_fsync);
+	if (r < 0)
+		goto err_free;
+	r = -pthread_create(&made->thread, NULL, mirrors_thread, made);
+	if (r < 0)
+		goto err_stop;
 	*mirrors = made;
 	return 0;
+
+err_stop:
+	leg_flusher_stop(made->flusher);
+err_free:
+	free(made);
+	return r;
+}
+
+/* False: it hangs in the kernel, and is left behind. */
+static bool join_thread(struct mirrors *mirrors)
+{
+	int64_t until_ns = clock_now() + JOIN_LIMIT_NS;
+	struct timespec until = {.tv_sec = until_ns / NSEC_PER_SEC,
+				 .tv_nsec = until_ns % NSEC_PER_SEC};
+
+	if (pthread_clockjoin_np(mirrors->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+		return true;
+	diag_warning("device-mapper does not answer");
+	pthread_mutex_lock(&mirrors->lock);
+	mirrors->left_behind = true;
+	pthread_mutex_unlock(&mirrors->lock);
+	return false;
 }
 
 void mirrors_stop(struct mirrors *mirrors)
 {
 	struct mirror_job *job;
+	bool ended;
 
 	pthread_mutex_lock(&mirrors->lock);
 	mirrors->stop = true;
 	pthread_cond_signal(&mirrors->more);
 	pthread_mutex_unlock(&mirrors->lock);
-	pthread_join(mirrors->thread, NULL);
+	ended = join_thread(mirrors);
+	leg_flusher_stop(mirrors->flusher);
+	if (!ended)
+		return;
 	while ((job = mirrors->jobs)) {
 		mirrors->jobs = job->next;
 		mirror_log_put(job->log);
@@ -424,4 +435,31 @@ int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job
 	pthread_cond_signal(&mirrors->more);
 	pthread_mutex_unlock(&mirrors->lock);
 	return 0;
+}
+
+static void legs_are_flushed(struct leg_flush *flush)
+{
+	mirror_log_post(flush->log, &flush->head);
+}
+
+struct leg_flush *mirrors_flush_legs(struct mirrors *mirrors, struct mirror_log *log)
+{
+	struct leg_flush *flush = leg_flush_make(log->clears.legs);
+
+	if (!flush)
+		return NULL;
+	flush->head.kind = MAIL_LEGS_FLUSHED;
+	flush->log = log;
+	flush->done = legs_are_flushed;
+	mirror_log_get(log);
+	leg_flusher_submit(mirrors->flusher, flush);
+	return flush;
+}
+
+void mirrors_abandon_flush(struct mirrors *mirrors, struct leg_flush *flush)
+{
+	struct mirror_log *log = flush->log;
+
+	if (leg_flusher_abandon(mirrors->flusher, flush))
+		mirror_log_put(log);
 }

@@ -8,10 +8,11 @@
 #ifndef SERVER_LOG_MIRRORS_H
 #define SERVER_LOG_MIRRORS_H
 
+#include "server/log/leg_flusher.h"
 #include "server/log/log.h"
 
 enum mirror_job_kind {
-	MIRROR_JOB_LEGS, /* find and open the legs; comes back to the log as MAIL_LEGS */
+	MIRROR_JOB_LEGS, /* find the legs; comes back to the log as MAIL_LEGS */
 	MIRROR_JOB_SETTLE, /* after RESUME: make the kernel ask GET_SYNC_COUNT, see below */
 	MIRROR_JOB_NUDGE, /* after a reconnect: make the kernel ask for resync work again */
 };
@@ -35,16 +36,25 @@ struct mirrors;
 /* 0 or -errno. SIGCHLD must be ignored: nobody waits for the children. */
 int mirrors_start(struct mirrors **mirrors);
 
-/* End the thread; jobs that are not due are dropped. Blocks for as long as device-mapper takes to
- * print its tables. The workers' threads must have ended, their run queues must still be there. */
+/* End the threads; jobs that are not due are dropped. A thread that hangs in the kernel is left behind,
+ * after two seconds, and touches no log any more. The workers' threads must have ended, their run queues
+ * must still be there. */
 void mirrors_stop(struct mirrors *mirrors);
 
 /* Ask, not before delay_ns from now. Takes a reference on log until it is done. 0 or -ENOMEM. */
 int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job_kind kind,
 		int64_t delay_ns);
 
-/* What the children do: query the status of a device (major:minor), or suspend and resume it unless
- * it is suspended or another table waits for it. Return an exit status. */
+/* Flush the legs of log (its clears.legs). Takes a reference on log, and comes back to it as
+ * MAIL_LEGS_FLUSHED, whose receiver frees it (leg_flush_free) and drops the reference. NULL: no memory. By
+ * the one executing it. */
+struct leg_flush *mirrors_flush_legs(struct mirrors *mirrors, struct mirror_log *log);
+
+/* Do not wait for a flush any longer: what it is, the caller must forget. It may be in the mail already. */
+void mirrors_abandon_flush(struct mirrors *mirrors, struct leg_flush *flush);
+
+/* What the children do: query the status of a device (major:minor), or suspend and resume it, if all is
+ * well with it (mirror_cycle.h). Return an exit status. */
 int mirrors_query_device(const char *major_minor);
 int mirrors_cycle_device(const char *major_minor);
 

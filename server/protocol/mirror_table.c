@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Parser of a mirror's table line: the log's words, counted, then legs as major:minor and offset. */
+/* Parser of a mirror's lines. Table: the log's words, counted, then legs as major:minor and offset. Status:
+ * legs, counted, and a letter for each, then the log's words, counted. */
 #include "server/protocol/mirror_table.h"
 
 #include <stdio.h>
@@ -36,6 +37,11 @@ static bool next_uuid(const char **at, char uuid[DM_UUID_LEN])
 	return true;
 }
 
+static bool is_word(const char *word, size_t length, const char *wanted)
+{
+	return length == strlen(wanted) && memcmp(word, wanted, length) == 0;
+}
+
 /* `<major>:<minor> <offset>` */
 static bool next_leg(const char **at, uint32_t leg[2])
 {
@@ -46,19 +52,12 @@ static bool next_leg(const char **at, uint32_t leg[2])
 	       next_table_word(at, &length);
 }
 
-/* `userspace <argc> <uuid> ...argc - 1 more... <nr_legs> <leg> <offset> ...` */
-bool mirror_table_parse(const char *params, struct mirror_table *table)
+/* The rest of the log's words, then `<nr_legs> <leg> <offset> ...` */
+static bool parse_legs(const char *at, unsigned words, struct mirror_table *table)
 {
-	const char *at = params;
 	size_t length;
-	const char *type = next_table_word(&at, &length);
-	unsigned argc;
 
-	if (!type || length != 9 || strncmp(type, "userspace", 9) != 0)
-		return false;
-	if (!next_number(&at, &argc) || argc < 1 || !next_uuid(&at, table->uuid))
-		return false;
-	while (--argc > 0)
+	while (words-- > 0)
 		if (!next_table_word(&at, &length))
 			return false;
 	if (!next_number(&at, &table->nlegs) || table->nlegs < 1 ||
@@ -68,4 +67,53 @@ bool mirror_table_parse(const char *params, struct mirror_table *table)
 		if (!next_leg(&at, table->legs[i]))
 			return false;
 	return true;
+}
+
+/* `userspace <argc> <uuid> ...argc - 1 more... <nr_legs> <leg> <offset> ...` */
+enum mirror_table_kind mirror_table_parse(const char *params, struct mirror_table *table)
+{
+	const char *at = params;
+	size_t length;
+	const char *type = next_table_word(&at, &length);
+	unsigned argc;
+
+	if (type && !is_word(type, length, "userspace"))
+		return MIRROR_TABLE_OTHERS;
+	if (!type || !next_number(&at, &argc) || argc < 1 || !next_uuid(&at, table->uuid))
+		return MIRROR_TABLE_NAMELESS;
+	return parse_legs(at, argc - 1, table) ? MIRROR_TABLE_OURS : MIRROR_TABLE_BROKEN;
+}
+
+/* `core`, or `disk <device> <A|D>`; the kernel's word for a log whose server does not answer is neither. */
+static bool log_is_alive(const char *at)
+{
+	unsigned argc;
+	size_t length;
+	const char *word;
+
+	if (!next_number(&at, &argc) || argc < 1)
+		return false;
+	word = next_table_word(&at, &length);
+	if (argc == 1)
+		return word && is_word(word, length, "core");
+	while (word && --argc > 0)
+		word = next_table_word(&at, &length);
+	return word && is_word(word, length, "A");
+}
+
+/* `<nr_legs> <leg>... <in sync>/<regions> 1 <a letter for each leg> <argc of the log> ...` */
+bool mirror_status_all_alive(const char *params)
+{
+	const char *at = params;
+	const char *word;
+	unsigned nlegs;
+	size_t length;
+
+	if (!next_number(&at, &nlegs) || nlegs < 1 || nlegs > MIRROR_TABLE_LEGS_MAX)
+		return false;
+	for (unsigned i = 0; i < nlegs + 2; i++)
+		if (!next_table_word(&at, &length))
+			return false;
+	word = next_table_word(&at, &length);
+	return word && length == nlegs && strspn(word, "A") >= nlegs && log_is_alive(at);
 }

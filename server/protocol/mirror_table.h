@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The table line of a mirror whose log is ours, as device-mapper prints it (mirror_status() in
+/* A mirror's table and status lines, as device-mapper prints them (mirror_status() in
  * drivers/md/dm-raid1.c). Pure; any thread.
  */
 #ifndef SERVER_PROTOCOL_MIRROR_TABLE_H
@@ -18,8 +18,18 @@ struct mirror_table {
 	uint32_t legs[MIRROR_TABLE_LEGS_MAX][2]; /* major, minor */
 };
 
-/* Parse the parameters of a mirror target. False: the log is not of type userspace, or the line is
- * not understood; *table is undefined then. */
-bool mirror_table_parse(const char *params, struct mirror_table *table);
+enum mirror_table_kind {
+	MIRROR_TABLE_OURS,
+	MIRROR_TABLE_OTHERS, /* the log is not of type userspace */
+	MIRROR_TABLE_BROKEN, /* ours, but not understood beyond its uuid */
+	MIRROR_TABLE_NAMELESS, /* not even that: *table is undefined */
+};
+
+/* Parse the table parameters of a mirror target. */
+enum mirror_table_kind mirror_table_parse(const char *params, struct mirror_table *table);
+
+/* The status parameters of a mirror target say that all its legs and its log are alive ('A'). False
+ * too for what is not understood. */
+bool mirror_status_all_alive(const char *params);
 
 #endif

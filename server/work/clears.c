@@ -10,10 +10,11 @@
  * flush is on its way, since what is untouched when it ends would not have been before it began.
  *
  * The deadline does not count when too many regions are lazy, and when all shall be written: at
- * POSTSUSPEND (draining), and when the server stops for good. The legs are not known at first: the mirror
- * thread looks for them (mirrors.h), and MAIL_LEGS brings them. After a flush that failed nothing is
- * written clean until RESUME, which takes for out of sync whatever is dirty on the log device
- * (dirty_log_distrust). clears_state.h draws it.
+ * POSTSUSPEND (draining), which does not wait for long, and when the server stops for good. The legs are
+ * not known at first: the mirror thread looks for them (mirrors.h), and MAIL_LEGS brings them. They are
+ * flushed on threads of their own (leg_flusher.h). After a flush that failed, or that was given up and may
+ * fail yet, nothing is written clean until RESUME, which takes for out of sync whatever is dirty on the
+ * log device (dirty_log_distrust). clears_state.h draws it.
  */
 #include "server/work/clears.h"
 
@@ -25,10 +26,11 @@
 #include "server/work/commit.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NO_LEGS_PAUSE_NS (200 * NSEC_PER_MSEC)
-#define NOT_BEGUN 1 /* as leg_error: not all legs were asked */
+#define DRAIN_LIMIT_NS (2 * NSEC_PER_SEC) /* of a POSTSUSPEND's wait for the legs */
 
 static bool stopping(const struct worker *worker)
 {
@@ -44,6 +46,7 @@ static void end_drain(struct worker *worker, struct mirror_log *log)
 {
 	if (!log->clears.draining.first)
 		return;
+	schedule_no_drain(log);
 	/* What is never written has nothing to wait for: it must be possible to suspend the mirror. */
 	if (mirror_log_health(log) == LOG_UNUSABLE) {
 		executor_reply_all(&worker->executor, &log->clears.draining, 0);
@@ -105,9 +108,9 @@ static void leg_flush_ended(struct worker *worker, struct mirror_log *log)
 {
 	int error = log->clears.leg_error;
 
-	CHECK(log->clears.phase == CLEARS_FLUSHING_LEGS && log->clears.leg_ops == 0);
+	CHECK(log->clears.phase == CLEARS_FLUSHING_LEGS && !log->clears.leg_flush);
 	log->clears.phase = CLEARS_COUNTING;
-	if (error == NOT_BEGUN) {
+	if (error == -ENOMEM || error == -EAGAIN) { /* no leg was asked, or not all */
 		legs_not_flushed(worker, log);
 		return;
 	}
@@ -119,43 +122,56 @@ static void leg_flush_ended(struct worker *worker, struct mirror_log *log)
 	clears_check(worker, log, clock_coarse());
 }
 
-static void leg_finished(struct executor *executor, struct mirror_log *log, struct log_io *io)
-{
-	CHECK(log->clears.leg_ops > 0);
-	if (io->error) {
-		stats_add(STATS_IO_ERRORS, 1);
-		log->clears.leg_error = io->error; /* also over NOT_BEGUN: it weighs more */
-	}
-	executor_io_give(executor, io);
-	if (--log->clears.leg_ops == 0)
-		leg_flush_ended(worker_of(executor), log);
-}
-
-/* fsync on a block device: the kernel drops it for a leg whose cache is not volatile, and knows
- * better than sysfs did a moment ago (blkdev_issue_flush()). */
 static void flush_legs(struct worker *worker, struct mirror_log *log)
 {
-	log->clears.leg_error = 0;
-	log->clears.leg_ops = 0;
 	log->clears.phase = CLEARS_FLUSHING_LEGS;
-	schedule_no_age(log); /* it has come, and would come again and again */
-	for (unsigned i = 0; i < log->clears.legs->count; i++) {
-		struct log_io *io = schedule_io_take(worker, log);
-
-		if (!io) {
-			if (!log->clears.leg_error)
-				log->clears.leg_error = NOT_BEGUN;
-			break;
-		}
-		io->op.kind = FLUSH_OP_SYNC;
-		io->op.fd = log->clears.legs->fds[i];
-		io->finish = leg_finished;
-		log->clears.leg_ops++;
-		stats_add(STATS_LEG_FLUSHES, 1);
-		executor_io_submit(&worker->executor, io);
+	log->clears.leg_flush = mirrors_flush_legs(worker->mirrors, log);
+	if (log->clears.leg_flush) {
+		stats_add(STATS_LEG_FLUSHES, log->clears.legs->count);
+		return;
 	}
-	if (log->clears.leg_ops == 0)
-		leg_flush_ended(worker, log);
+	log->clears.leg_error = -ENOMEM;
+	leg_flush_ended(worker, log);
+}
+
+void clears_legs_flushed(struct worker *worker, struct mirror_log *log,
+			 const struct leg_flush *flush)
+{
+	schedule_no_age(log); /* it has come, and would come again and again */
+	if (flush != log->clears.leg_flush)
+		return; /* given up, and too late */
+	log->clears.leg_flush = NULL;
+	log->clears.leg_error = flush->error;
+	if (flush->error)
+		stats_add(STATS_IO_ERRORS, 1);
+	leg_flush_ended(worker, log);
+}
+
+void clears_give_up_flush(struct worker *worker, struct mirror_log *log)
+{
+	if (log->clears.phase != CLEARS_FLUSHING_LEGS)
+		return;
+	mirrors_abandon_flush(worker->mirrors, log->clears.leg_flush);
+	log->clears.leg_flush = NULL;
+	/* It may fail yet, and nobody will hear of that. */
+	log->clears.phase = CLEARS_SPOILT;
+	mirror_log_record_status(log);
+}
+
+/* POSTSUSPEND must not wait for a leg that hangs, or that cannot be found: a mirror is suspended to be
+ * rid of it. */
+static void give_up_drain(struct worker *worker, struct mirror_log *log)
+{
+	diag_limited(DIAG_WARNING,
+		     "log %s is suspended before its legs could be flushed: regions that were "
+		     "written last will be resynced",
+		     log->uuid);
+	if (log->clears.phase != CLEARS_FLUSHING_LEGS) {
+		legs_not_flushed(worker, log);
+		return;
+	}
+	clears_give_up_flush(worker, log);
+	end_drain(worker, log);
 }
 
 static void ask_for_legs(struct worker *worker, struct mirror_log *log)
@@ -205,6 +221,8 @@ static bool suspended(const struct mirror_log *log)
 
 void clears_check(struct worker *worker, struct mirror_log *log, int64_t now)
 {
+	if (deadline_runs(&log->sched.drain) && now >= log->sched.drain.at_ns)
+		give_up_drain(worker, log);
 	if (log->clears.phase == CLEARS_FLUSHING_LEGS)
 		return;
 	if (dirty_log_lazy_count(&log->dirty) == 0 || suspended(log) ||
@@ -232,6 +250,8 @@ void clears_check(struct worker *worker, struct mirror_log *log, int64_t now)
 void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
 	slot_list_add(&log->clears.draining, slot);
+	if (!deadline_runs(&log->sched.drain))
+		schedule_drain(worker, log, clock_coarse() + DRAIN_LIMIT_NS);
 	clears_check(worker, log, clock_coarse());
 }
 
@@ -239,12 +259,13 @@ void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_
 {
 	CHECK(log->clears.legs_asked);
 	log->clears.legs_asked = false;
-	if (log->clears.phase == CLEARS_FLUSHING_LEGS ||
-	    !mirror_log_is_open(log)) { /* the old ones are in use */
-		log_legs_close(legs);
+	if (log->clears.legs_stale || log->clears.phase == CLEARS_FLUSHING_LEGS ||
+	    !mirror_log_is_open(log)) {
+		log->clears.legs_stale = false;
+		free(legs);
 		return;
 	}
-	log_legs_close(log->clears.legs);
+	free(log->clears.legs);
 	log->clears.legs = legs;
 	if (legs)
 		clears_check(worker, log, clock_coarse());
@@ -254,8 +275,7 @@ void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_
 
 void clears_forget_legs(struct mirror_log *log)
 {
-	if (log->clears.phase == CLEARS_FLUSHING_LEGS)
-		return;
-	log_legs_close(log->clears.legs);
+	free(log->clears.legs);
 	log->clears.legs = NULL;
+	log->clears.legs_stale = log->clears.legs_asked;
 }

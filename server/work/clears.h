@@ -13,11 +13,18 @@
 void clears_check(struct worker *worker, struct mirror_log *log, int64_t now);
 
 /* Answer slot (a POSTSUSPEND) when all clears are on the log device, or as many as the legs'
- * flushes allow. */
+ * flushes allow; they have two seconds. */
 void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *slot);
 
 /* The mirror thread has looked for the legs: NULL if it did not find them. The legs are ours then. */
 void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs);
+
+/* A flush of the legs has ended, one that was given up perhaps. */
+void clears_legs_flushed(struct worker *worker, struct mirror_log *log,
+			 const struct leg_flush *flush);
+
+/* Nothing shall wait for the flush of the legs in flight, if there is one: its clears stay in memory. */
+void clears_give_up_flush(struct worker *worker, struct mirror_log *log);
 
 /* RESUME: the legs may have changed. */
 void clears_forget_legs(struct mirror_log *log);

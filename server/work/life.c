@@ -107,7 +107,7 @@ static bool device_is_anothers(struct mirror_log *log)
 
 static bool has_io(const struct mirror_log *log)
 {
-	return log->commit.in_flight > 0 || log->clears.phase == CLEARS_FLUSHING_LEGS;
+	return log->commit.in_flight > 0;
 }
 
 /* From here on all requests to it are answered as unknown; the receiver takes it out and lets go
@@ -284,6 +284,7 @@ void life_read_when_idle(struct worker *worker, struct mirror_log *log, struct s
 		executor_reply(&worker->executor, log->life.resuming,
 			       0); /* sent again: nobody waits for this one */
 	log->life.resuming = slot;
+	clears_give_up_flush(worker, log);
 	if (has_io(log))
 		return;
 	log->life.resuming = NULL;
@@ -388,6 +389,7 @@ void life_close_when_idle(struct worker *worker, struct mirror_log *log)
 {
 	struct slot *slot = log->life.closing;
 
+	clears_give_up_flush(worker, log);
 	if (has_io(log))
 		return;
 	slot_list_move(&log->commit.waiters, &log->clears.draining);

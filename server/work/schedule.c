@@ -12,6 +12,11 @@ static struct mirror_log *log_of_age(struct list_node *node)
 	return container_of(node, struct mirror_log, sched.age.node);
 }
 
+static struct mirror_log *log_of_drain(struct list_node *node)
+{
+	return container_of(node, struct mirror_log, sched.drain.node);
+}
+
 static struct mirror_log *log_of_retry(struct list_node *node)
 {
 	return container_of(node, struct mirror_log, sched.retry.node);
@@ -30,6 +35,7 @@ void schedule_enrol(struct worker *worker, struct mirror_log *log)
 void schedule_dismiss(struct mirror_log *log)
 {
 	list_remove(&log->sched.age.node);
+	list_remove(&log->sched.drain.node);
 	list_remove(&log->sched.retry.node);
 	list_remove(&log->sched.starved);
 	list_remove(&log->sched.all);
@@ -59,21 +65,36 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-int64_t schedule_attend_due(struct worker *worker, int64_t now)
+/* The deadlines of these two lists are in order. */
+static int64_t attend_aging(struct worker *worker, int64_t now)
 {
-	int64_t next = INT64_MAX;
-	struct list_node *node;
-
-	for (node = worker->aging.first; node; node = node->next) {
+	for (struct list_node *node = worker->aging.first; node; node = node->next) {
 		struct mirror_log *log = log_of_age(node);
 
-		if (log->sched.age.at_ns > now) {
-			next = log->sched.age.at_ns;
-			break;
-		}
+		if (log->sched.age.at_ns > now)
+			return log->sched.age.at_ns;
 		schedule_attend(log);
 	}
-	for (node = worker->retrying.first; node; node = node->next) {
+	return INT64_MAX;
+}
+
+static int64_t attend_draining(struct worker *worker, int64_t now)
+{
+	for (struct list_node *node = worker->draining.first; node; node = node->next) {
+		struct mirror_log *log = log_of_drain(node);
+
+		if (log->sched.drain.at_ns > now)
+			return log->sched.drain.at_ns;
+		schedule_attend(log);
+	}
+	return INT64_MAX;
+}
+
+int64_t schedule_attend_due(struct worker *worker, int64_t now)
+{
+	int64_t next = earlier(attend_aging(worker, now), attend_draining(worker, now));
+
+	for (struct list_node *node = worker->retrying.first; node; node = node->next) {
 		struct mirror_log *log = log_of_retry(node);
 
 		if (log->sched.retry.at_ns <= now)
@@ -109,6 +130,16 @@ void schedule_age(struct worker *worker, struct mirror_log *log, int64_t at_ns)
 void schedule_no_age(struct mirror_log *log)
 {
 	list_remove(&log->sched.age.node);
+}
+
+void schedule_drain(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	set_deadline(&worker->draining, &log->sched.drain, at_ns);
+}
+
+void schedule_no_drain(struct mirror_log *log)
+{
+	list_remove(&log->sched.drain.node);
 }
 
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns)

@@ -2,8 +2,8 @@
 /* A worker as life, commit, clears and image_read see it: what it works with, and when it comes to a
  * log. All calls are the worker's thread's own.
  *
- * Two lists of deadlines (lazy clears that age, commits that are tried again), one of logs that wait for
- * a buffer, and one of all that are the worker's. A log whose time has come is attended: executed from
+ * Three lists of deadlines (lazy clears that age, and that a POSTSUSPEND waits for; commits that are tried
+ * again), one of logs that wait for a buffer, and one of all that are the worker's. A log whose time has come is attended: executed from
  * the run queue like any other, since the receiver may hold it at the moment.
  */
 #ifndef SERVER_WORK_SCHEDULE_H
@@ -31,6 +31,7 @@ struct worker {
 	struct mirrors *mirrors;
 	struct mailbox *graveyard; /* dead logs, for the receiver */
 	struct list aging; /* the oldest deadline first, since all have the same delay */
+	struct list draining; /* likewise */
 	struct list retrying;
 	struct list starved; /* wait for a log_io */
 	struct list all;
@@ -65,6 +66,8 @@ void schedule_attend_starved(struct worker *worker);
 /* Set and end the deadlines of a log. */
 void schedule_age(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_no_age(struct mirror_log *log);
+void schedule_drain(struct worker *worker, struct mirror_log *log, int64_t at_ns);
+void schedule_no_drain(struct mirror_log *log);
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_no_retry(struct mirror_log *log);
 

@@ -100,6 +100,14 @@ static void handle_legs(struct worker *worker, struct mirror_log *log, struct mi
 	mirror_log_put(log); /* the job's; the run queue's is left */
 }
 
+static void handle_legs_flushed(struct worker *worker, struct mirror_log *log,
+				struct leg_flush *flush)
+{
+	clears_legs_flushed(worker, log, flush);
+	leg_flush_free(flush);
+	mirror_log_put(log); /* the flush's; the run queue's is left */
+}
+
 static void handle_mail(struct worker *worker, struct mirror_log *log, struct log_mail *mail)
 {
 	switch (mail->kind) {
@@ -117,6 +125,9 @@ static void handle_mail(struct worker *worker, struct mirror_log *log, struct lo
 		break;
 	case MAIL_LEGS:
 		handle_legs(worker, log, (struct mirror_job *)mail);
+		break;
+	case MAIL_LEGS_FLUSHED:
+		handle_legs_flushed(worker, log, (struct leg_flush *)mail);
 		break;
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any text as a mirror's table line. */
+/* Any text as a mirror's table line, and as its status. */
 #include "server/protocol/mirror_table.h"
 
 #include <stdlib.h>
@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(line, data, size);
 	line[size] = '\0';
-	if (mirror_table_parse(line, &table) &&
+	mirror_status_all_alive(line);
+	if (mirror_table_parse(line, &table) == MIRROR_TABLE_OURS &&
 	    (table.nlegs < 1 || table.nlegs > MIRROR_TABLE_LEGS_MAX ||
 	     strlen(table.uuid) >= DM_UUID_LEN || strlen(table.uuid) == 0))
 		abort();

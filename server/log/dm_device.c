@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ioctls of <linux/dm-ioctl.h>, version 4. */
+#include "server/log/dm_device.h"
+
+#include "server/protocol/mirror_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define STATUS_BYTES (256u * 1024u) /* of a device of some thousand targets */
+
+static struct {
+	int control_fd;
+	uint64_t number;
+	union {
+		struct dm_ioctl head;
+		char bytes[STATUS_BYTES];
+	} request;
+} device;
+
+/* As the kernel's huge_encode_dev(). */
+static uint64_t encode(unsigned major, unsigned minor)
+{
+	return (minor & 0xffu) | (uint64_t)major << 8 | (uint64_t)(minor & ~0xffu) << 12;
+}
+
+int dm_device_open(unsigned major, unsigned minor)
+{
+	device.number = encode(major, minor);
+	device.control_fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	return device.control_fd < 0 ? -errno : 0;
+}
+
+static int dm_control(unsigned long command, uint32_t flags, uint32_t bytes)
+{
+	struct dm_ioctl *head = &device.request.head;
+
+	memset(head, 0, sizeof(*head));
+	head->version[0] = DM_VERSION_MAJOR;
+	head->data_size = bytes;
+	head->data_start = sizeof(*head);
+	head->flags = flags;
+	head->dev = device.number;
+	return ioctl(device.control_fd, command, head) < 0 ? -errno : 0;
+}
+
+int dm_device_look(struct cycle_look *look)
+{
+	const struct dm_ioctl *head = &device.request.head;
+	int r = dm_control(DM_DEV_STATUS, 0, sizeof(*head));
+
+	memset(look, 0, sizeof(*look));
+	if (r == -ENXIO)
+		return 0;
+	if (r < 0)
+		return r;
+	look->exists = true;
+	look->live_table = head->flags & DM_ACTIVE_PRESENT_FLAG;
+	look->inactive_table = head->flags & DM_INACTIVE_PRESENT_FLAG;
+	look->suspended = head->flags & DM_SUSPEND_FLAG;
+	memcpy(look->name, head->name, sizeof(look->name) - 1);
+	memcpy(look->uuid, head->uuid, sizeof(look->uuid) - 1);
+	return 0;
+}
+
+int dm_device_suspend(void)
+{
+	return dm_control(DM_DEV_SUSPEND, DM_SUSPEND_FLAG | DM_NOFLUSH_FLAG | DM_SKIP_LOCKFS_FLAG,
+			  sizeof(struct dm_ioctl));
+}
+
+int dm_device_resume(void)
+{
+	return dm_control(DM_DEV_SUSPEND, 0, sizeof(struct dm_ioctl));
+}
+
+int dm_device_query(void)
+{
+	return dm_control(DM_TABLE_STATUS, DM_NOFLUSH_FLAG, STATUS_BYTES);
+}
+
+bool dm_device_all_alive(void)
+{
+	const struct dm_ioctl *head = &device.request.head;
+	const char *first, *at;
+
+	if (dm_device_query() < 0 || (head->flags & DM_BUFFER_FULL_FLAG))
+		return false;
+	first = at = device.request.bytes + head->data_start;
+	for (uint32_t i = 0; i < head->target_count; i++) {
+		const struct dm_target_spec *target = (const struct dm_target_spec *)at;
+
+		if (strcmp(target->target_type, "mirror") == 0 &&
+		    !mirror_status_all_alive((const char *)(target + 1)))
+			return false;
+		at = first + target->next;
+	}
+	return true;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Each look at the device is a new one: what was true before a lock or a suspend may not be behind it. */
+#include "server/log/mirror_cycle.h"
+
+#include "server/log/lvm_lock.h"
+
+static bool take_lock(const struct cycle_ops *ops, const struct cycle_look *look)
+{
+	char vg[DM_NAME_LEN];
+
+	if (!lvm_vg_of(look->name, look->uuid, vg))
+		return true; /* not LVM's */
+	for (unsigned tries = 0; tries < CYCLE_LOCK_TRIES; tries++) {
+		if (ops->lock_vg(vg) == 0)
+			return true;
+		ops->pause();
+	}
+	return false;
+}
+
+static bool is_free(const struct cycle_ops *ops, struct cycle_look *look)
+{
+	return ops->look(look) == 0 && look->exists && look->live_table && !look->suspended &&
+	       !look->inactive_table;
+}
+
+/* A table has come between. True: its owner has resumed the mirror, or it is gone. */
+static bool wait_for_owner(const struct cycle_ops *ops, struct cycle_look *look)
+{
+	for (unsigned tries = 0; tries < CYCLE_OWNER_TRIES; tries++) {
+		ops->pause();
+		if (ops->look(look) < 0)
+			continue;
+		if (!look->exists || !look->suspended)
+			return true;
+		if (!look->inactive_table)
+			return false;
+	}
+	return false;
+}
+
+/* The kernel refuses to resume with an inactive table that does not fit, and drops that one. */
+static enum cycle_outcome resume(const struct cycle_ops *ops, enum cycle_outcome good)
+{
+	for (unsigned tries = 0; tries < CYCLE_RESUME_TRIES; tries++) {
+		if (ops->resume() == 0)
+			return good;
+		ops->pause();
+	}
+	return CYCLE_NOT_RESUMED;
+}
+
+static enum cycle_outcome resume_in_turn(const struct cycle_ops *ops, struct cycle_look *look)
+{
+	enum cycle_outcome good = CYCLE_DONE;
+
+	if (ops->look(look) == 0 && look->inactive_table) {
+		if (wait_for_owner(ops, look))
+			return CYCLE_LEFT_TO_OWNER;
+		if (look->inactive_table)
+			good = CYCLE_FOR_OWNER;
+	}
+	return resume(ops, good);
+}
+
+enum cycle_outcome mirror_cycle(const struct cycle_ops *ops)
+{
+	static struct cycle_look look;
+
+	if (!is_free(ops, &look))
+		return CYCLE_NOT_FREE;
+	if (!take_lock(ops, &look))
+		return CYCLE_NOT_LOCKED;
+	if (!ops->all_alive())
+		return CYCLE_NOT_ALIVE;
+	if (ops->brace() < 0)
+		return CYCLE_NOT_BRACED;
+	if (!is_free(ops, &look))
+		return CYCLE_NOT_FREE;
+	if (ops->suspend() < 0)
+		return CYCLE_NOT_SUSPENDED;
+	return resume_in_turn(ops, &look);
+}
+
+const char *cycle_outcome_text(enum cycle_outcome outcome)
+{
+	static const char *const texts[] = {
+		[CYCLE_DONE] = "suspended and resumed",
+		[CYCLE_LEFT_TO_OWNER] = "suspended; another table came between, and was left to be "
+					"resumed by who had loaded it",
+		[CYCLE_FOR_OWNER] = "suspended and resumed; another table had come between, and "
+				    "nobody resumed it in time: it is in use now",
+		[CYCLE_NOT_FREE] = "left alone: it is suspended, or another table waits for it",
+		[CYCLE_NOT_ALIVE] = "left alone: a leg or its log is not alive",
+		[CYCLE_NOT_LOCKED] = "left alone: the lock of its volume group was not to be had",
+		[CYCLE_NOT_BRACED] = "left alone: our memory cannot be locked",
+		[CYCLE_NOT_SUSPENDED] = "left alone: it cannot be suspended",
+		[CYCLE_NOT_RESUMED] = "suspended, and cannot be resumed: dmsetup resume it",
+	};
+
+	return texts[outcome];
+}
