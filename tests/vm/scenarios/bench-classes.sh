@@ -1,84 +1,130 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# about: reads and writes at depths 1, 4 and 16 on four logs, interleaved in one boot
+# about: reads, writes and a hot region on three classes of device, beside the kernel's logs
 # disks: a=4G b=4G logk=64M logd=64M
-# timeout: 600
+# timeout: 2700
 # quick: no
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
 A=$(dev a) B=$(dev b) LOGK=$(dev logk) LOGD=$(dev logd)
-ROUNDS=3
-LOAD_SECONDS=4
-DEPTHS="1 4 16"
-LOADS="randread randwrite"
-KINDS="kernel dirtylogd kernel-core dirtylogd-core"
-start_daemon || exit 1
+SECTORS=8388608
+LOG_SECTORS=2048
+# Milliseconds that dm-delay adds to each read, write and flush of both legs and of the log. Its timer
+# counts jiffies: 4 ms is the shortest delay on Debian's 6.1 (HZ=250).
+DELAYS=${DELAYS:-0 4 8}
+ROUNDS=${ROUNDS:-5}
+LOAD_SECONDS=${LOAD_SECONDS:-3}
+LOADS=${LOADS:-randwrite:1 randread:1 randwrite:4 randread:4 randwrite:16 randread:16 hot:1}
 
-log_of() { case $1 in kernel*) echo "$LOGK" ;; *) echo "$LOGD" ;; esac; }
+# A log without a device is the same in each class.
+kinds_of() { echo "kernel dirtylogd$([ "$1" != 0 ] || echo " kernel-core dirtylogd-core")"; }
 name_of() { case $1 in *-core) echo "${1%-core} core" ;; *) echo "$1 disk" ;; esac; }
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f\n", a / b; else print 0 }'; }
+rival_of() { case $1 in *-core) echo kernel-core ;; *) echo kernel ;; esac; }
 
-# run_load KIND LOAD DEPTH: on the mirror m; one more line "IOPS MEAN_US" in the results.
-run_load() {
-	# The same blocks for each log, others at each depth: what one load left dirty for the
-	# clear delay would spare the next its marks.
-	fio_run depths --filename=/dev/mapper/m --rw="$2" --iodepth="$3" --randseed="$3" \
-		--runtime=$LOAD_SECONDS --time_based
-	fio_ok depths || fail "$(name_of "$1"), depth $3 $2: fio without an error"
-	echo "$(fio_field depths "${2#rand}_iops") $(fio_field depths "${2#rand}_mean")" \
-		>>"/tmp/result.$1.$2.$3"
+# --- the devices of a class
+
+# slow NAME DISK START SECTORS DELAY
+slow() {
+	if [ "$5" = 0 ]; then
+		dmsetup create "$1" --table "0 $4 linear $2 $3"
+	else
+		dmsetup create "$1" --table "0 $4 delay $2 $3 $5"
+	fi
 }
 
-# A load of reads lies between two of writes, nearly as long as the clear delay.
-measure() { # KIND
-	wipe "$(log_of "$1")" 2
-	mk_mirror m "$1" 8388608 "$(log_of "$1")" 1024 "$A" "$B" nosync || return
-	# dirtylogd's look at the mirror settles what the kernel believes.
-	sleep 2
-	for m_depth in $DEPTHS; do
-		for m_load in $LOADS; do
-			run_load "$1" "$m_load" "$m_depth"
-		done
+make_class() { # NUMBER DELAY
+	slow "a$2" "$A" 0 $SECTORS "$2"
+	slow "b$2" "$B" 0 $SECTORS "$2"
+	slow "logk$2" "$LOGK" $(($1 * LOG_SECTORS)) $LOG_SECTORS "$2"
+	slow "logd$2" "$LOGD" $(($1 * LOG_SECTORS)) $LOG_SECTORS "$2"
+	fio_run durable --filename="/dev/mapper/logd$2" --rw=randwrite --ioengine=psync --sync=dsync \
+		--runtime="$LOAD_SECONDS" --time_based
+	figure "class $2 ms: durable write $(fio_field durable write_p50) us"
+	for c_kind in $(kinds_of "$2"); do
+		c_log=/dev/mapper/logd$2
+		[ "${c_kind%%-*}" = dirtylogd ] || c_log=/dev/mapper/logk$2
+		wipe "$c_log"
+		mk_mirror "$c_kind$2" "$c_kind" $SECTORS "$c_log" 1024 "/dev/mapper/a$2" "/dev/mapper/b$2" nosync ||
+			exit 1
 	done
-	rm_mirror m
 }
 
-# column KIND LOAD DEPTH FIELD: of all rounds
-column() { cut -d' ' -f"$4" "/tmp/result.$1.$2.$3"; }
+# --- the loads
+
+# run_load DELAY LOAD DEPTH KIND: one more line "IOPS MEAN_US" in the results.
+run_load() {
+	r_mirror=$4$1 r_rw=$2 r_what="$1 ms, $2 depth $3, $(name_of "$4")"
+	set -- "/tmp/result.$1.$2.$3.$4" --iodepth="$3" --randseed="$3"
+	# One region of 512 KiB.
+	[ "$r_rw" != hot ] || set -- "$@" --offset=1g --size=512k
+	r_result=$1
+	shift
+	[ "$r_rw" != hot ] || r_rw=randwrite
+	fio_run class --filename="/dev/mapper/$r_mirror" --rw="$r_rw" --runtime="$LOAD_SECONDS" --time_based "$@"
+	fio_ok class || fail "$r_what: fio without an error"
+	echo "$(fio_field class "${r_rw#rand}_iops") $(fio_field class "${r_rw#rand}_mean")" >>"$r_result"
+	# What is still to be cleared is written now: it must not fall into another log's turn, nor
+	# spare the next load its marks.
+	[ "$r_rw" = randread ] || { dmsetup suspend "$r_mirror" && dmsetup resume "$r_mirror"; }
+}
+
+# A pair is measured one behind the other, each log first in every second round.
+turns() { # DELAY
+	if [ $((round % 2)) = 1 ]; then
+		kinds_of "$1"
+	else
+		kinds_of "$1" | sed -E 's/([^ ]+) ([^ ]+)/\2 \1/g'
+	fi
+}
+
+# --- the report
+
+column() { cut -d' ' -f"$1" "$2"; }
 # shellcheck disable=SC2046
 middle() { median $(column "$@"); }
 range() { column "$@" | sort -n | awk 'NR == 1 { low = $1 } END { print low "-" $1 }'; }
 
-# each_log COMMAND ARG...: "kernel disk N, dirtylogd disk N, ...", N as COMMAND KIND ARG... says it.
-each_log() {
-	e_command=$1 e_line=
-	shift
-	for e_kind in $KINDS; do
-		e_line="$e_line, $(name_of "$e_kind") $($e_command "$e_kind" "$@")"
-	done
-	echo "${e_line#, }"
+report() { # DELAY LOAD DEPTH KIND
+	t_ours=/tmp/result.$1.$2.$3.$4 t_theirs=/tmp/result.$1.$2.$3.$(rival_of "$4")
+	awk 'NR == FNR { n[FNR] = $1; next }
+		{ printf "%.2f\n", n[FNR] ? $1 / n[FNR] : 0 }' "$t_theirs" "$t_ours" >/tmp/ratios
+	figure "class $1 ms, $2 depth $3, $(name_of "$4"): $(middle 1 "$t_ours") IOPS ($(range 1 "$t_ours"))," \
+		"mean $(middle 2 "$t_ours") us, ratio $(middle 1 /tmp/ratios) ($(range 1 /tmp/ratios))"
 }
 
-report() { # LOAD DEPTH
-	r_disk=$(ratio "$(middle dirtylogd "$@" 1)" "$(middle kernel "$@" 1)")
-	r_core=$(ratio "$(middle dirtylogd-core "$@" 1)" "$(middle kernel-core "$@" 1)")
-	figure "depth $2 $1: $(each_log middle "$@" 1) IOPS, disk ratio $r_disk, core ratio $r_core"
-	figure "depth $2 $1: from $(each_log range "$@" 1) IOPS"
-	figure "depth $2 $1: mean latency $(each_log middle "$@" 2) us"
-}
+# Reported only: a busy host turns each of these ratios.
+if ! on_kernel_log; then
+	dirtylog-load --spawn --workload in_sync --quiet >/tmp/load.out 2>/tmp/load.log
+	figure "guest: round trip $(awk '$1 == "dirtylogd" && $2 == "in_sync" { print $4 }' /tmp/load.out) us"
+fi
+modprobe dm-delay
+start_daemon || exit 1
+number=0
+for delay in $DELAYS; do
+	make_class $number "$delay"
+	number=$((number + 1))
+done
+# dirtylogd's look at each mirror settles what the kernel believes.
+sleep 3
 
-# Reported only: reads ask a userspace log, not the kernel's, and a busy host turns the ratio of writes.
-round=0
-while [ $round -lt $ROUNDS ]; do
-	for kind in $KINDS; do
-		measure "$kind"
+round=1
+while [ $round -le "$ROUNDS" ]; do
+	for delay in $DELAYS; do
+		say "round $round of $ROUNDS, $delay ms"
+		for load in $LOADS; do
+			for kind in $(turns "$delay"); do
+				run_load "$delay" "${load%:*}" "${load#*:}" "$kind"
+			done
+		done
 	done
 	round=$((round + 1))
 done
-for load in $LOADS; do
-	for depth in $DEPTHS; do
-		report "$load" "$depth"
+for delay in $DELAYS; do
+	for load in $LOADS; do
+		for kind in $(kinds_of "$delay"); do
+			report "$delay" "${load%:*}" "${load#*:}" "$kind"
+		done
 	done
 done
 check "daemon alive" daemon_lives
