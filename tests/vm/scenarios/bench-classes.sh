@@ -10,9 +10,9 @@
 A=$(dev a) B=$(dev b) LOGK=$(dev logk) LOGD=$(dev logd)
 SECTORS=8388608
 LOG_SECTORS=2048
-# Milliseconds that dm-delay adds to each read, write and flush of both legs and of the log. Its timer
-# counts jiffies: 4 ms is the shortest delay on Debian's 6.1 (HZ=250).
-DELAYS=${DELAYS:-0 4 8}
+# MS[:FLUSH_MS]: what dm-delay adds to each read and write, and to each flush, of both legs and of the log.
+# Its timer counts jiffies, and one more: on Debian's 6.1 (HZ=250) the shortest delay is 4 ms and takes 8.
+DELAYS=${DELAYS:-0 4:0 8}
 ROUNDS=${ROUNDS:-5}
 LOAD_SECONDS=${LOAD_SECONDS:-3}
 LOADS=${LOADS:-randwrite:1 randread:1 randwrite:4 randread:4 randwrite:16 randread:16 hot:1}
@@ -24,23 +24,23 @@ rival_of() { case $1 in *-core) echo kernel-core ;; *) echo kernel ;; esac; }
 
 # --- the devices of a class
 
-# slow NAME DISK START SECTORS DELAY
+# slow NAME DISK START SECTORS MS FLUSH_MS
 slow() {
 	if [ "$5" = 0 ]; then
 		dmsetup create "$1" --table "0 $4 linear $2 $3"
 	else
-		dmsetup create "$1" --table "0 $4 delay $2 $3 $5"
+		dmsetup create "$1" --table "0 $4 delay $2 $3 $5 $2 $3 $5 $2 $3 $6"
 	fi
 }
 
-make_class() { # NUMBER DELAY
-	slow "a$2" "$A" 0 $SECTORS "$2"
-	slow "b$2" "$B" 0 $SECTORS "$2"
-	slow "logk$2" "$LOGK" $(($1 * LOG_SECTORS)) $LOG_SECTORS "$2"
-	slow "logd$2" "$LOGD" $(($1 * LOG_SECTORS)) $LOG_SECTORS "$2"
+make_class() { # NUMBER MS FLUSH_MS
+	slow "a$2" "$A" 0 $SECTORS "$2" "$3"
+	slow "b$2" "$B" 0 $SECTORS "$2" "$3"
+	slow "logk$2" "$LOGK" $(($1 * LOG_SECTORS)) $LOG_SECTORS "$2" "$3"
+	slow "logd$2" "$LOGD" $(($1 * LOG_SECTORS)) $LOG_SECTORS "$2" "$3"
 	fio_run durable --filename="/dev/mapper/logd$2" --rw=randwrite --ioengine=psync --sync=dsync \
 		--runtime="$LOAD_SECONDS" --time_based
-	figure "class $2 ms: durable write $(fio_field durable write_p50) us"
+	figure "class $2 ms, flush $3 ms: durable write $(fio_field durable write_p50) us"
 	for c_kind in $(kinds_of "$2"); do
 		c_log=/dev/mapper/logd$2
 		[ "${c_kind%%-*}" = dirtylogd ] || c_log=/dev/mapper/logk$2
@@ -52,7 +52,7 @@ make_class() { # NUMBER DELAY
 
 # --- the loads
 
-# run_load DELAY LOAD DEPTH KIND: one more line "IOPS MEAN_US" in the results.
+# run_load MS LOAD DEPTH KIND: one more line "IOPS MEAN_US" in the results.
 run_load() {
 	r_mirror=$4$1 r_rw=$2 r_what="$1 ms, $2 depth $3, $(name_of "$4")"
 	set -- "/tmp/result.$1.$2.$3.$4" --iodepth="$3" --randseed="$3"
@@ -70,7 +70,7 @@ run_load() {
 }
 
 # A pair is measured one behind the other, each log first in every second round.
-turns() { # DELAY
+turns() { # MS
 	if [ $((round % 2)) = 1 ]; then
 		kinds_of "$1"
 	else
@@ -85,7 +85,7 @@ column() { cut -d' ' -f"$1" "$2"; }
 middle() { median $(column "$@"); }
 range() { column "$@" | sort -n | awk 'NR == 1 { low = $1 } END { print low "-" $1 }'; }
 
-report() { # DELAY LOAD DEPTH KIND
+report() { # MS LOAD DEPTH KIND
 	t_ours=/tmp/result.$1.$2.$3.$4 t_theirs=/tmp/result.$1.$2.$3.$(rival_of "$4")
 	awk 'NR == FNR { n[FNR] = $1; next }
 		{ printf "%.2f\n", n[FNR] ? $1 / n[FNR] : 0 }' "$t_theirs" "$t_ours" >/tmp/ratios
@@ -102,9 +102,10 @@ modprobe dm-delay
 start_daemon || exit 1
 number=0
 for delay in $DELAYS; do
-	make_class $number "$delay"
+	make_class $number "${delay%:*}" "${delay#*:}"
 	number=$((number + 1))
 done
+DELAYS=$(echo "$DELAYS" | sed 's/:[0-9]*//g')
 # dirtylogd's look at each mirror settles what the kernel believes.
 sleep 3
 
