@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 # about: reads, writes and a hot region on three classes of device, beside the kernel's logs
+# before: perf/native_costs
 # disks: a=4G b=4G logk=64M logd=64M
 # timeout: 2700
 # quick: no
