@@ -3,12 +3,17 @@
 # What scenarios are written in. Runs in the guest under busybox sh.
 # A log kind is: kernel, kernel-core, dirtylogd, dirtylogd-flush (integrated flush), dirtylogd-core.
 
+# What tests/vm/run --set gives.
+# shellcheck source=/dev/null
+[ ! -f /scenarios/settings ] || . /scenarios/settings
+
 DAEMON_LOG=/tmp/dirtylogd.log
 DAEMON_PID=
 
 pass() { echo "PASS $*"; }
 fail() { echo "FAIL $*"; }
 figure() { echo "FIGURE $*"; }
+say() { echo "SAY $*"; } # shown at once by tests/vm/run --narrate
 note() { echo "note: $*"; }
 
 # check WHAT COMMAND...: passes if the command succeeds.
@@ -265,11 +270,12 @@ fio_run() {
 	fio --minimal --terse-version=3 --thread --name=job --direct=1 --ioengine=libaio --bs=4k \
 		--output="/tmp/fio.$fio_label" "$@" 2>"/tmp/fio.$fio_label.log"
 }
-# Fields of fio's terse format: write_iops write_mean write_max (us) read_iops read_mean error
+# Fields of fio's terse format: write_iops write_mean write_p50 write_max (us) read_iops read_mean error
 fio_field() { # LABEL NAME
 	awk -F';' -v name="$2" 'NF > 100 {
 		if (name == "write_iops") print $49
 		if (name == "write_mean") print int($81)
+		if (name == "write_p50") print substr($65, index($65, "=") + 1)
 		if (name == "write_max") print $80
 		if (name == "read_iops") print $8
 		if (name == "read_mean") print int($40)

@@ -11,8 +11,6 @@ A=$(dev a) B=$(dev b) LOG=$(dev log) LOGK=$(dev logk) JOURNAL=$(dev journal)
 SECTORS=2097152
 REGIONS=2048
 
-say() { echo "SAY $*"; }
-
 # speed KIND LOG: IOPS of 4 KiB random writes, one at a time, on a mirror that is in sync.
 speed() {
 	wipe "$2"

@@ -42,7 +42,7 @@ alone=$(median $alone) beside=$(median $beside)
 figure "slow_log mean read of the other mirror: $alone us alone, $beside us beside, slow one $(fio_field slow write_iops) writes/s"
 # Writes with a slow log take half a second each: a read that waited for one would show.
 at_most "mean read beside over alone" "$(awk -v a="$beside" -v b="$alone" 'BEGIN { print a / b }')" 1.5
-at_most "writes a second of the slow one" "$(fio_field slow write_iops)" 4
+at_most "writes per second of the slow one" "$(fio_field slow write_iops)" 4
 rm_mirror slow
 rm_mirror quick
 dmsetup remove slowlog
