@@ -34,7 +34,7 @@ struct mirrors {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct mirror_job *jobs; /* under lock, unordered */
-	bool stop; /* under lock */
+	bool stop, ended; /* under lock */
 	bool left_behind; /* under lock: the server ends, and the thread hangs in the kernel */
 };
 
@@ -346,8 +346,10 @@ static void *mirrors_thread(void *argument)
 		do_jobs(mirrors, &scan, due);
 		pthread_mutex_lock(&mirrors->lock);
 	}
-	pthread_mutex_unlock(&mirrors->lock);
 	mirror_scan_free(&scan);
+	mirrors->ended = true;
+	pthread_cond_signal(&mirrors->more);
+	pthread_mutex_unlock(&mirrors->lock);
 	return NULL;
 }
 
@@ -380,20 +382,18 @@ err_free:
 	return r;
 }
 
-/* False: it hangs in the kernel, and is left behind. */
-static bool join_thread(struct mirrors *mirrors)
+/* Under the lock. False: it hangs in the kernel, and is left behind. */
+static bool await_end(struct mirrors *mirrors)
 {
 	int64_t until_ns = clock_now() + JOIN_LIMIT_NS;
 	struct timespec until = {.tv_sec = until_ns / NSEC_PER_SEC,
 				 .tv_nsec = until_ns % NSEC_PER_SEC};
+	int r = 0;
 
-	if (pthread_clockjoin_np(mirrors->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
-		return true;
-	diag_warning("device-mapper does not answer");
-	pthread_mutex_lock(&mirrors->lock);
-	mirrors->left_behind = true;
-	pthread_mutex_unlock(&mirrors->lock);
-	return false;
+	while (r == 0 && !mirrors->ended)
+		r = pthread_cond_timedwait(&mirrors->more, &mirrors->lock, &until);
+	mirrors->left_behind = !mirrors->ended;
+	return mirrors->ended;
 }
 
 void mirrors_stop(struct mirrors *mirrors)
@@ -404,11 +404,14 @@ void mirrors_stop(struct mirrors *mirrors)
 	pthread_mutex_lock(&mirrors->lock);
 	mirrors->stop = true;
 	pthread_cond_signal(&mirrors->more);
+	ended = await_end(mirrors);
 	pthread_mutex_unlock(&mirrors->lock);
-	ended = join_thread(mirrors);
 	leg_flusher_stop(mirrors->flusher);
-	if (!ended)
+	if (!ended) {
+		diag_warning("device-mapper does not answer");
 		return;
+	}
+	pthread_join(mirrors->thread, NULL);
 	while ((job = mirrors->jobs)) {
 		mirrors->jobs = job->next;
 		mirror_log_put(job->log);
