@@ -53,7 +53,8 @@ int leg_flusher_fsync(struct log_leg leg)
 	 * than sysfs did a moment ago (blkdev_issue_flush()). */
 	r = fsync(fd) != 0 ? -errno : 0;
 	close(fd);
-	return r;
+	/* Device drivers know these as well, but this leg was asked. */
+	return leg_flush_was_not_tried(r) ? -EIO : r;
 }
 
 /* --- flushes --- */
@@ -79,7 +80,7 @@ void leg_flush_free(struct leg_flush *flush)
 static void leg_is_through(struct leg_flusher *flusher, struct leg_flush *flush, int error)
 {
 	CHECK(flush->left > 0 && !flush->ended);
-	if (error)
+	if (error && (flush->error == 0 || leg_flush_was_not_tried(flush->error)))
 		flush->error = error;
 	if (--flush->left > 0)
 		return;
