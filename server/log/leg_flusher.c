@@ -39,6 +39,7 @@ struct leg_flusher {
 	struct list ready, busy;
 	unsigned threads, idle;
 	bool stopping;
+	bool left_behind; /* the last thread frees it */
 };
 
 int leg_flusher_fsync(struct log_leg leg)
@@ -52,7 +53,8 @@ int leg_flusher_fsync(struct log_leg leg)
 	 * than sysfs did a moment ago (blkdev_issue_flush()). */
 	r = fsync(fd) != 0 ? -errno : 0;
 	close(fd);
-	return r;
+	/* Device drivers know these as well, but this leg was asked. */
+	return leg_flush_was_not_tried(r) ? -EIO : r;
 }
 
 /* --- flushes --- */
@@ -78,7 +80,7 @@ void leg_flush_free(struct leg_flush *flush)
 static void leg_is_through(struct leg_flusher *flusher, struct leg_flush *flush, int error)
 {
 	CHECK(flush->left > 0 && !flush->ended);
-	if (error)
+	if (error && (flush->error == 0 || leg_flush_was_not_tried(flush->error)))
 		flush->error = error;
 	if (--flush->left > 0)
 		return;
@@ -118,15 +120,17 @@ static struct flushed_device **place_of(struct leg_flusher *flusher, struct log_
 static struct flushed_device *device_for(struct leg_flusher *flusher, struct log_leg leg)
 {
 	struct flushed_device **at = place_of(flusher, leg);
+	struct flushed_device *device = *at;
 
-	if (*at)
-		return *at;
-	*at = calloc(1, sizeof(**at));
-	if (!*at)
+	if (device)
+		return device;
+	device = calloc(1, sizeof(*device));
+	if (!device)
 		return NULL;
-	(*at)->number = leg;
-	list_append(&flusher->ready, &(*at)->node);
-	return *at;
+	device->number = leg;
+	*at = device;
+	list_append(&flusher->ready, &device->node);
+	return device;
 }
 
 static struct flushed_device *device_of_node(struct list_node *node)
@@ -259,6 +263,20 @@ static void flush_device(struct leg_flusher *flusher, struct flushed_device *dev
 		forget_device(flusher, device);
 }
 
+/* Unlock, and free it if nobody is left to use it. */
+static void let_go(struct leg_flusher *flusher, bool last)
+{
+	if (last)
+		give_up_ready(flusher, -ECANCELED);
+	pthread_mutex_unlock(&flusher->lock);
+	if (!last)
+		return;
+	pthread_cond_destroy(&flusher->work);
+	pthread_cond_destroy(&flusher->ended);
+	pthread_mutex_destroy(&flusher->lock);
+	free(flusher);
+}
+
 static void *flusher_thread(void *argument)
 {
 	struct leg_flusher *flusher = argument;
@@ -273,7 +291,7 @@ static void *flusher_thread(void *argument)
 	}
 	flusher->threads--;
 	pthread_cond_signal(&flusher->ended);
-	pthread_mutex_unlock(&flusher->lock);
+	let_go(flusher, flusher->threads == 0 && flusher->left_behind);
 	return NULL;
 }
 
@@ -354,7 +372,6 @@ void leg_flusher_stop(struct leg_flusher *flusher)
 	int64_t until_ns = clock_now() + STOP_LIMIT_MSEC * NSEC_PER_MSEC;
 	struct timespec until = {.tv_sec = until_ns / NSEC_PER_SEC,
 				 .tv_nsec = until_ns % NSEC_PER_SEC};
-	bool hangs;
 	int r = 0;
 
 	pthread_mutex_lock(&flusher->lock);
@@ -362,13 +379,6 @@ void leg_flusher_stop(struct leg_flusher *flusher)
 	pthread_cond_broadcast(&flusher->work);
 	while (r == 0 && flusher->threads > 0)
 		r = pthread_cond_timedwait(&flusher->ended, &flusher->lock, &until);
-	give_up_ready(flusher, -ECANCELED);
-	hangs = flusher->threads > 0;
-	pthread_mutex_unlock(&flusher->lock);
-	if (hangs)
-		return;
-	pthread_cond_destroy(&flusher->work);
-	pthread_cond_destroy(&flusher->ended);
-	pthread_mutex_destroy(&flusher->lock);
-	free(flusher);
+	flusher->left_behind = flusher->threads > 0;
+	let_go(flusher, !flusher->left_behind);
 }

@@ -11,6 +11,8 @@
 #ifndef SERVER_LOG_LEG_FLUSHER_H
 #define SERVER_LOG_LEG_FLUSHER_H
 
+#include <errno.h>
+
 #include "server/base/clock.h"
 #include "server/base/list.h"
 #include "server/log/legs.h"
@@ -36,7 +38,8 @@ struct leg_flush {
 	/* The caller's. */
 	struct log_mail head; /* for done to post */
 	struct mirror_log *log;
-	/* All legs have been flushed, or error (-errno) is of one of them; the caller's again. Called with
+	/* All legs have been flushed, or error (-errno) is of one of them: of one whose flush failed rather
+	 * than of one that was not tried; the caller's again. Called with
 	 * the flusher's lock held, by a thread of it, or before submit returns. */
 	void (*done)(struct leg_flush *flush);
 	int error;
@@ -63,6 +66,12 @@ void leg_flusher_stop(struct leg_flusher *flusher);
 /* Make one, for submit; free one that is the caller's. NULL: no memory. */
 struct leg_flush *leg_flush_make(const struct log_legs *legs);
 void leg_flush_free(struct leg_flush *flush);
+
+/* An error for want of memory or threads: the leg was not asked, and nothing can be lost by it. */
+static inline bool leg_flush_was_not_tried(int error)
+{
+	return error == -ENOMEM || error == -EAGAIN;
+}
 
 void leg_flusher_submit(struct leg_flusher *flusher, struct leg_flush *flush);
 

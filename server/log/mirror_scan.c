@@ -48,7 +48,7 @@ void mirror_scan_target(struct mirror_scan *scan, uint32_t major, uint32_t minor
 	found->table = table;
 }
 
-struct mirror_found *mirror_scan_find(const struct mirror_scan *scan, const char *uuid)
+const struct mirror_found *mirror_scan_find(const struct mirror_scan *scan, const char *uuid)
 {
 	for (unsigned i = 0; i < scan->count; i++)
 		if (strcmp(scan->found[i].table.uuid, uuid) == 0)

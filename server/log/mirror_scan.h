@@ -15,7 +15,6 @@ struct mirror_found {
 	uint32_t major, minor; /* of the mirror */
 	bool understood; /* its legs are known; else its uuid alone */
 	struct mirror_table table;
-	unsigned children; /* a bit for each kind of job that a child was started for */
 };
 
 /* All zero is empty. */
@@ -33,7 +32,7 @@ void mirror_scan_target(struct mirror_scan *scan, uint32_t major, uint32_t minor
 			const char *params);
 
 /* The first mirror with the log, or NULL. */
-struct mirror_found *mirror_scan_find(const struct mirror_scan *scan, const char *uuid);
+const struct mirror_found *mirror_scan_find(const struct mirror_scan *scan, const char *uuid);
 
 /* The devices of all tables that name the log: a flush too many costs time, one too few data. NULL: not
  * known, or no memory. */

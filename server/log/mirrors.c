@@ -26,7 +26,16 @@
 
 #define JOIN_LIMIT_NS (2 * NSEC_PER_SEC)
 
+#define CHILDREN_KNOWN 64u
+
 extern char **environ;
+
+/* The last ones. The thread's alone. */
+static struct child {
+	enum mirror_job_kind kind;
+	uint32_t major, minor;
+	int64_t started_ns;
+} children[CHILDREN_KNOWN];
 
 struct mirrors {
 	struct leg_flusher *flusher;
@@ -34,7 +43,7 @@ struct mirrors {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	struct mirror_job *jobs; /* under lock, unordered */
-	bool stop; /* under lock */
+	bool stop, ended; /* under lock */
 	bool left_behind; /* under lock: the server ends, and the thread hangs in the kernel */
 };
 
@@ -118,17 +127,13 @@ static void scan_tables(struct mirror_scan *scan)
 
 /* --- jobs --- */
 
-/* Once for a device, however many logs of one name its table has (LVM's pvmove: one a segment). */
-static void spawn_self(const char *option, enum mirror_job_kind kind, struct mirror_found *found)
+static void spawn_self(const char *option, const struct mirror_found *found)
 {
 	char option_copy[32], number[32];
 	char *argv[] = {"dirtylogd", option_copy, number, NULL};
 	pid_t pid;
 	int r;
 
-	if (found->children & 1u << kind)
-		return;
-	found->children |= 1u << kind;
 	snprintf(option_copy, sizeof(option_copy), "%s", option);
 	snprintf(number, sizeof(number), "%u:%u", found->major, found->minor);
 	r = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ);
@@ -141,26 +146,56 @@ static bool all_in_sync(const struct mirror_log *log)
 	return dirty_log_sync_count(&log->dirty) == log->args.region_count;
 }
 
-static void do_settle(const struct mirror_scan *scan, const struct mirror_log *log)
+/* A table may have many logs of one name (LVM's pvmove: one a segment), which all learn from one child. */
+static bool child_did_it(const struct mirror_job *job, const struct mirror_found *found)
 {
-	struct mirror_found *found = mirror_scan_find(scan, log->uuid);
+	for (unsigned i = 0; i < CHILDREN_KNOWN; i++) {
+		const struct child *child = &children[i];
 
-	if (found && all_in_sync(log) &&
-	    !atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
-		spawn_self("--query-device", MIRROR_JOB_SETTLE, found);
+		if (child->kind == job->kind && child->major == found->major &&
+		    child->minor == found->minor && child->started_ns > job->asked_ns)
+			return true;
+	}
+	return false;
 }
 
-static void do_nudge(const struct mirror_scan *scan, const struct mirror_log *log)
+static void start_child(const struct mirror_job *job, const char *option,
+			const struct mirror_found *found)
 {
-	struct mirror_found *found = mirror_scan_find(scan, log->uuid);
+	static unsigned last;
+
+	children[last++ % CHILDREN_KNOWN] = (struct child){
+		.kind = job->kind,
+		.major = found->major,
+		.minor = found->minor,
+		.started_ns = clock_now(),
+	};
+	spawn_self(option, found);
+}
+
+static void do_settle(const struct mirror_scan *scan, const struct mirror_job *job)
+{
+	const struct mirror_log *log = job->log;
+	const struct mirror_found *found = mirror_scan_find(scan, log->uuid);
+
+	if (!found || !all_in_sync(log) || child_did_it(job, found) ||
+	    atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
+		return;
+	start_child(job, "--query-device", found);
+}
+
+static void do_nudge(const struct mirror_scan *scan, const struct mirror_job *job)
+{
+	const struct mirror_log *log = job->log;
+	const struct mirror_found *found = mirror_scan_find(scan, log->uuid);
 
 	if (!found || mirror_log_state(log) != LOG_ACTIVE || mirror_log_health(log) != LOG_SOUND ||
-	    all_in_sync(log) ||
+	    all_in_sync(log) || child_did_it(job, found) ||
 	    atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
 		return;
 	diag_info("mirror %u:%u of log %s does not ask for resync work", found->major, found->minor,
 		  log->uuid);
-	spawn_self("--cycle-device", MIRROR_JOB_NUDGE, found);
+	start_child(job, "--cycle-device", found);
 }
 
 /* The log, and what it is executed by, are there only as long as the thread has not been left behind. */
@@ -189,10 +224,10 @@ static void do_job(const struct mirror_scan *scan, struct mirror_job *job)
 			diag_debug("the legs of log %s are not known", job->log->uuid);
 		break;
 	case MIRROR_JOB_SETTLE:
-		do_settle(scan, job->log);
+		do_settle(scan, job);
 		break;
 	case MIRROR_JOB_NUDGE:
-		do_nudge(scan, job->log);
+		do_nudge(scan, job);
 		break;
 	}
 }
@@ -346,8 +381,10 @@ static void *mirrors_thread(void *argument)
 		do_jobs(mirrors, &scan, due);
 		pthread_mutex_lock(&mirrors->lock);
 	}
-	pthread_mutex_unlock(&mirrors->lock);
 	mirror_scan_free(&scan);
+	mirrors->ended = true;
+	pthread_cond_signal(&mirrors->more);
+	pthread_mutex_unlock(&mirrors->lock);
 	return NULL;
 }
 
@@ -380,20 +417,18 @@ err_free:
 	return r;
 }
 
-/* False: it hangs in the kernel, and is left behind. */
-static bool join_thread(struct mirrors *mirrors)
+/* Under the lock. False: it hangs in the kernel, and is left behind. */
+static bool await_end(struct mirrors *mirrors)
 {
 	int64_t until_ns = clock_now() + JOIN_LIMIT_NS;
 	struct timespec until = {.tv_sec = until_ns / NSEC_PER_SEC,
 				 .tv_nsec = until_ns % NSEC_PER_SEC};
+	int r = 0;
 
-	if (pthread_clockjoin_np(mirrors->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
-		return true;
-	diag_warning("device-mapper does not answer");
-	pthread_mutex_lock(&mirrors->lock);
-	mirrors->left_behind = true;
-	pthread_mutex_unlock(&mirrors->lock);
-	return false;
+	while (r == 0 && !mirrors->ended)
+		r = pthread_cond_timedwait(&mirrors->more, &mirrors->lock, &until);
+	mirrors->left_behind = !mirrors->ended;
+	return mirrors->ended;
 }
 
 void mirrors_stop(struct mirrors *mirrors)
@@ -404,11 +439,14 @@ void mirrors_stop(struct mirrors *mirrors)
 	pthread_mutex_lock(&mirrors->lock);
 	mirrors->stop = true;
 	pthread_cond_signal(&mirrors->more);
+	ended = await_end(mirrors);
 	pthread_mutex_unlock(&mirrors->lock);
-	ended = join_thread(mirrors);
 	leg_flusher_stop(mirrors->flusher);
-	if (!ended)
+	if (!ended) {
+		diag_warning("device-mapper does not answer");
 		return;
+	}
+	pthread_join(mirrors->thread, NULL);
 	while ((job = mirrors->jobs)) {
 		mirrors->jobs = job->next;
 		mirror_log_put(job->log);
@@ -427,7 +465,8 @@ int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job
 	job->head.kind = MAIL_LEGS;
 	job->log = log;
 	job->kind = kind;
-	job->due_ns = clock_now() + delay_ns;
+	job->asked_ns = clock_now();
+	job->due_ns = job->asked_ns + delay_ns;
 	mirror_log_get(log);
 	pthread_mutex_lock(&mirrors->lock);
 	job->next = mirrors->jobs;

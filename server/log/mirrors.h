@@ -27,7 +27,7 @@ struct mirror_job {
 	struct mirror_job *next;
 	struct mirror_log *log; /* a reference */
 	enum mirror_job_kind kind;
-	int64_t due_ns;
+	int64_t asked_ns, due_ns;
 	struct log_legs *legs; /* result of LEGS */
 };
 

@@ -129,6 +129,26 @@ Test(leg_flusher, tells_of_a_leg_that_failed)
 	cr_assert_eq(fake.errors[1], 0);
 }
 
+/* Nothing is lost by a leg that was not asked. */
+Test(leg_flusher, a_failed_leg_counts_more_than_one_that_was_not_tried)
+{
+	fake.error[0] = -EAGAIN;
+	fake.error[1] = -EIO;
+	fake.error[2] = -ENOMEM;
+	for (unsigned i = 0; i < 3; i++) {
+		fake.hangs[i] = true;
+		ask(i, 1);
+		cr_assert(reaches(&fake.begun[i], 1));
+	}
+	ask(0, 3); /* waits for all */
+	for (unsigned i = 0; i < 3; i++) {
+		hang(i, false);
+		cr_assert(reaches(&fake.begun[i], 2));
+	}
+	cr_assert(reaches(&fake.done, 4));
+	cr_assert_eq(fake.errors[3], -EIO);
+}
+
 Test(leg_flusher, flushes_a_device_once_at_a_time_and_once_for_all_who_wait)
 {
 	fake.hangs[0] = true;
