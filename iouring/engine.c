@@ -35,8 +35,6 @@ enum flush_verdict flush_op_verdict(struct flush_op *op, long result, int *error
 		return FLUSH_VERDICT_MORE;
 	if (result < 0)
 		return failed(error, (int)result);
-	if (op->kind == FLUSH_OP_SYNC)
-		return succeeded(error);
 	/* Nothing moved though something was left: asking again would go on for ever. */
 	if (result > left || (result == 0 && left > 0))
 		return failed(error, -EIO);

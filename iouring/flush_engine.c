@@ -64,7 +64,7 @@ void flush_engine_destroy(struct flush_engine *engine)
 void flush_engine_submit(struct flush_engine *engine, struct flush_op *op)
 {
 	assert(op->done && op->fd >= -1);
-	assert(op->kind == FLUSH_OP_SYNC || (op->buf && op->len > 0));
+	assert(op->buf && op->len > 0);
 	op->progress = 0;
 	op->next = NULL;
 	engine->pending++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The flush engine: reads, durable writes and device flushes of many logs in one submission.
+/* The flush engine: reads and durable writes of many logs in one submission.
  *
  * One engine belongs to one worker thread; every call below is that thread's, but for
  * flush_engine_wake. Two engines ship: io_uring, and pwritev2 where io_uring is forbidden (it does
@@ -15,7 +15,6 @@
 enum flush_op_kind {
 	FLUSH_OP_READ, /* read len bytes at offset */
 	FLUSH_OP_WRITE, /* write them, durable when done */
-	FLUSH_OP_SYNC, /* flush the device's volatile cache (fsync); buf, len, offset unused */
 };
 
 /* One operation. The caller owns the memory of op and buf and keeps both alive until done. */

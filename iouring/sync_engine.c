@@ -34,7 +34,7 @@ static ssize_t transfer(const struct flush_op *op)
 
 static long try_once(const struct flush_op *op)
 {
-	ssize_t result = op->kind == FLUSH_OP_SYNC ? fsync(op->fd) : transfer(op);
+	ssize_t result = transfer(op);
 
 	return result < 0 ? -errno : result;
 }

@@ -69,9 +69,6 @@ static void prepare(struct uring_engine *self, struct flush_op *op, bool blockin
 		io_uring_prep_write(sqe, op->fd, op->buf + op->progress, len, offset);
 		sqe->rw_flags = RWF_DSYNC;
 		break;
-	case FLUSH_OP_SYNC:
-		io_uring_prep_fsync(sqe, op->fd, 0);
-		break;
 	}
 	io_uring_sqe_set_data(sqe, op);
 	if (blocking)

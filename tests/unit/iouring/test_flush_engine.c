@@ -31,6 +31,8 @@
 #define LONG_WAIT (20000 * NSEC_PER_MSEC) /* a run that lasts so long has missed its wake-up */
 #define DONE_NEVER 1
 
+static _Alignas(BLOCK) uint8_t one_block[BLOCK];
+
 static void with_engine(enum flush_engine_kind kind, void (*body)(struct flush_engine *))
 {
 	struct flush_engine *engine;
@@ -183,7 +185,6 @@ static void check_round_trip(struct flush_engine *engine, int fd)
 	for (unsigned i = 0; i < 4 * BLOCK; i++)
 		written[i] = (uint8_t)(i * 7 + i / 256);
 	cr_assert_eq(outcome_of(engine, FLUSH_OP_WRITE, fd, written, 4 * BLOCK, 3 * BLOCK), 0);
-	cr_assert_eq(outcome_of(engine, FLUSH_OP_SYNC, fd, NULL, 0, 0), 0);
 	cr_assert_eq(outcome_of(engine, FLUSH_OP_READ, fd, found, 4 * BLOCK, 3 * BLOCK), 0);
 	cr_assert_arr_eq(found, written, 4 * BLOCK);
 	cr_assert_eq(outcome_of(engine, FLUSH_OP_READ, fd, found, BLOCK, 2 * BLOCK), 0);
@@ -217,16 +218,6 @@ BOTH_ENGINES(writeFlushesTheDevicesCacheBeforeDone)
 	cr_assert_eq(outcome_of(engine, FLUSH_OP_WRITE, loop.fd, buf, BLOCK, 0), 0);
 	cr_assert_gt(flushes_of(&loop), before);
 	free(buf);
-	loop_device_close(&loop);
-}
-
-BOTH_ENGINES(syncFlushesTheDevicesCacheBeforeDone)
-{
-	struct loop_device loop = new_loop();
-	unsigned long before = flushes_of(&loop);
-
-	cr_assert_eq(outcome_of(engine, FLUSH_OP_SYNC, loop.fd, NULL, 0, 0), 0);
-	cr_assert_gt(flushes_of(&loop), before);
 	loop_device_close(&loop);
 }
 
@@ -302,15 +293,14 @@ BOTH_ENGINES(badFdReachesDoneAndLeavesTheOthersAlone)
 		probe_of(FLUSH_OP_WRITE, fd, buf, BLOCK, 0),
 		probe_of(FLUSH_OP_WRITE, -1, buf, BLOCK, 0),
 		probe_of(FLUSH_OP_READ, -1, buf, BLOCK, 0),
-		probe_of(FLUSH_OP_SYNC, -1, NULL, 0, 0),
 		probe_of(FLUSH_OP_WRITE, fd, buf, BLOCK, BLOCK),
 	};
 
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 4; i++)
 		flush_engine_submit(engine, &probes[i].op);
-	cr_assert_eq(run_all(engine), 5);
-	for (int i = 0; i < 5; i++)
-		cr_assert_eq(probes[i].error, i == 0 || i == 4 ? 0 : -EBADF);
+	cr_assert_eq(run_all(engine), 4);
+	for (int i = 0; i < 4; i++)
+		cr_assert_eq(probes[i].error, i == 0 || i == 3 ? 0 : -EBADF);
 	free(buf);
 	close(fd);
 }
@@ -357,7 +347,7 @@ BOTH_ENGINES(moreThanDepthAllCompleteExactlyOnce)
 BOTH_ENGINES(doneSeesItsOperationNoLongerPending)
 {
 	int fd = nameless_file(O_RDWR, BLOCK);
-	struct probe probe = probe_of(FLUSH_OP_SYNC, fd, NULL, 0, 0);
+	struct probe probe = probe_of(FLUSH_OP_READ, fd, one_block, BLOCK, 0);
 
 	probe.engine = engine;
 	probe.pending_then = 99;
@@ -416,7 +406,7 @@ BOTH_ENGINES(doneMaySubmitAndFree)
 BOTH_ENGINES(runWithoutWaitingCompletesInTheEnd)
 {
 	int fd = nameless_file(O_RDWR, BLOCK);
-	struct probe probe = probe_of(FLUSH_OP_SYNC, fd, NULL, 0, 0);
+	struct probe probe = probe_of(FLUSH_OP_READ, fd, one_block, BLOCK, 0);
 	int64_t end = clock_now() + LONG_WAIT;
 	int count = 0;
 
@@ -530,7 +520,7 @@ BOTH_ENGINES(noWakeIsLostInARace)
 BOTH_ENGINES(wakeEndsRunWhileOperationsCompleteToo)
 {
 	int fd = nameless_file(O_RDWR, BLOCK);
-	struct probe probe = probe_of(FLUSH_OP_SYNC, fd, NULL, 0, 0);
+	struct probe probe = probe_of(FLUSH_OP_READ, fd, one_block, BLOCK, 0);
 
 	for (int i = 0; i < 100; i++) {
 		flush_engine_submit(engine, &probe.op);
@@ -611,9 +601,6 @@ static const struct verdict_case verdict_cases[] = {
 	 512},
 	{"EINTR goes on", FLUSH_OP_WRITE, 4096, 512, -EINTR, FLUSH_VERDICT_MORE, DONE_NEVER, 512},
 	{"EAGAIN goes on", FLUSH_OP_READ, 4096, 0, -EAGAIN, FLUSH_VERDICT_MORE, DONE_NEVER, 0},
-	{"sync is done", FLUSH_OP_SYNC, 4096, 0, 0, FLUSH_VERDICT_DONE, 0, 0},
-	{"failed sync is kept", FLUSH_OP_SYNC, 0, 0, -EIO, FLUSH_VERDICT_ERROR, -EIO, 0},
-	{"EINTR of sync goes on", FLUSH_OP_SYNC, 0, 0, -EINTR, FLUSH_VERDICT_MORE, DONE_NEVER, 0},
 };
 
 Test(verdict, followsTheTable)

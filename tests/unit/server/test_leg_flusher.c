@@ -2,10 +2,14 @@
 /* Flushes of legs on devices that are fakes: one that hangs, fails or is slow, by its number. */
 #include "server/log/leg_flusher.h"
 
+#include "perf/generator/loop_device.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define DEVICES 128u
@@ -274,4 +278,48 @@ Test(leg_flusher, stops_though_a_device_hangs)
 	hang(0, false);
 	usleep(50 * 1000);
 	cr_assert_eq(fake.done, 0);
+}
+
+/* --- the flush of a device --- */
+
+static unsigned long flushes_of(const struct loop_device *loop)
+{
+	unsigned long field = 0;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%s/stat", loop->number);
+	file = fopen(path, "re");
+	if (!file)
+		cr_skip_test("%s: %s\n", path, strerror(errno));
+	for (int i = 0; i < 16; i++)
+		cr_assert_eq(fscanf(file, "%lu", &field), 1);
+	fclose(file);
+	return field;
+}
+
+Test(leg_flusher_fsync, flushes_the_cache_of_the_device_of_that_number)
+{
+	struct loop_device_config config = {
+		.directory = "/var/tmp", .bytes = 1 << 20, .block_bytes = 512};
+	struct loop_device loop;
+	int error = loop_device_make(&loop, &config);
+	struct log_leg leg;
+	unsigned long before;
+
+	if (error < 0)
+		cr_skip_test("no loop device to be had: %s\n", strerror(-error));
+	cr_assert_eq(sscanf(loop.number, "%u:%u", &leg.major, &leg.minor), 2);
+	before = flushes_of(&loop);
+	cr_assert_eq(leg_flusher_fsync(leg), 0);
+	cr_assert_gt(flushes_of(&loop), before);
+	loop_device_close(&loop);
+}
+
+Test(leg_flusher_fsync, fails_without_a_device_of_that_number)
+{
+	int error = leg_flusher_fsync((struct log_leg){.major = 7, .minor = 1048575});
+
+	cr_assert_lt(error, 0);
+	cr_assert_not(leg_flush_was_not_tried(error));
 }
