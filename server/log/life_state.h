@@ -32,6 +32,10 @@ struct life_state {
 	unsigned reconnects; /* reconnect CTRs whose RESUME has not come yet */
 	enum log_state
 		former_state; /* of a predecessor's log, until its worker has taken it over */
+	/* A reconnect's CTR whose device is looked for in the mirror's table: the worker keeps the log. */
+	struct slot *opening;
+	bool looked; /* the mirror thread has: device is its number, or "" */
+	char device[24];
 	struct slot *closing; /* a DTR to answer when I/O has ended */
 	struct slot *resuming; /* a RESUME that waits for earlier writes to end */
 };

@@ -189,6 +189,8 @@ struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record
 
 struct slot *mirror_log_waiter(const struct mirror_log *log)
 {
+	if (log->life.opening)
+		return log->life.opening;
 	if (log->image_read.phase != IMAGE_NOT_READING)
 		return log->image_read.slot;
 	if (log->commit.running.first)
@@ -276,6 +278,12 @@ void run_queue_wake(struct run_queue *queue)
 	if (atomic_load_explicit(&queue->asleep, memory_order_seq_cst) &&
 	    atomic_exchange_explicit(&queue->asleep, false, memory_order_seq_cst))
 		flush_engine_wake(queue->engine);
+}
+
+void run_queue_found(struct run_queue *queue, struct mail *mail)
+{
+	mailbox_push(&queue->found, mail);
+	run_queue_wake(queue);
 }
 
 /* The one way onto the run queue, for a log that has just become SCHEDULED. */

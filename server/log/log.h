@@ -28,6 +28,8 @@
 /* Logs that shall be executed by a worker, any order. */
 struct run_queue {
 	struct mailbox logs;
+	struct mailbox
+		found; /* struct mirror_job of logs that the worker keeps until it has them */
 	_Atomic bool asleep;
 	struct flush_engine *engine; /* to be woken */
 };
@@ -138,6 +140,14 @@ void mirror_log_resume(struct mirror_log *log);
 void mirror_log_dequeued(struct mirror_log *log);
 
 void run_queue_wake(struct run_queue *queue);
+
+/* Leave mail for the worker itself. Any thread. */
+void run_queue_found(struct run_queue *queue, struct mail *mail);
+
+static inline bool run_queue_empty(struct run_queue *queue)
+{
+	return mailbox_empty(&queue->logs) && mailbox_empty(&queue->found);
+}
 
 static inline enum log_state mirror_log_state(const struct mirror_log *log)
 {

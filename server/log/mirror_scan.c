@@ -68,6 +68,24 @@ static bool add_legs_of(const struct mirror_found *found, struct log_legs **legs
 	return true;
 }
 
+static bool has_leg(const struct mirror_table *table, uint32_t major, uint32_t minor)
+{
+	for (unsigned i = 0; i < table->nlegs; i++)
+		if (table->legs[i][0] == major && table->legs[i][1] == minor)
+			return true;
+	return false;
+}
+
+bool mirror_scan_is_leg(const struct mirror_scan *scan, const char *uuid, uint32_t major,
+			uint32_t minor)
+{
+	for (unsigned i = 0; i < scan->count; i++)
+		if (strcmp(scan->found[i].table.uuid, uuid) == 0 &&
+		    has_leg(&scan->found[i].table, major, minor))
+			return true;
+	return false;
+}
+
 struct log_legs *mirror_scan_legs(const struct mirror_scan *scan, const char *uuid)
 {
 	struct log_legs *legs = NULL;

@@ -34,6 +34,10 @@ void mirror_scan_target(struct mirror_scan *scan, uint32_t major, uint32_t minor
 /* The first mirror with the log, or NULL. */
 const struct mirror_found *mirror_scan_find(const struct mirror_scan *scan, const char *uuid);
 
+/* Whether a mirror of the log has this device as a leg. */
+bool mirror_scan_is_leg(const struct mirror_scan *scan, const char *uuid, uint32_t major,
+			uint32_t minor);
+
 /* The devices of all tables that name the log: a flush too many costs time, one too few data. NULL: not
  * known, or no memory. */
 struct log_legs *mirror_scan_legs(const struct mirror_scan *scan, const char *uuid);

@@ -208,11 +208,49 @@ static void end_job(struct mirrors *mirrors, struct mirror_job *job)
 	}
 	if (job->kind == MIRROR_JOB_LEGS) {
 		mirror_log_post(job->log, &job->head); /* the worker drops the reference */
+	} else if (job->kind == MIRROR_JOB_DEVICE) {
+		run_queue_found(job->log->run_queue, &job->head.mail); /* likewise */
 	} else {
 		mirror_log_put(job->log);
 		free(job);
 	}
 	pthread_mutex_unlock(&mirrors->lock);
+}
+
+/* The kernel holds what the table has open: legs, and the log device that our answer to the first CTR named.
+ * Its name may mean another device by now. Of several the one that still has the name. */
+static void take_candidate(struct mirror_job *job, uint64_t number, uint64_t named, unsigned *count)
+{
+	if (*count == 0 || number == named) {
+		job->major = major(number);
+		job->minor = minor(number);
+	}
+	job->found = ++*count == 1 || (job->major == major(named) && job->minor == minor(named));
+}
+
+static uint64_t number_of_name(const char *name)
+{
+	struct stat st;
+
+	return stat(name, &st) == 0 && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+}
+
+static void do_device(const struct mirror_scan *scan, struct mirror_job *job)
+{
+	const char *uuid = job->log->uuid;
+	const struct mirror_found *found = mirror_scan_find(scan, uuid);
+	uint64_t number = found ? makedev(found->major, found->minor) : 0;
+	int error;
+	struct dm_task *task = found ? dm_run(DM_DEVICE_DEPS, &number, &error) : NULL;
+	struct dm_deps *deps = task ? dm_task_get_deps(task) : NULL;
+	unsigned candidates = 0;
+
+	for (uint32_t i = 0; deps && found->understood && i < deps->count; i++)
+		if (!mirror_scan_is_leg(scan, uuid, major(deps->device[i]), minor(deps->device[i])))
+			take_candidate(job, deps->device[i], number_of_name(job->log->args.device),
+				       &candidates);
+	if (task)
+		dm_task_destroy(task);
 }
 
 static void do_job(const struct mirror_scan *scan, struct mirror_job *job)
@@ -228,6 +266,9 @@ static void do_job(const struct mirror_scan *scan, struct mirror_job *job)
 		break;
 	case MIRROR_JOB_NUDGE:
 		do_nudge(scan, job);
+		break;
+	case MIRROR_JOB_DEVICE:
+		do_device(scan, job);
 		break;
 	}
 }

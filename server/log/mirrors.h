@@ -15,6 +15,7 @@ enum mirror_job_kind {
 	MIRROR_JOB_LEGS, /* find the legs; comes back to the log as MAIL_LEGS */
 	MIRROR_JOB_SETTLE, /* after RESUME: make the kernel ask GET_SYNC_COUNT, see below */
 	MIRROR_JOB_NUDGE, /* after a reconnect: make the kernel ask for resync work again */
+	MIRROR_JOB_DEVICE, /* at a reconnect: find the log device; comes back through run_queue.found */
 };
 
 /* SETTLE: RESUME resets the kernel's in_sync_hint to 0, and a mirror that it knows to be in sync
@@ -29,6 +30,8 @@ struct mirror_job {
 	enum mirror_job_kind kind;
 	int64_t asked_ns, due_ns;
 	struct log_legs *legs; /* result of LEGS */
+	bool found; /* result of DEVICE, with its numbers */
+	uint32_t major, minor;
 };
 
 struct mirrors;

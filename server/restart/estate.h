@@ -29,6 +29,7 @@
 #define ESTATE_WORKERS_MAX 64u
 #define ESTATE_RECEIVER ESTATE_WORKERS_MAX /* its executor's number */
 #define ESTATE_EXECUTORS (ESTATE_WORKERS_MAX + 1)
+#define ESTATE_LEGS_MAX 18u /* of two full tables */
 #define ESTATE_FLIGHTS 128u /* of a executor */
 #define DEATHS_MAX 3u /* crashes that a request, or a log being taken over, may cause */
 
@@ -64,6 +65,9 @@ struct log_record {
 	_Atomic uint64_t wrote; /* estate_fixed.writers when this log began to write its device */
 	_Atomic uint32_t deaths; /* of servers that were taking it up */
 	_Atomic uint64_t gone; /* not 0: the kernel was told that the log is gone */
+	/* The mirror's legs, for the successor of a mirror that is just being removed. */
+	_Atomic uint32_t nlegs; /* 0: not known, or too many */
+	uint32_t legs[ESTATE_LEGS_MAX][2]; /* major, minor */
 };
 
 struct estate_header {

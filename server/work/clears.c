@@ -255,6 +255,41 @@ void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *sl
 	clears_check(worker, log, clock_coarse());
 }
 
+/* Their number comes last: a successor finds all of them, or none. */
+static void record_legs(struct mirror_log *log)
+{
+	const struct log_legs *legs = log->clears.legs;
+	struct log_record *record = log->record;
+	bool fit = legs && legs->count <= ESTATE_LEGS_MAX;
+
+	atomic_store(&record->nlegs, 0);
+	atomic_signal_fence(memory_order_seq_cst);
+	for (unsigned i = 0; fit && i < legs->count; i++) {
+		record->legs[i][0] = legs->legs[i].major;
+		record->legs[i][1] = legs->legs[i].minor;
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	if (fit)
+		atomic_store(&record->nlegs, legs->count);
+}
+
+bool clears_take_over_legs(struct mirror_log *log)
+{
+	const struct log_record *record = log->record;
+	uint32_t count = atomic_load(&record->nlegs);
+
+	if (count == 0 || count > ESTATE_LEGS_MAX)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (log_legs_add(&log->clears.legs, record->legs[i][0], record->legs[i][1]))
+			continue;
+		free(log->clears.legs);
+		log->clears.legs = NULL;
+		return false;
+	}
+	return true;
+}
+
 void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs)
 {
 	CHECK(log->clears.legs_asked);
@@ -267,6 +302,7 @@ void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_
 	}
 	free(log->clears.legs);
 	log->clears.legs = legs;
+	record_legs(log);
 	if (legs)
 		clears_check(worker, log, clock_coarse());
 	else
@@ -277,5 +313,6 @@ void clears_forget_legs(struct mirror_log *log)
 {
 	free(log->clears.legs);
 	log->clears.legs = NULL;
+	record_legs(log);
 	log->clears.legs_stale = log->clears.legs_asked;
 }

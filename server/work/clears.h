@@ -26,6 +26,9 @@ void clears_legs_flushed(struct worker *worker, struct mirror_log *log,
 /* Nothing shall wait for the flush of the legs in flight, if there is one: its clears stay in memory. */
 void clears_give_up_flush(struct worker *worker, struct mirror_log *log);
 
+/* Those that the predecessor of a log taken over knew. False: it knew none. */
+bool clears_take_over_legs(struct mirror_log *log);
+
 /* RESUME: the legs may have changed. */
 void clears_forget_legs(struct mirror_log *log);
 

@@ -24,6 +24,7 @@
 
 #define SETTLE_DELAY_NS (200 * NSEC_PER_MSEC)
 #define NUDGE_DELAY_NS (3 * NSEC_PER_SEC)
+#define LOOK_LIMIT_NS (2 * NSEC_PER_SEC) /* for a device in device-mapper's tables */
 
 /* The device as the kernel shall open it; a reconnect has no room for it (docs/protocol.md). */
 static void reply_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -73,9 +74,15 @@ static int go_without_device(struct mirror_log *log, uint32_t major, uint32_t mi
 	return 0;
 }
 
+/* The name as the kernel has it; of a mirror that runs the number, if it is known. */
+static const char *device_name(const struct mirror_log *log)
+{
+	return log->life.device[0] ? log->life.device : log->args.device;
+}
+
 static int open_log(struct mirror_log *log, bool reconnect)
 {
-	int r = log->args.disk ? open_device(log, log->args.device) : 0;
+	int r = log->args.disk ? open_device(log, device_name(log)) : 0;
 
 	if (r < 0 && reconnect)
 		r = go_without_device(log, 0, 0, SHARD_BYTES);
@@ -141,14 +148,11 @@ static void begin_reconnected(struct worker *worker, struct mirror_log *log, str
 	executor_reply(&worker->executor, slot, 0);
 }
 
-static void make(struct worker *worker, struct mirror_log *log, struct slot *slot)
+static void finish_making(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
 	bool reconnect = is_reconnect(slot);
-	int r;
+	int r = open_log(log, reconnect);
 
-	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record);
-	log->no_legs = slot->from.nl_pid != 0;
-	r = open_log(log, reconnect);
 	if (r < 0) {
 		bury(worker, log);
 		executor_reply(&worker->executor, slot, r);
@@ -167,13 +171,60 @@ static void make(struct worker *worker, struct mirror_log *log, struct slot *slo
 		reply_ctr(worker, log, slot);
 }
 
+/* A name may have moved since the mirror got its table; a number cannot, while the table holds it. */
+static bool must_look(const struct worker *worker, struct mirror_log *log, const struct slot *slot)
+{
+	return is_reconnect(slot) && log->args.disk && !log->no_legs &&
+	       log->args.device[0] == '/' &&
+	       mirrors_ask(worker->mirrors, log, MIRROR_JOB_DEVICE, 0) == 0;
+}
+
+static void make(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record && !log->life.opening);
+	log->no_legs = slot->from.nl_pid != 0;
+	if (!must_look(worker, log, slot)) {
+		finish_making(worker, log, slot);
+		return;
+	}
+	log->life.opening = slot;
+	schedule_retry(worker, log, clock_coarse() + LOOK_LIMIT_NS);
+}
+
+void life_device_found(struct mirror_log *log, const struct mirror_job *job)
+{
+	if (!log->life.opening)
+		return; /* too late */
+	log->life.looked = true;
+	if (job->found)
+		snprintf(log->life.device, sizeof(log->life.device), "%u:%u", job->major,
+			 job->minor);
+	schedule_attend(log);
+}
+
+void life_open(struct worker *worker, struct mirror_log *log, int64_t now)
+{
+	struct slot *slot = log->life.opening;
+
+	if (!slot || (!log->life.looked && now < log->sched.retry.at_ns))
+		return;
+	if (!log->life.device[0])
+		diag_warning("log %s: its log device is not found in the mirror's table: %s is "
+			     "taken for it",
+			     log->uuid, log->args.device);
+	log->life.opening = NULL;
+	schedule_no_retry(log);
+	executor_in_hand(&worker->executor, slot);
+	finish_making(worker, log, slot);
+}
+
 /* What a predecessor had in mind for the mirror, and took with it. */
 static void ask_mirrors_again(struct worker *worker, struct mirror_log *log)
 {
 	if (log->no_legs || mirror_log_state(log) != LOG_ACTIVE)
 		return;
 	/* At once: a mirror that is about to go is in no table any more when its clears shall be written. */
-	if (log->args.disk)
+	if (log->args.disk && !clears_take_over_legs(log))
 		log->clears.legs_asked = mirrors_ask(worker->mirrors, log, MIRROR_JOB_LEGS, 0) == 0;
 	if (!atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_SETTLE, SETTLE_DELAY_NS);

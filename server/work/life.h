@@ -5,12 +5,19 @@
 #ifndef SERVER_WORK_LIFE_H
 #define SERVER_WORK_LIFE_H
 
+#include "server/log/mirrors.h"
 #include "server/work/schedule.h"
 
 /* Requests; each is answered, at once or when what it waits for has ended. */
 void life_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot);
 void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slot);
 void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot *slot);
+
+/* The mirror thread has looked for the device of a reconnecting log. */
+void life_device_found(struct mirror_log *log, const struct mirror_job *job);
+
+/* Go on with the CTR, if the device was looked for, or long enough. */
+void life_open(struct worker *worker, struct mirror_log *log, int64_t now);
 
 /* slot: the DTR, NULL for an orphan. */
 void life_end(struct worker *worker, struct mirror_log *log, struct slot *slot);

@@ -3,7 +3,8 @@
  *
  * A log is executed in three steps: operations of its that have ended, its mail in the order of arrival,
  * and what is due. Mail that may wait for storage goes to life.c and commit.c. While an image is read
- * the log is kept (inbox.h), and its mail stays unread, so that no request sees half of it.
+ * the log is kept (inbox.h), and its mail stays unread, so that no request sees half of it; likewise while
+ * a reconnecting log's device is looked for in the mirror's table.
  *
  * What ends or comes due on a log outside of its execution (a completion, a deadline, a free buffer) is
  * noted in log->sched, and the log attended (schedule.h), since the receiver may be executing it.
@@ -134,9 +135,10 @@ static void handle_mail(struct worker *worker, struct mirror_log *log, struct lo
 
 /* --- executing a log --- */
 
-static bool reads(const struct mirror_log *log)
+/* It waits for what no mail may be handled before. */
+static bool keeps(const struct mirror_log *log)
 {
-	return log->image_read.phase != IMAGE_NOT_READING;
+	return log->image_read.phase != IMAGE_NOT_READING || log->life.opening;
 }
 
 static void execute_completed(struct worker *worker, struct mirror_log *log)
@@ -153,7 +155,7 @@ static void execute_completed(struct worker *worker, struct mirror_log *log)
 /* Mail that came while the image is read stays in order behind it. */
 static void execute_mail(struct worker *worker, struct mirror_log *log)
 {
-	while (!reads(log)) {
+	while (!keeps(log)) {
 		struct mail *mail = log->sched.unread;
 
 		if (!mail)
@@ -170,7 +172,7 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 	int64_t now = clock_coarse();
 
 	executor_in_hand(&worker->executor, mirror_log_waiter(log));
-	if (reads(log)) {
+	if (keeps(log)) {
 		if (log->image_read.phase == IMAGE_STALLED)
 			image_read_continue(worker, log);
 		return;
@@ -183,7 +185,7 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 		return;
 	if (log->life.resuming)
 		life_read_when_idle(worker, log, log->life.resuming);
-	if (reads(log))
+	if (keeps(log))
 		return;
 	commit_retry(worker, log, now);
 	if (log->commit.waiters.first)
@@ -196,15 +198,30 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 static void execute(struct worker *worker, struct mirror_log *log)
 {
 	mirror_log_dequeued(log);
+	life_open(worker, log, clock_coarse());
 	execute_completed(worker, log);
 	execute_mail(worker, log);
 	execute_due(worker, log);
-	if (reads(log)) {
+	if (keeps(log)) {
 		inbox_keep(&log->inbox); /* and the reference with it */
 		return;
 	}
 	CHECK(!log->sched.completed && !log->sched.unread && !log->sched.attend_posted);
 	mirror_log_release(log);
+}
+
+static void take_found(struct worker *worker)
+{
+	struct mail *mail = mailbox_take(&worker->queue.found);
+
+	while (mail) {
+		struct mirror_job *job = container_of(mail, struct mirror_job, head.mail);
+
+		mail = mail->next;
+		life_device_found(job->log, job);
+		mirror_log_put(job->log);
+		free(job);
+	}
 }
 
 static void execute_queue(struct worker *worker)
@@ -225,7 +242,7 @@ static void execute_queue(struct worker *worker)
 static bool has_work(const struct worker *worker, const struct mirror_log *log)
 {
 	return log->commit.in_flight || log->commit.waiters.first || log->clears.draining.first ||
-	       reads(log) ||
+	       keeps(log) ||
 	       (!worker->hand_over && mirror_log_state(log) == LOG_ACTIVE &&
 		log->clears.phase != CLEARS_SPOILT && dirty_log_lazy_count(&log->dirty) > 0);
 }
@@ -261,7 +278,7 @@ static bool stop_step(struct worker *worker, int64_t now)
 		begin_stop(worker, now);
 		return false;
 	}
-	if (!mailbox_empty(&worker->queue.logs))
+	if (!run_queue_empty(&worker->queue))
 		return false;
 	if (now > worker->stop_deadline_ns) {
 		if (!worker->hand_over)
@@ -281,7 +298,7 @@ static void sleep_or_reap(struct worker *worker, int64_t deadline)
 		timeout = 10 * NSEC_PER_MSEC;
 	/* seq_cst: either the enqueuer sees us asleep, or we see its log. */
 	atomic_store_explicit(&worker->queue.asleep, true, memory_order_seq_cst);
-	if (!mailbox_empty(&worker->queue.logs))
+	if (!run_queue_empty(&worker->queue))
 		timeout = 0;
 	if (flush_engine_run(worker->executor.engine, timeout) < 0)
 		diag_limited(DIAG_ERROR, "the flush engine is broken");
@@ -294,6 +311,7 @@ static void loop(struct worker *worker)
 		int64_t now, deadline;
 
 		schedule_attend_starved(worker);
+		take_found(worker);
 		execute_queue(worker);
 		now = clock_coarse();
 		deadline = schedule_attend_due(worker, now);
@@ -371,5 +389,6 @@ struct worker *worker_for(struct worker *workers, unsigned count, const char *uu
 
 void worker_destroy(struct worker *worker)
 {
+	take_found(worker);
 	executor_close(&worker->executor);
 }

@@ -23,15 +23,19 @@ remove_after() {
 		removal_region=$((removal_region + 1))
 	done
 	"$@"
-	until_true 10 daemon_answers
-	sleep 1
 	rm_mirror m
 	check "after $*: all clean on the log device" log_is_clean "$LOG" $REGIONS
 	figure "left dirty after $*: $((REGIONS - $(log_clean "$LOG" $REGIONS))) regions"
 }
 
 killed() { on_kernel_log || kill -KILL "$(server)"; }
-handed_over() { on_kernel_log || kill -HUP "$DAEMON_PID"; }
+another_server() { [ "$(server)" != "$removal_server" ]; }
+handed_over() {
+	on_kernel_log && return
+	removal_server=$(server)
+	kill -HUP "$DAEMON_PID"
+	until_true 20 another_server
+}
 undisturbed() { :; }
 
 remove_after undisturbed
