@@ -65,14 +65,17 @@ void executor_close(struct executor *executor)
 	free(executor->io_all);
 }
 
-struct log_io *executor_io_take(struct executor *executor, struct mirror_log *log)
+struct log_io *executor_io_take(struct executor *executor, struct mirror_log *log,
+				struct log_device *device)
 {
 	struct log_io *io = executor->io_free;
 
-	if (!io)
+	if (!io || log_device_is_full(device))
 		return NULL;
+	atomic_fetch_add_explicit(&device->ios, 1, memory_order_relaxed);
 	executor->io_free = io->next;
 	io->log = log;
+	io->device = device;
 	return io;
 }
 
@@ -82,6 +85,7 @@ void executor_io_give(struct executor *executor, struct log_io *io)
 	/* A write that failed has put its blocks back before. */
 	atomic_signal_fence(memory_order_seq_cst);
 	io->flight->log = 0;
+	atomic_fetch_sub_explicit(&io->device->ios, 1, memory_order_relaxed);
 	io->next = executor->io_free;
 	executor->io_free = io;
 }

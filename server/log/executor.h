@@ -29,6 +29,7 @@ struct log_io {
 	struct flush_op op;
 	struct executor *executor;
 	struct mirror_log *log;
+	struct log_device *device;
 	uint64_t first, count; /* blocks of the image */
 	struct flight *flight; /* tells a successor of them */
 	int error;
@@ -60,8 +61,10 @@ int executor_open(struct executor *executor, enum flush_engine_kind kind, unsign
 /* Free all, but nothing at all if a device has an operation that it never ended. */
 void executor_close(struct executor *executor);
 
-/* An operation with a buffer of LOG_IO_BYTES for log, or NULL. */
-struct log_io *executor_io_take(struct executor *executor, struct mirror_log *log);
+/* An operation with a buffer of LOG_IO_BYTES for log, on its device; or NULL: none is free, or the device has
+ * its share (log_device_is_full). */
+struct log_io *executor_io_take(struct executor *executor, struct mirror_log *log,
+				struct log_device *device);
 void executor_io_give(struct executor *executor, struct log_io *io);
 
 /* Goes to the kernel at the next flush_engine_run. */

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <linux/dm-ioctl.h>
 
+/* A device that hangs, or is slow, has no more of the operations and buffers that all share. */
+#define LOG_DEVICE_IOS_MAX 32u
 #define LOG_IO_BYTES 65536u /* of one operation: the largest logical block of a log device */
 
 /* A log device, shared by the logs (live and inactive table) that use it. */
@@ -21,6 +23,8 @@ struct log_device {
 	uint32_t block_bytes;
 	uint64_t bytes;
 	_Atomic bool claimed; /* see log_device_claim */
+	_Atomic unsigned
+		ios; /* operations on their way, LOG_DEVICE_IOS_MAX at most or a few more */
 	uint64_t wrote; /* under the table's lock: see log_device_take_over_writer */
 	_Atomic uint64_t last_writer; /* log->id of the log that wrote or read it last */
 	_Atomic uint32_t region_size; /* of that log, sectors; 0: nobody has since we opened it */
@@ -35,6 +39,11 @@ struct log_device {
  * large, else what open(2) says. Blocks on open(2): for the cold path. */
 int log_device_get(const char *name, uint64_t region_count, struct log_device **device, char *why,
 		   size_t why_bytes);
+
+static inline bool log_device_is_full(const struct log_device *device)
+{
+	return atomic_load_explicit(&device->ios, memory_order_relaxed) >= LOG_DEVICE_IOS_MAX;
+}
 
 /* A device that cannot be opened, of a log that must be served all the same: fd is -1. NULL: no memory. */
 struct log_device *log_device_absent(uint32_t major, uint32_t minor, uint32_t block_bytes);

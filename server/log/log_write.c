@@ -6,6 +6,7 @@
 #include "server/log/log_write.h"
 
 #include "server/base/check.h"
+#include "server/base/clock.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
@@ -22,6 +23,15 @@ enum log_writer log_writer_now(const struct mirror_log *log)
 	    mirror_log_state(log) != LOG_ACTIVE || log->commit.waiters.first || log->life.resuming)
 		return LOG_WRITER_WORKER;
 	return LOG_WRITER_ANYONE;
+}
+
+void log_write_wait(struct executor *executor, struct mirror_log *log, struct slot *slot)
+{
+	int64_t now = clock_coarse();
+
+	slot_list_forget(&log->commit.running, executor->outbox.slots, now);
+	slot_list_forget(&log->commit.waiters, executor->outbox.slots, now);
+	slot_list_add(&log->commit.waiters, slot);
 }
 
 /* The first commit without an error since one failed. */
@@ -113,7 +123,7 @@ static bool write_next(struct executor *executor, struct mirror_log *log)
 
 	if (first == 0 && log->commit.in_flight > 0)
 		return false;
-	io = executor_io_take(executor, log);
+	io = executor_io_take(executor, log, log->device);
 	if (!io)
 		return false;
 	io->first = first;

@@ -19,6 +19,9 @@ enum log_writer {
  * which costs a system call. */
 enum log_writer log_writer_now(const struct mirror_log *log);
 
+/* slot waits for the next commit; those of the log that the kernel has given up do not any more. */
+void log_write_wait(struct executor *executor, struct mirror_log *log, struct slot *slot);
+
 /* Write what has changed; those in commit.waiters are in commit.running then. At the end
  * executor->ops->written or write_failed is called. The device is ours. Returns false if there was no
  * buffer at all: nothing has been started, the waiters still wait. */

@@ -53,6 +53,7 @@ void slot_arrived(struct slots *slots, struct slot *slot, size_t length)
 	/* The receiver alone counts. */
 	atomic_store_explicit(slots->arrivals, arrival, memory_order_relaxed);
 	slot->arrival = arrival;
+	slot->came_ns = clock_coarse();
 	slot->length = (uint32_t)length;
 	slot->checked = false;
 	slot->deaths = 0;
@@ -105,6 +106,12 @@ struct slot *slot_list_pop(struct slot_list *list)
 	if (!list->first)
 		list->last = NULL;
 	return slot;
+}
+
+void slot_list_forget(struct slot_list *list, struct slots *slots, int64_t now_ns)
+{
+	while (list->first && now_ns - list->first->came_ns > SLOT_GIVEN_UP_NS)
+		slots_give(slots, slot_list_pop(list));
 }
 
 void slot_list_move(struct slot_list *to, struct slot_list *from)

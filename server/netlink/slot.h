@@ -23,9 +23,11 @@
 #include <linux/netlink.h>
 
 #include "server/base/check.h"
+#include "server/base/clock.h"
 #include "server/base/mailbox.h"
 #include "server/protocol/wire.h"
 
+#define SLOT_GIVEN_UP_NS (15500 * NSEC_PER_MSEC)
 #define SLOT_BATCH 64u /* datagrams of one system call */
 
 enum mail_kind {
@@ -57,6 +59,7 @@ struct slot {
 	uint32_t length; /* bytes of the datagram */
 	uint64_t region;
 	uint64_t arrival; /* a number of its own, later requests have higher ones */
+	int64_t came_ns; /* clock_coarse() */
 	struct wire_message message;
 };
 
@@ -123,6 +126,11 @@ struct slot_list {
 };
 
 void slot_list_add(struct slot_list *list, struct slot *slot);
+
+/* Free those that the kernel has given up: it has sent them again after SLOT_GIVEN_UP_NS (DM_ULOG_RETRY_TIMEOUT
+ * in drivers/md/dm-log-userspace-transfer.c), and would drop a reply to them. Else a device that hangs
+ * takes four slots a minute for each of its mirrors. */
+void slot_list_forget(struct slot_list *list, struct slots *slots, int64_t now_ns);
 struct slot *slot_list_pop(struct slot_list *list); /* NULL when empty */
 void slot_list_move(struct slot_list *to, struct slot_list *from);
 

@@ -249,6 +249,7 @@ void clears_check(struct worker *worker, struct mirror_log *log, int64_t now)
 
 void clears_drain(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
+	slot_list_forget(&log->clears.draining, worker->executor.outbox.slots, clock_coarse());
 	slot_list_add(&log->clears.draining, slot);
 	if (!deadline_runs(&log->sched.drain))
 		schedule_drain(worker, log, clock_coarse() + DRAIN_LIMIT_NS);

@@ -117,7 +117,7 @@ void commit_start(struct worker *worker, struct mirror_log *log)
 
 void commit_wait(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
-	slot_list_add(&log->commit.waiters, slot);
+	log_write_wait(&worker->executor, log, slot);
 	commit_start(worker, log);
 }
 

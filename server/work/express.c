@@ -58,10 +58,10 @@ const struct executor_ops express_ops = {
 bool express_start(struct executor *executor, struct mirror_log *log, struct slot *slot)
 {
 	if (!executor->engine || !executor->io_free || log_writer_now(log) != LOG_WRITER_ANYONE ||
-	    !log_device_claim(log->device))
+	    log_device_is_full(log->device) || !log_device_claim(log->device))
 		return false;
 	CHECK(inbox_state(&log->inbox) == INBOX_HELD && !log->express.on);
-	slot_list_add(&log->commit.waiters, slot);
+	log_write_wait(executor, log, slot);
 	log->express.on = true;
 	log->express.next = executor->to_write;
 	executor->to_write = log;
@@ -91,7 +91,7 @@ bool express_answer(struct executor *executor, struct mirror_log *log, struct sl
 		stats_add(STATS_SERVED_INLINE, 1);
 		outbox_add(&executor->outbox, slot);
 	} else {
-		slot_list_add(&log->commit.waiters, slot);
+		log_write_wait(executor, log, slot);
 	}
 	return true;
 }

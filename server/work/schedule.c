@@ -7,6 +7,8 @@
 #include "server/base/check.h"
 #include "server/base/container_of.h"
 
+#define FULL_PAUSE_NS (10 * NSEC_PER_MSEC)
+
 static struct mirror_log *log_of_age(struct list_node *node)
 {
 	return container_of(node, struct mirror_log, sched.age.node);
@@ -154,13 +156,18 @@ void schedule_no_retry(struct mirror_log *log)
 
 void schedule_starves(struct worker *worker, struct mirror_log *log)
 {
+	/* Not the next free one, but one of its device's. */
+	if (log_device_is_full(log->device)) {
+		schedule_retry(worker, log, clock_coarse() + FULL_PAUSE_NS);
+		return;
+	}
 	if (!list_node_listed(&log->sched.starved))
 		list_append(&worker->starved, &log->sched.starved);
 }
 
 struct log_io *schedule_io_take(struct worker *worker, struct mirror_log *log)
 {
-	struct log_io *io = executor_io_take(&worker->executor, log);
+	struct log_io *io = executor_io_take(&worker->executor, log, log->device);
 
 	if (!io)
 		schedule_starves(worker, log);

@@ -211,7 +211,7 @@ Test(log_write, starts_nothing_without_a_buffer)
 	struct log_io *io;
 
 	set_up_written(1);
-	io = executor_io_take(&bench.executor, bench.log);
+	io = executor_io_take(&bench.executor, bench.log, bench.log->device);
 	mark(0);
 	slot_list_add(&bench.log->commit.waiters, &bench.slot);
 	cr_assert_not(log_write_start(&bench.executor, bench.log));
@@ -269,7 +269,8 @@ Test(log_write, the_header_is_written_when_the_bits_are_durable)
 	cr_assert(log_write_start(&bench.executor, bench.log));
 	cr_assert_gt(bench.mock.count, 0);
 	for (unsigned i = 0; i < bench.mock.count; i++)
-		cr_assert_neq(bench.mock.ops[i]->offset, 0, "the header is on its way with the bits");
+		cr_assert_neq(bench.mock.ops[i]->offset, 0,
+			      "the header is on its way with the bits");
 	end_all(0);
 	cr_assert_eq(slot_phase(&bench.slot), SLOT_ASKED, "the header is not there yet");
 	cr_assert(log_write_start(&bench.executor, bench.log));
@@ -301,4 +302,52 @@ Test(log_write, a_log_that_has_failed_stays_failed)
 	end_all(0);
 	cr_assert_eq(mirror_log_health(bench.log), LOG_FAILED);
 	cr_assert_eq(bench.log->commit.retry_since_ns, 0);
+}
+
+/* A device that hangs must leave buffers to the others. */
+Test(log_write, a_device_has_its_share_of_the_operations_and_no_more)
+{
+	struct log_device other = {.fd = -1, .block_bytes = BLOCK};
+	struct log_io *io;
+
+	set_up_written(4);
+	bench.device.ios = LOG_DEVICE_IOS_MAX;
+	mark(0);
+	slot_list_add(&bench.log->commit.waiters, &bench.slot);
+	cr_assert_not(log_write_start(&bench.executor, bench.log));
+	cr_assert_eq(bench.log->commit.waiters.first, &bench.slot);
+	io = executor_io_take(&bench.executor, bench.log, &other);
+	cr_assert_not_null(io);
+	cr_assert_eq(other.ios, 1);
+	executor_io_give(&bench.executor, io);
+	cr_assert_eq(other.ios, 0);
+	bench.device.ios = LOG_DEVICE_IOS_MAX - 1;
+	cr_assert(log_write_start(&bench.executor, bench.log));
+	end_all(0);
+	cr_assert_eq(bench.device.ios, LOG_DEVICE_IOS_MAX - 1);
+	cr_assert_eq(slot_phase(&bench.slot), SLOT_ANSWERED);
+}
+
+/* Its kernel has sent the request again under another number. */
+Test(log_write, a_request_that_the_kernel_has_given_up_is_forgotten)
+{
+	struct slot pool[2] = {{.came_ns = clock_coarse()}, {.came_ns = clock_coarse()}};
+	struct slots slots = {.all = pool, .count = 2};
+
+	set_up_written(1);
+	bench.executor.outbox.slots = &slots;
+	slot_set_phase(&pool[0], SLOT_ASKED);
+	slot_set_phase(&pool[1], SLOT_ASKED);
+	log_write_wait(&bench.executor, bench.log, &pool[0]);
+	cr_assert_eq(bench.log->commit.waiters.first, &pool[0]);
+	pool[0].came_ns -= SLOT_GIVEN_UP_NS - NSEC_PER_SEC;
+	log_write_wait(&bench.executor, bench.log, &pool[1]);
+	cr_assert_eq(bench.log->commit.waiters.first, &pool[0], "it is waited for still");
+	cr_assert_eq(slot_list_pop(&bench.log->commit.waiters), &pool[0]);
+	cr_assert_eq(slot_list_pop(&bench.log->commit.waiters), &pool[1]);
+	log_write_wait(&bench.executor, bench.log, &pool[0]);
+	pool[0].came_ns -= 2 * NSEC_PER_SEC;
+	log_write_wait(&bench.executor, bench.log, &pool[1]);
+	cr_assert_eq(bench.log->commit.waiters.first, &pool[1]);
+	cr_assert_eq(slot_phase(&pool[0]), SLOT_FREE);
 }
