@@ -483,6 +483,7 @@ int main(int argc, char **argv)
 	kill_point_arm();
 	inherits = supervisor_inherits(&self.supervisor);
 	r = supervisor_prepare(&self.supervisor, argv);
+	watchdog_open(&self.supervisor.watchdog, &self.estate, self.options.watchdog_ns);
 	if (r == 0)
 		r = inherits ? inherit(&self) : start_anew(&self);
 	return r < 0 ? 1 : supervise(&self);

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x6474796c6f676501)
-#define LAYOUT 1u /* to be raised when anything in it gets another meaning */
+#define LAYOUT 2u /* to be raised when anything in it gets another meaning */
 #define FILE_BYTES (INT64_C(1) << 60) /* holes all but a little */
 #define PAGE 4096u
 #define RECORD_BYTES ((sizeof(struct log_record) + 63) & ~(size_t)63)
@@ -282,6 +282,20 @@ void estate_blame(struct estate *estate, uint64_t number)
 void estate_unmap(struct log_record *record)
 {
 	munmap(record, record->bytes);
+}
+
+bool estate_uuid(const struct estate *estate, uint64_t number, char uuid[DM_UUID_LEN])
+{
+	off_t at = 0;
+
+	if (number > 0 && number <= ESTATE_LOGS_MAX)
+		at = (off_t)atomic_load(&estate->fixed->directory[number - 1]);
+	if (at < (off_t)sizeof(struct estate_fixed))
+		return false;
+	at += (off_t)offsetof(struct log_record, uuid);
+	if (pread(estate->fd, uuid, DM_UUID_LEN, at) != DM_UUID_LEN)
+		return false;
+	return memchr(uuid, '\0', DM_UUID_LEN) != NULL;
 }
 
 static bool record_whole(const struct log_record *record, uint64_t number, uint64_t offset,

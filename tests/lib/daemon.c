@@ -107,6 +107,8 @@ void start_with(const char *accept, const char *engine, const char *delay)
 			"1048576",
 			"--supervise",
 			bench.supervised ? "yes" : "no",
+			"--watchdog",
+			(char *)(bench.watchdog ? bench.watchdog : "10"),
 			"--cpus",
 			(char *)(bench.cpus ? bench.cpus : "0-1"),
 			bench.clustered ? "--clustered-as-single-host" : NULL,
