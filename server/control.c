@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The control socket: one client at a time, one line, one answer made in memory first, so that no lock is
- * held while it is sent. Clients have a second each. */
+/* The control socket: one poll for all clients. Each is a state machine: its line is read, the answer made in
+ * memory, so that no lock is held while it is sent, and sent. One that does not go on for a second is left. */
 #include "server/control.h"
 
+#include "server/base/clock.h"
+#include "server/base/diag.h"
 #include "server/base/stats.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define PATIENCE_NS (1 * NSEC_PER_SEC)
+#define NO_FD_PAUSE_NS (100 * NSEC_PER_MSEC)
+#define ACCEPT_MAX 64u /* in one go, so that others are served between */
 
 static const char *const state_names[] = {"opening",   "created", "active",
 					  "suspended", "closing", "dead"};
@@ -90,28 +96,86 @@ static void print_log(const struct mirror_log *log, void *context)
 		state_names[state], failed ? ",failed" : "");
 }
 
-static void answer_client(const char *line, FILE *out, struct registry *registry,
-			  unsigned generation)
+static void print_answer(const struct control *control, const char *line, FILE *out)
 {
-	if (strcmp(line, "stats\n") == 0)
-		print_stats(out, registry, generation);
-	else if (strcmp(line, "logs\n") == 0)
-		registry_visit(registry, print_log, out);
+	if (strcmp(line, "stats") == 0)
+		print_stats(out, control->registry, control->generation);
+	else if (strcmp(line, "logs") == 0)
+		registry_visit(control->registry, print_log, out);
 	else
-		fputs("error: unknown command, expected stats or logs\n", out);
+		fputs(CONTROL_ERROR "unknown command, expected stats or logs\n", out);
 }
 
-static void send_all(int fd, const char *text, size_t size)
+/* --- a client --- */
+
+static void leave_client(struct control_client *client)
 {
-	while (size > 0) {
-		ssize_t n = send(fd, text, size, MSG_NOSIGNAL);
-
-		if (n <= 0)
-			return;
-		text += n;
-		size -= (size_t)n;
-	}
+	close(client->fd);
+	free(client->text);
+	*client = (struct control_client){.fd = -1};
 }
+
+/* What of the answer can be sent now. */
+static void send_answer(struct control_client *client)
+{
+	ssize_t n = send(client->fd, client->text + client->sent, client->size - client->sent,
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0) {
+		client->sent += (size_t)n;
+		client->deadline_ns = clock_coarse() + PATIENCE_NS;
+	}
+	if (n < 0 || client->sent == client->size)
+		leave_client(client);
+}
+
+static void answer_client(const struct control *control, struct control_client *client)
+{
+	FILE *out = open_memstream(&client->text, &client->size);
+
+	if (!out) {
+		leave_client(client);
+		return;
+	}
+	print_answer(control, client->line, out);
+	if (fclose(out) != 0)
+		leave_client(client);
+	else
+		send_answer(client);
+}
+
+static void read_line(const struct control *control, struct control_client *client)
+{
+	size_t room = sizeof(client->line) - 1 - client->length;
+	ssize_t n = recv(client->fd, client->line + client->length, room, MSG_DONTWAIT);
+	char *end;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		leave_client(client);
+		return;
+	}
+	client->length += (size_t)n;
+	client->line[client->length] = '\0';
+	end = strchr(client->line, '\n');
+	if (end)
+		*end = '\0';
+	if (end || client->length == sizeof(client->line) - 1)
+		answer_client(control, client);
+}
+
+static void serve_client(const struct control *control, struct control_client *client)
+{
+	if (client->text)
+		send_answer(client);
+	else
+		read_line(control, client);
+}
+
+/* --- accepting --- */
 
 /* Anybody can connect to an abstract socket, and a luid is an address in the kernel. */
 static bool may_ask(int fd)
@@ -123,30 +187,129 @@ static bool may_ask(int fd)
 	       (peer.uid == 0 || peer.uid == geteuid());
 }
 
-void control_handle_client(int listen_fd, struct registry *registry, unsigned generation)
+/* No place is lost to who may not ask. */
+static void refuse_client(int fd)
 {
-	struct timeval patience = {.tv_sec = 1};
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	char line[32], *text = NULL;
-	size_t size = 0;
-	ssize_t n;
-	FILE *out;
+	static const char text[] = CONTROL_ERROR "only root may ask\n";
 
-	if (fd < 0)
-		return;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	n = recv(fd, line, sizeof(line) - 1, 0);
-	out = n > 0 ? open_memstream(&text, &size) : NULL;
-	if (out) {
-		line[n] = '\0';
-		if (may_ask(fd))
-			answer_client(line, out, registry, generation);
-		else
-			fputs("error: only root may ask\n", out);
-		fclose(out);
-		send_all(fd, text, size);
-		free(text);
-	}
+	(void)!send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(fd);
+}
+
+static struct control_client *free_client(struct control *control)
+{
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
+		if (control->clients[i].fd < 0)
+			return &control->clients[i];
+	return NULL;
+}
+
+/* Out of fds: who waits stays to be accepted, and poll would tell so again and again. */
+static void cannot_accept(struct control *control, int error)
+{
+	if (error == EAGAIN || error == ECONNABORTED || error == EINTR)
+		return;
+	diag_limited(DIAG_WARNING, "no client of the control socket can be accepted: %s",
+		     strerror(error));
+	control->pause_until_ns = clock_coarse() + NO_FD_PAUSE_NS;
+}
+
+static void accept_clients(struct control *control, int listen_fd)
+{
+	struct control_client *client;
+
+	for (unsigned i = 0; i < ACCEPT_MAX && (client = free_client(control)); i++) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0) {
+			cannot_accept(control, errno);
+			return;
+		}
+		if (!may_ask(fd)) {
+			refuse_client(fd);
+			continue;
+		}
+		*client = (struct control_client){.fd = fd,
+						  .deadline_ns = clock_coarse() + PATIENCE_NS};
+	}
+}
+
+/* --- the loop --- */
+
+enum { STOP_FD, LISTEN_FD, POLL_FDS = LISTEN_FD + 1 + CONTROL_CLIENTS };
+
+struct waiting {
+	unsigned
+		count; /* no more than there are fds: poll(2) takes as many as the process may have open */
+	struct pollfd fds[POLL_FDS];
+	int64_t until_ns; /* INT64_MAX: for ever */
+};
+
+static void wait_for_client(struct waiting *waiting, struct control_client *client)
+{
+	client->polled = waiting->count++;
+	waiting->fds[client->polled] =
+		(struct pollfd){.fd = client->fd, .events = client->text ? POLLOUT : POLLIN};
+	if (client->deadline_ns < waiting->until_ns)
+		waiting->until_ns = client->deadline_ns;
+}
+
+static void fill_waiting(struct control *control, struct waiting *waiting)
+{
+	bool room = free_client(control), paused = clock_coarse() < control->pause_until_ns;
+
+	waiting->fds[STOP_FD] = (struct pollfd){.fd = control->stop_fd, .events = POLLIN};
+	waiting->fds[LISTEN_FD] =
+		(struct pollfd){.fd = room && !paused ? control->listen_fd : -1, .events = POLLIN};
+	waiting->count = LISTEN_FD + 1;
+	waiting->until_ns = room && paused ? control->pause_until_ns : INT64_MAX;
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
+		if (control->clients[i].fd >= 0)
+			wait_for_client(waiting, &control->clients[i]);
+}
+
+static int timeout_msec(int64_t until_ns)
+{
+	int64_t left_ns = until_ns - clock_coarse();
+
+	if (until_ns == INT64_MAX)
+		return -1;
+	return left_ns > 0 ? (int)(left_ns / NSEC_PER_MSEC) + 1 : 0;
+}
+
+static void serve_clients(struct control *control, const struct waiting *waiting)
+{
+	int64_t now = clock_coarse();
+
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (client->fd < 0)
+			continue;
+		if (waiting->fds[client->polled].revents)
+			serve_client(control, client);
+		else if (now >= client->deadline_ns)
+			leave_client(client);
+	}
+}
+
+void control_run(struct control *control)
+{
+	struct waiting waiting;
+
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
+		control->clients[i] = (struct control_client){.fd = -1};
+	for (;;) {
+		fill_waiting(control, &waiting);
+		if (poll(waiting.fds, waiting.count, timeout_msec(waiting.until_ns)) < 0)
+			continue; /* a signal */
+		if (waiting.fds[STOP_FD].revents & POLLIN)
+			break;
+		serve_clients(control, &waiting);
+		if (waiting.fds[LISTEN_FD].revents & POLLIN)
+			accept_clients(control, control->listen_fd);
+	}
+	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
+		if (control->clients[i].fd >= 0)
+			leave_client(&control->clients[i]);
 }

@@ -4,11 +4,16 @@
 #include "server/control.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define PATIENCE_SEC 2
 
 static const struct option_entry commands[] = {
 	{.help = "Commands:"},
@@ -27,25 +32,84 @@ static bool is_command(const char *text)
 	return false;
 }
 
-static int ask(const char *command)
+static int connect_daemon(void)
 {
+	struct timeval patience = {.tv_sec = PATIENCE_SEC};
 	struct sockaddr_un address;
 	unsigned length = control_address(&address);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char buffer[4096];
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&address, length) == 0)
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
+static int fault(int error)
+{
+	if (error == -EAGAIN)
+		fprintf(stderr, "dirtylogctl: dirtylogd does not answer\n");
+	else
+		fprintf(stderr, "dirtylogctl: the answer is cut: %s\n", strerror(-error));
+	return 1;
+}
+
+/* All that comes until the end. *error: 0 or -errno. The caller frees it. */
+static char *read_answer(int fd, size_t *size, int *error)
+{
+	char *text = NULL, buffer[4096];
+	FILE *out = open_memstream(&text, size);
 	ssize_t n;
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, length) != 0) {
-		fprintf(stderr, "dirtylogctl: no dirtylogd serves here: %s\n", strerror(errno));
-		if (fd >= 0)
-			close(fd);
+	if (!out) {
+		*error = -errno;
+		return NULL;
+	}
+	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+		fwrite(buffer, 1, (size_t)n, out);
+	*error = n < 0 ? -errno : 0;
+	if (fclose(out) != 0)
+		*error = -ENOMEM;
+	return text;
+}
+
+/* error: how the answer ended. One that says what is wrong is whole: who is refused has asked in vain, and the
+ * socket was closed before that was read. */
+static int show(const char *text, size_t size, int error)
+{
+	if (text && strncmp(text, CONTROL_ERROR, strlen(CONTROL_ERROR)) == 0) {
+		fprintf(stderr, "dirtylogctl: %s", text + strlen(CONTROL_ERROR));
+		return 1;
+	}
+	if (error < 0)
+		return fault(error);
+	return fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int ask(const char *command)
+{
+	int fd = connect_daemon(), error, status;
+	size_t size = 0;
+	char *text;
+
+	if (fd == -EAGAIN)
+		return fault(fd);
+	if (fd < 0) {
+		fprintf(stderr, "dirtylogctl: no dirtylogd serves here: %s\n", strerror(-fd));
 		return 1;
 	}
 	dprintf(fd, "%s\n", command);
-	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
-		fwrite(buffer, 1, (size_t)n, stdout);
+	text = read_answer(fd, &size, &error);
 	close(fd);
-	return n < 0 || fflush(stdout) != 0 ? 1 : 0;
+	status = show(text, size, error);
+	free(text);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -65,5 +129,6 @@ int main(int argc, char **argv)
 		return option_table_fault(&table, "one command is expected");
 	if (!is_command(argv[next]))
 		return option_table_fault(&table, "%s: no such command", argv[next]);
+	signal(SIGPIPE, SIG_IGN);
 	return ask(argv[next]);
 }

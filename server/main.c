@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,23 +208,21 @@ static void read_signal(struct daemon *daemon)
 }
 
 /* Clients until SIGTERM, or until a successor shall take over. */
-static void *control(void *argument)
+static void *control_thread(void *argument)
 {
 	struct daemon *daemon = argument;
-	struct pollfd fds[] = {
-		{.fd = daemon->signal_fd, .events = POLLIN},
-		{.fd = daemon->control_fd, .events = POLLIN},
+	struct control control = {
+		.listen_fd = daemon->control_fd,
+		.stop_fd = daemon->signal_fd,
+		.registry = &daemon->registry,
+		.generation = daemon->generation,
 	};
 
 	pthread_setname_np(pthread_self(), "control");
 	placement_all(&daemon->options.placement); /* not where the receiver polls */
 	if (answers_first(daemon))
 		protect_memory();
-	while (poll(fds, 2, -1) < 0 || !(fds[0].revents & POLLIN)) {
-		if (fds[1].revents & POLLIN)
-			control_handle_client(daemon->control_fd, &daemon->registry,
-					      daemon->generation);
-	}
+	control_run(&control);
 	read_signal(daemon);
 	if (!daemon->hand_over)
 		sd_notify(0, "STOPPING=1");
@@ -302,7 +299,7 @@ static int receive_until_stopped(struct daemon *daemon)
 		goto out;
 	transport_join(&daemon->transport);
 	daemon->main_thread = pthread_self();
-	r = -pthread_create(&daemon->control_thread, NULL, control, daemon);
+	r = -pthread_create(&daemon->control_thread, NULL, control_thread, daemon);
 	if (r < 0)
 		goto out;
 	say_ready(daemon);
@@ -483,6 +480,7 @@ int main(int argc, char **argv)
 	kill_point_arm();
 	inherits = supervisor_inherits(&self.supervisor);
 	r = supervisor_prepare(&self.supervisor, argv);
+	watchdog_open(&self.supervisor.watchdog, &self.estate, self.options.watchdog_ns);
 	if (r == 0)
 		r = inherits ? inherit(&self) : start_anew(&self);
 	return r < 0 ? 1 : supervise(&self);

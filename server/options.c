@@ -95,6 +95,10 @@ static const struct option_entry entries[] = {
 	{"io-engine", 'e', "auto|uring|sync", "how to write log devices",
 	 OPTION_CHOICE(struct options, io_engine), .preset = "auto"},
 
+	/* How long a thread may take for one turn (watchdog.h). */
+	{"watchdog", .argument = "SECONDS",
+	 OPTION_SECONDS(struct options, watchdog_ns, 0.1, SECONDS_MAX), .wanted = "seconds",
+	 .preset = "10", .hidden = true},
 	/* What a child process is asked to do, see mirrors.h. */
 	{"query-device", .argument = "DEVICE", OPTION_TEXT(struct options, query_device),
 	 .hidden = true},

@@ -24,6 +24,7 @@ struct options {
 	bool accept_any;
 	bool clustered_as_single_host;
 	bool supervise;
+	int64_t watchdog_ns;
 	const char *record; /* file, NULL: none */
 	/* Hidden: what a child process is asked to do, see mirrors.h. */
 	const char *query_device, *cycle_device;

@@ -142,6 +142,7 @@ static struct mirror_log *open_record(struct estate *estate, struct log_record *
 {
 	struct mirror_log *log;
 
+	estate_works(&estate->fixed->executors[ESTATE_RECEIVER]);
 	*why = "it has ended too many servers";
 	if (atomic_load(&record->deaths) >= DEATHS_MAX)
 		return NULL;
@@ -196,6 +197,7 @@ int takeover_logs(struct estate *estate, struct registry *registry, struct worke
 		CHECK(number < ESTATE_LOGS_MAX && !logs[number]);
 		logs[number] = take_log(estate, record);
 	}
+	estate_waits(&estate->fixed->executors[ESTATE_RECEIVER]);
 	if (damaged)
 		diag_error(
 			"%u logs are not taken over, their records are damaged: the kernel has to "

@@ -17,7 +17,7 @@
 static struct {
 	char name[32];
 	unsigned skip;
-	bool always;
+	bool always, hangs;
 	_Atomic unsigned *passed; /* NULL: not armed */
 } armed;
 
@@ -26,13 +26,21 @@ void kill_point_arm(void)
 	const char *text = getenv("DIRTYLOGD_KILL_AT");
 	char end = 0;
 
-	if (!text || sscanf(text, "%31[^:!]:%u%c", armed.name, &armed.skip, &end) < 1)
+	if (!text || sscanf(text, "%31[^:!~]:%u%c", armed.name, &armed.skip, &end) < 1)
 		return;
 	armed.always = strchr(text, '!') != NULL;
+	armed.hangs = strchr(text, '~') != NULL;
 	armed.passed = mmap(NULL, sizeof(*armed.passed), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (armed.passed == MAP_FAILED)
 		abort();
+}
+
+/* As in a deadlock; it ends with the process. */
+static void hang(void)
+{
+	for (;;)
+		pause();
 }
 
 void kill_point(const char *name)
@@ -43,6 +51,8 @@ void kill_point(const char *name)
 		return;
 	passed = atomic_fetch_add(armed.passed, 1);
 	if (passed == armed.skip || (armed.always && passed > armed.skip)) {
+		if (armed.hangs)
+			hang();
 		if (armed.always)
 			raise(SIGABRT); /* of this thread, as a fault would be */
 		kill(getpid(), SIGKILL);

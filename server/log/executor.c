@@ -4,16 +4,19 @@
 
 #include "server/base/check.h"
 #include "server/base/crash.h"
+#include "server/log/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void io_done(struct flush_op *op, int error)
 {
 	struct log_io *io = (struct log_io *)op;
 
 	io->error = error;
+	executor_works(io->executor, io->log->record);
 	io->executor->ops->io_ended(io->executor, io);
 }
 
@@ -44,11 +47,17 @@ void executor_set_up(struct executor *executor, struct estate *estate, unsigned 
 		.fd = netlink_fd, .slots = slots, .dispatch = &executor->estate->dispatch};
 }
 
+void executor_enter(struct executor *executor)
+{
+	crash_mark(&executor->estate->crashed);
+	atomic_store(&executor->estate->thread, (uint32_t)gettid());
+}
+
 int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios)
 {
 	int r = create_ios(executor, ios);
 
-	crash_mark(&executor->estate->crashed);
+	executor_enter(executor);
 	if (r == 0)
 		r = flush_engine_create(&executor->engine, kind, ios);
 	return r;

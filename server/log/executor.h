@@ -54,6 +54,9 @@ struct executor {
 void executor_set_up(struct executor *executor, struct estate *estate, unsigned number,
 		     int netlink_fd, struct slots *slots);
 
+/* The calling thread is the executor's from now on: known to crash.h and the watchdog. */
+void executor_enter(struct executor *executor);
+
 /* Make the engine and ios operations (ESTATE_FLIGHTS at most) for an executor that was set up, with ops
  * and options. 0 or -errno; to be called on the thread that it is for. */
 int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios);
@@ -76,6 +79,20 @@ static inline void executor_in_hand(struct executor *executor, const struct slot
 {
 	atomic_store_explicit(&executor->estate->executing, slot ? slot->arrival : 0,
 			      memory_order_relaxed);
+}
+
+/* A turn begins (watchdog.h): of this log, or in general (NULL); what comes now may take for ever, and is
+ * no hang. */
+static inline void executor_works(struct executor *executor, const struct log_record *record)
+{
+	atomic_store_explicit(&executor->estate->at_log, record ? record->number + 1 : 0,
+			      memory_order_relaxed);
+	estate_works(executor->estate);
+}
+
+static inline void executor_waits(struct executor *executor)
+{
+	estate_waits(executor->estate);
 }
 
 /* A predecessor's log is being taken over, or none (NULL). */

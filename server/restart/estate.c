@@ -284,6 +284,20 @@ void estate_unmap(struct log_record *record)
 	munmap(record, record->bytes);
 }
 
+bool estate_uuid(const struct estate *estate, uint64_t number, char uuid[DM_UUID_LEN])
+{
+	off_t at = 0;
+
+	if (number > 0 && number <= ESTATE_LOGS_MAX)
+		at = (off_t)atomic_load(&estate->fixed->directory[number - 1]);
+	if (at < (off_t)sizeof(struct estate_fixed))
+		return false;
+	at += (off_t)offsetof(struct log_record, uuid);
+	if (pread(estate->fd, uuid, DM_UUID_LEN, at) != DM_UUID_LEN)
+		return false;
+	return memchr(uuid, '\0', DM_UUID_LEN) != NULL;
+}
+
 static bool record_whole(const struct log_record *record, uint64_t number, uint64_t offset,
 			 uint64_t end)
 {

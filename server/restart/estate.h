@@ -43,7 +43,12 @@ struct flight {
 struct estate_executor {
 	_Alignas(64) _Atomic uint64_t executing; /* arrival of the request in hand, 0: none */
 	_Atomic uint64_t taking_over; /* directory entry + 1 of the log being taken over, 0: none */
-	_Atomic uint32_t crashed; /* not 0: it was this executor's thread that crashed */
+	_Atomic uint32_t crashed; /* not 0: it was this executor's thread that crashed, or hung */
+	_Atomic uint32_t thread; /* its id, 0: it has not begun */
+	_Atomic uint64_t
+		turn; /* odd: it works, and works on while this stays the same; even: it waits */
+	_Atomic uint64_t
+		at_log; /* directory entry + 1 of the log it executes or last did, 0: none */
 	struct dispatch dispatch;
 	struct flight flights[ESTATE_FLIGHTS];
 };
@@ -135,9 +140,32 @@ void estate_blame(struct estate *estate, uint64_t number);
 /* Leave it to a successor. */
 void estate_unmap(struct log_record *record);
 
+/* The uuid of the log of directory entry number - 1. False: there is none. */
+bool estate_uuid(const struct estate *estate, uint64_t number, char uuid[DM_UUID_LEN]);
+
 /* The next published record from directory entry *at on, mapped; NULL: none is left. Damaged ones
  * are counted in *damaged and freed, as is what a predecessor was making or freeing. */
 struct log_record *estate_next(struct estate *estate, uint32_t *at, unsigned *damaged);
+
+/* For the watchdog: the executor begins a turn; or it waits, which may take for ever. Its own thread. */
+static inline void estate_works(struct estate_executor *executor)
+{
+	uint64_t turn = atomic_load_explicit(&executor->turn, memory_order_relaxed);
+
+	atomic_store_explicit(&executor->turn, (turn + 1) | 1, memory_order_relaxed);
+}
+
+static inline void estate_waits(struct estate_executor *executor)
+{
+	uint64_t turn = atomic_load_explicit(&executor->turn, memory_order_relaxed);
+
+	atomic_store_explicit(&executor->turn, (turn + 1) & ~UINT64_C(1), memory_order_relaxed);
+}
+
+static inline bool estate_turn_is_work(uint64_t turn)
+{
+	return turn & 1;
+}
 
 /* The bits of a log: 64-byte aligned, record->memory_bytes. */
 void *log_record_memory(struct log_record *record);

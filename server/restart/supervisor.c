@@ -129,6 +129,7 @@ void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
 	while (!ended(supervisor, &status)) {
 		if (clock_now() > end_ns)
 			kill(supervisor->server, SIGKILL);
+		watchdog_feed(&supervisor->watchdog);
 		usleep(500);
 	}
 }
@@ -191,7 +192,7 @@ static int watch(struct supervisor *supervisor)
 	int status;
 
 	while (!ended(supervisor, &status)) {
-		int signal_number = sigwaitinfo(&set, NULL);
+		int signal_number = watchdog_wait(&supervisor->watchdog, &set, supervisor->server);
 
 		if (signal_number == SIGTERM || signal_number == SIGINT) {
 			supervisor->stopping = true;
@@ -258,6 +259,7 @@ int supervisor_run(struct supervisor *supervisor)
 		int status;
 
 		CHECK(supervisor->server <= 0);
+		watchdog_begin(&supervisor->watchdog);
 		supervisor->server = fork();
 		if (supervisor->server == 0)
 			return become_server(supervisor, self);
@@ -267,7 +269,8 @@ int supervisor_run(struct supervisor *supervisor)
 			status = watch(supervisor);
 			if (is_over(supervisor, status, &stops))
 				return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-			atomic_store(supervisor->crashed, died_of_its_own(status));
+			atomic_store(supervisor->crashed,
+				     died_of_its_own(status) || supervisor->watchdog.blamed);
 			pause_ns = pause_after(status, clock_now() - start_ns,
 					       atomic_load(supervisor->served) > served, &quick);
 		}

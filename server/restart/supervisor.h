@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The supervisor: a process that does nothing but hold what outlives the server (the netlink socket,
- * the estate, the control socket), and start it again when it dies.
+ * the estate, the control socket), and start it again when it dies, or hangs (watchdog.h).
  *
  * The server is a fork, not an exec: a program file that lies on a mirror which waits for us could not
  * be read. For a new program the supervisor execs itself, while the old server still serves.
@@ -20,6 +20,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "server/restart/watchdog.h"
+
 /* The server's exit status when it has handed over: all in hand is answered, a successor may come. */
 #define SUPERVISOR_HANDED_OVER 3
 
@@ -29,6 +31,7 @@ struct supervisor {
 	bool stopping; /* told to end */
 	char **argv;
 	const _Atomic uint32_t *served; /* how many servers have become ready */
+	struct watchdog watchdog; /* open */
 	_Atomic uint32_t *crashed; /* set: whether the last one has ended by its own fault */
 	/* The fork of the server runs it and returns its exit status. */
 	int (*run_server)(void *context);

@@ -14,7 +14,6 @@
 
 #include "server/base/check.h"
 #include "server/base/clock.h"
-#include "server/base/crash.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
@@ -281,10 +280,13 @@ static int turn(struct receiver *receiver, struct intake *intake, bool wait)
 		/* All slots wait for storage: what comes now waits in the socket. */
 		diag_limited(DIAG_WARNING, "%u requests wait for log devices: no room for more",
 			     receiver->slots->count);
+		executor_waits(&receiver->executor);
 		usleep(NO_SLOT_PAUSE_USEC);
 		return 0;
 	}
+	executor_waits(&receiver->executor);
 	n = intake_receive(intake, receiver->transport->fd, wait);
+	executor_works(&receiver->executor, NULL);
 	if (n < 0) {
 		diag_limited(DIAG_ERROR, "cannot receive: %s", strerror(-n));
 		usleep(NO_SLOT_PAUSE_USEC);
@@ -318,7 +320,7 @@ void receiver_open(struct receiver *receiver)
 
 	start_following(receiver);
 	receiver->executor.ops = &express_ops;
-	crash_mark(&receiver->executor.estate->crashed);
+	executor_enter(&receiver->executor);
 	if (!receiver->express)
 		return;
 	r = executor_open(&receiver->executor, FLUSH_ENGINE_URING, EXPRESS_IOS);
@@ -338,8 +340,10 @@ static bool writes(const struct receiver *receiver)
 /* Submit, take what has ended, and, if told to, wait for that or for a request. */
 static void run_engine(struct receiver *receiver, int64_t timeout_ns)
 {
+	executor_waits(&receiver->executor);
 	if (flush_engine_run(receiver->executor.engine, timeout_ns) < 0)
 		diag_limited(DIAG_ERROR, "the receiver's flush engine is broken");
+	executor_works(&receiver->executor, NULL);
 	outbox_send(&receiver->executor.outbox);
 }
 
@@ -458,11 +462,13 @@ static void ask_again(struct receiver *receiver, struct slot *slot)
 
 void receiver_take_over(struct receiver *receiver, struct slot *slot)
 {
+	executor_works(&receiver->executor, NULL);
 	if (slot_phase(slot) == SLOT_ANSWERED)
 		outbox_add(&receiver->executor.outbox, slot);
 	else
 		ask_again(receiver, slot);
 	send_off(receiver);
+	executor_waits(&receiver->executor);
 }
 
 void receiver_run(struct receiver *receiver)
@@ -475,6 +481,7 @@ void receiver_run(struct receiver *receiver)
 	if (!receiver->hand_over)
 		transport_leave(receiver->transport);
 	finish_receiving(receiver, intake);
+	executor_waits(&receiver->executor);
 }
 
 void receiver_close(struct receiver *receiver)

@@ -232,6 +232,7 @@ static void execute_queue(struct worker *worker)
 		struct mirror_log *log = container_of(link, struct mirror_log, run_link);
 
 		link = link->next; /* executing may put the log on the queue again */
+		executor_works(&worker->executor, log->record);
 		execute(worker, log);
 		executor_in_hand(&worker->executor, NULL);
 	}
@@ -300,8 +301,10 @@ static void sleep_or_reap(struct worker *worker, int64_t deadline)
 	atomic_store_explicit(&worker->queue.asleep, true, memory_order_seq_cst);
 	if (!run_queue_empty(&worker->queue))
 		timeout = 0;
+	executor_waits(&worker->executor);
 	if (flush_engine_run(worker->executor.engine, timeout) < 0)
 		diag_limited(DIAG_ERROR, "the flush engine is broken");
+	executor_works(&worker->executor, NULL);
 	atomic_store_explicit(&worker->queue.asleep, false, memory_order_seq_cst);
 }
 
@@ -351,6 +354,7 @@ static void *worker_thread(void *argument)
 	sem_post(&worker->started);
 	if (worker->start_error == 0)
 		loop(worker);
+	executor_waits(&worker->executor); /* for ever */
 	return NULL;
 }
 

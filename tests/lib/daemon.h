@@ -17,7 +17,8 @@
 struct bench {
 	pid_t daemon; /* 0: none runs */
 	int output; /* what it says */
-	const char *max_lazy, *io_retry, *cpus; /* of the next start, NULL: the default */
+	const char *max_lazy, *io_retry, *cpus,
+		*watchdog; /* of the next start, NULL: the default */
 	bool supervised; /* of the next start */
 	bool clustered; /* of the next start: --clustered-as-single-host */
 	void (*in_child)(void); /* before exec, NULL: nothing */

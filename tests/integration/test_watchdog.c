@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A server that neither works nor dies, and what becomes of it. */
+#include "server/base/diag.h"
+#include "server/restart/watchdog.h"
+#include "tests/lib/daemon.h"
+#include "tests/lib/requests.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LIMIT "0.5" /* seconds */
+#define LIMIT_MSEC 500
+
+/* hang_at: a place of kill_point.h, or NULL. */
+static void start_watched(const char *hang_at)
+{
+	bench.supervised = true;
+	if (!bench.watchdog)
+		bench.watchdog = LIMIT;
+	if (hang_at)
+		setenv("DIRTYLOGD_KILL_AT", hang_at, 1);
+	start();
+	unsetenv("DIRTYLOGD_KILL_AT");
+}
+
+static pid_t stop_server(void)
+{
+	pid_t server = (pid_t)stat_of("server_pid");
+
+	cr_assert_gt(server, 0);
+	cr_assert_eq(kill(server, SIGSTOP), 0);
+	return server;
+}
+
+static void expect_servers(unsigned long count)
+{
+	EXPECT_SOON(control_answers(), "no server:\n%s", output());
+	cr_assert_eq(stat_of("server"), count, "%lu servers:\n%s", stat_of("server"), output());
+}
+
+TestSuite(watchdog, .init = set_up, .fini = tear_down, .timeout = 60);
+
+/* --- a server that is stopped --- */
+
+Test(watchdog, a_server_that_is_stopped_is_replaced)
+{
+	start_watched(NULL);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	mark(3);
+	stop_server();
+	cr_assert_eq(is_clean(3), 0);
+	cr_assert_eq(is_clean(4), 1);
+	expect_said("is stopped", "SIGSTOP");
+	expect_servers(2);
+}
+
+Test(watchdog, a_server_that_is_stopped_for_a_moment_serves_on)
+{
+	pid_t server;
+
+	start_watched(NULL);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	server = stop_server();
+	sleep_msec(LIMIT_MSEC / 2);
+	kill(server, SIGCONT);
+	sleep_msec(2 * LIMIT_MSEC);
+	cr_assert_eq(ask_u64(DM_ULOG_GET_REGION_SIZE, NULL, 0), 8);
+	expect_servers(1);
+}
+
+/* Whoever stops it has done so, not the request that was in hand. */
+Test(watchdog, a_request_is_not_to_blame_for_stops)
+{
+	start_watched(NULL);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	for (unsigned i = 0; i < 4; i++) {
+		stop_server();
+		cr_assert_eq(is_clean(4), 1);
+	}
+	expect_servers(5);
+	cr_assert_eq(stat_of("refused"), 0);
+	cr_assert_eq(stat_of("unknown_log"), 0);
+}
+
+/* --- a thread that hangs --- */
+
+Test(watchdog, a_worker_that_hangs_is_named_and_its_request_answered)
+{
+	start_watched("ctr:0~");
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	expect_said("worker-", "at request ctr of log LVM-one");
+	resume();
+	cr_assert_eq(sync_count(), REGIONS);
+	expect_servers(2);
+}
+
+Test(watchdog, a_receiver_that_hangs_is_named_and_its_request_answered)
+{
+	const uint64_t region = 3;
+	struct answer answer;
+
+	start_watched("query:0~");
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	answer = ask(DM_ULOG_IS_CLEAN, &region, sizeof(region));
+	cr_assert_eq(answer.message.request.error, 0);
+	expect_said("receiver", "at request is_clean of log LVM-one");
+	expect_servers(2);
+}
+
+Test(watchdog, a_request_that_hangs_each_time_is_refused)
+{
+	uint64_t region = 3;
+
+	start_watched("mark-or-flush:0~!");
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	cr_assert_eq(ask_error(DM_ULOG_MARK_REGION, &region, sizeof(region)), -ESRCH);
+	expect_said("request mark_region of log LVM-one has ended the server 3 times", "8 bytes");
+	expect_servers(4);
+}
+
+Test(watchdog, a_log_at_which_servers_hang_that_take_it_over_is_left)
+{
+	start_watched("take-over:0~!");
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	kill((pid_t)stat_of("server_pid"), SIGKILL);
+	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
+	expect_said("receiver", "at log LVM-one, at no request");
+	expect_said("log LVM-one is not taken over", "it has ended too many servers");
+	expect_servers(5);
+}
+
+/* A hang that comes again and again is no reason to keep all other logs from being served. */
+Test(watchdog, after_three_restarts_in_a_minute_it_only_tells)
+{
+	static const char text[] = "160 core 8 nosync";
+	pid_t server;
+
+	start_watched("ctr-half:1~!");
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	become(2, "LVM-two");
+	cr_assert_eq(ask_error(DM_ULOG_CTR, text, sizeof(text) - 1), -EIO);
+	become(3, "LVM-three");
+	send_request(DM_ULOG_CTR, text, sizeof(text) - 1);
+	expect_said("at request ctr of log LVM-three", "3 restarts in a minute have not helped");
+	expect_servers(4);
+	server = (pid_t)stat_of("server_pid");
+	sleep_msec(2 * LIMIT_MSEC);
+	expect_servers(4);
+	cr_assert_eq(kill(server, SIGKILL), 0); /* its worker would keep it from ending in order */
+}
+
+/* --- no hang --- */
+
+Test(watchdog, a_server_that_waits_for_requests_is_let_live)
+{
+	start_watched(NULL);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	sleep_msec(4 * LIMIT_MSEC);
+	cr_assert_eq(is_clean(3), 1);
+	expect_servers(1);
+}
+
+/* --- a thread that no signal ends --- */
+
+/* A process in a wait that the kernel shows as D, as that for a device: for its child after vfork. */
+static pid_t start_uninterruptible(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setpgid(0, 0);
+		if (syscall(SYS_vfork) == 0)
+			for (;;)
+				pause();
+		_exit(1);
+	}
+	return pid;
+}
+
+static void look_for(struct watchdog *watchdog, pid_t server, unsigned msec)
+{
+	int64_t end_msec = now_msec() + msec;
+	sigset_t none;
+
+	sigemptyset(&none);
+	while (now_msec() < end_msec)
+		watchdog_wait(watchdog, &none, server);
+}
+
+Test(watchdog, a_thread_that_waits_for_a_device_is_named_and_let_live)
+{
+	struct watchdog watchdog;
+	struct estate estate;
+	pid_t server;
+	int status;
+
+	cr_assert_eq(estate_create(&estate), 0);
+	dup2(bench.output, STDERR_FILENO);
+	diag_open(DIAG_INFO, false);
+	watchdog_open(&watchdog, &estate, LIMIT_MSEC * NSEC_PER_MSEC);
+	watchdog_begin(&watchdog);
+	server = start_uninterruptible();
+	estate.fixed->executors[1].thread = (uint32_t)server;
+	estate_works(&estate.fixed->executors[1]);
+	look_for(&watchdog, server, 3 * LIMIT_MSEC);
+	expect_said("thread worker-1 has not come back", "a device does not answer");
+	cr_assert_eq(waitpid(server, &status, WNOHANG), 0, "it was ended");
+	kill(-server, SIGKILL);
+}
+
+/* --- systemd's watchdog --- */
+
+static int open_notify(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "@dirtylogd-notify"};
+	socklen_t length = offsetof(struct sockaddr_un, sun_path) + strlen(address.sun_path);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	setenv("WATCHDOG_USEC", "400000", 1);
+	address.sun_path[0] = '\0';
+	cr_assert_eq(bind(fd, (struct sockaddr *)&address, length), 0);
+	return fd;
+}
+
+/* How often systemd was told since the last call. */
+static unsigned fed(int fd)
+{
+	unsigned count = 0;
+	char text[256];
+	ssize_t n;
+
+	while ((n = recv(fd, text, sizeof(text) - 1, 0)) >= 0) {
+		text[n] = '\0';
+		count += strstr(text, "WATCHDOG=1") != NULL;
+	}
+	return count;
+}
+
+Test(watchdog, systemd_is_told_while_all_goes_well)
+{
+	int fd = open_notify();
+
+	bench.watchdog = "2";
+	start_watched(NULL);
+	fed(fd);
+	sleep_msec(1200);
+	cr_assert_geq(fed(fd), 2);
+	stop_server();
+	expect_said("is stopped", "");
+	fed(fd);
+	sleep_msec(700);
+	cr_assert_eq(fed(fd), 0, "the server is stopped");
+	EXPECT_SOON(fed(fd) > 0, "systemd is not told any more");
+	expect_servers(2);
+	close(fd);
+}
