@@ -100,13 +100,10 @@ static int take_place(struct daemon *daemon)
 	if (daemon->control_fd >= 0)
 		return 0;
 	if (daemon->control_fd == -EADDRINUSE)
-		fprintf(stderr,
-			"dirtylogd: another dirtylogd serves this host: process %d. Stop it "
-			"first.\n",
-			holder);
+		diag_error("another dirtylogd serves this host: process %d. Stop it first.",
+			   holder);
 	else
-		fprintf(stderr, "dirtylogd: no control socket: %s\n",
-			strerror(-daemon->control_fd));
+		diag_error("no control socket: %s", strerror(-daemon->control_fd));
 	return daemon->control_fd;
 }
 
@@ -376,9 +373,15 @@ static int open_all(struct daemon *daemon)
 	return r;
 }
 
-static int go_to_background(void)
+/* Until then who has started it is told on stderr. */
+static int go_to_background(enum diag_level level)
 {
-	return daemon(0, 0);
+	if (daemon(0, 0) != 0) {
+		diag_error("cannot go to the background: %s", strerror(errno));
+		return -1;
+	}
+	diag_open(level, true);
+	return 0;
 }
 
 /* The estate of whoever served before: its logs are served on, if it is of use. */
@@ -416,10 +419,8 @@ static int start_anew(struct daemon *daemon)
 
 	if (take_place(daemon) < 0)
 		return -1;
-	if (!daemon->options.foreground && go_to_background() < 0) {
-		perror("dirtylogd: cannot go to the background");
+	if (!daemon->options.foreground && go_to_background(daemon->options.log_level) < 0)
 		return -1;
-	}
 	listen(daemon->control_fd, 16); /* the holder is this process, no longer its parent */
 	if (!fd_store_take(&netlink_fd, &estate_fd))
 		return open_all(daemon);
@@ -476,9 +477,10 @@ int main(int argc, char **argv)
 		return mirrors_query_device(self.options.query_device);
 	if (self.options.cycle_device)
 		return mirrors_cycle_device(self.options.cycle_device);
-	diag_open(self.options.log_level, !self.options.foreground);
 	kill_point_arm();
 	inherits = supervisor_inherits(&self.supervisor);
+	diag_open(self.options.log_level, inherits && !self.options.foreground);
+	signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more */
 	r = supervisor_prepare(&self.supervisor, argv);
 	watchdog_open(&self.supervisor.watchdog, &self.estate, self.options.watchdog_ns);
 	if (r == 0)

@@ -4,11 +4,16 @@
  * The ring is a bounded queue for many producers: each line has a sequence number that tells whose turn it
  * is. A producer takes a ticket (claim), formats into the line, and raises the sequence, which shows the
  * line to the writer; the writer raises it by a whole round, which frees it. A full ring loses the line
- * and counts it. Before diag_start and after diag_stop the caller writes by itself.
+ * and counts it.
+ *
+ * Before diag_start and after diag_stop the caller writes by itself, and waits for a moment at most: a
+ * line that is not taken is lost. After it no line waits until one has passed, so that many cost no more
+ * than one. The count of the lost is in memory that forks share: it is said once, by whoever can.
  */
 #include "server/base/diag.h"
 
 #include "server/base/clock.h"
+#include "server/base/diag_sink.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,20 +23,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define RING_LINES 512u
-#define LINE_BYTES 400u
 #define LIMIT_LINES 10u
 #define FLUSH_LIMIT_NS (200 * NSEC_PER_MSEC)
+#define JOIN_LIMIT_NS (200 * NSEC_PER_MSEC) /* behind that, for a write that does not come back */
+#define WRITER_WAIT_NS (50 * NSEC_PER_MSEC) /* until the writer looks whether it shall stop */
+#define CALLER_WAIT_NS (20 * NSEC_PER_MSEC)
 #define LIMIT_WINDOW_NS (5 * NSEC_PER_SEC)
 
 /* A line is free at its turn (sequence == ticket), written at ticket + 1. */
 struct line {
 	_Atomic uint64_t sequence;
 	enum diag_level level;
-	char text[LINE_BYTES];
+	char text[DIAG_LINE_BYTES];
 };
 
 static struct {
@@ -39,18 +46,18 @@ static struct {
 	_Atomic uint64_t head; /* next ticket to write */
 	uint64_t tail; /* the writer's */
 	_Atomic uint64_t put; /* lines written, for diag_flush */
-	_Atomic uint64_t lost;
+	_Atomic uint64_t own_lost,
+		*lost; /* the latter in memory that forks share, if there is any */
 	_Atomic int level;
 	_Atomic bool stop;
-	bool to_syslog;
-	bool journal;
+	_Atomic int64_t stop_ns; /* the writer's last moment, if it shall stop */
+	bool failing; /* the last line has not passed. The writer's, while it runs */
 	bool running;
 	pthread_t thread;
 	_Atomic bool asleep; /* the writer: who clears it posts more */
 	sem_t more;
-} logging = {.level = DIAG_INFO};
+} logging = {.level = DIAG_INFO, .lost = &logging.own_lost};
 
-static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 bool diag_parse_level(const char *name, enum diag_level *level)
@@ -69,48 +76,88 @@ bool diag_on(enum diag_level level)
 	return (int)level <= atomic_load_explicit(&logging.level, memory_order_relaxed);
 }
 
-static void put_line(enum diag_level level, const char *text)
+static void count_lost(uint64_t lines)
 {
-	if (logging.to_syslog)
-		syslog(priorities[level], "%s", text);
-	else if (logging.journal)
-		fprintf(stderr, "<%d>%s\n", priorities[level], text);
-	else
-		fprintf(stderr, "dirtylogd: %s: %s\n", level_names[level], text);
+	atomic_fetch_add(logging.lost, lines);
+}
+
+/* 0 or -errno. */
+static int put_lost(int64_t wait_ns)
+{
+	uint64_t lost = atomic_exchange(logging.lost, 0);
+	char text[80];
+	int r;
+
+	if (!lost)
+		return 0;
+	snprintf(text, sizeof(text), "%llu log lines lost, the log is too slow",
+		 (unsigned long long)lost);
+	r = diag_sink_write(DIAG_WARNING, text, wait_ns);
+	if (r < 0)
+		count_lost(lost);
+	return r;
+}
+
+/* --- the writer --- */
+
+/* No longer than until it looks again whether it shall stop, or its last moment. */
+static int64_t writer_wait(void)
+{
+	int64_t left;
+
+	if (!atomic_load(&logging.stop))
+		return WRITER_WAIT_NS;
+	left = atomic_load(&logging.stop_ns) - clock_now();
+	if (left < 0)
+		return 0;
+	return left < WRITER_WAIT_NS ? left : WRITER_WAIT_NS;
+}
+
+/* Patient with a log that is slow, not with one that will never take the line. */
+static int put_patiently(const struct line *line)
+{
+	int64_t wait_ns;
+	int r;
+
+	do {
+		wait_ns = writer_wait();
+		r = diag_sink_write(line->level, line->text, wait_ns);
+	} while (r == -EAGAIN && wait_ns > 0);
+	return r;
 }
 
 static bool put_next(void)
 {
 	struct line *line = &logging.ring[logging.tail % RING_LINES];
+	int r;
 
 	/* acquire: pairs with the store in diag_write. */
 	if (atomic_load_explicit(&line->sequence, memory_order_acquire) != logging.tail + 1)
 		return false;
-	put_line(line->level, line->text);
+	r = put_patiently(line);
+	logging.failing = r < 0;
+	if (r < 0)
+		count_lost(1);
 	atomic_store_explicit(&line->sequence, logging.tail + RING_LINES, memory_order_release);
 	logging.tail++;
 	atomic_store(&logging.put, logging.tail);
 	return true;
 }
 
-static void put_lost(void)
+/* While lines pass, or may soon. */
+static void say_lost(void)
 {
-	uint64_t lost = atomic_exchange_explicit(&logging.lost, 0, memory_order_relaxed);
-	char text[80];
+	int r = logging.failing ? 0 : put_lost(writer_wait());
 
-	if (!lost)
-		return;
-	snprintf(text, sizeof(text), "%llu log lines lost, the log is too slow",
-		 (unsigned long long)lost);
-	put_line(DIAG_WARNING, text);
+	logging.failing |= r < 0 && r != -EAGAIN;
 }
 
 static bool nothing_new(void)
 {
 	const struct line *line = &logging.ring[logging.tail % RING_LINES];
 
-	return atomic_load(&line->sequence) != logging.tail + 1 && !atomic_load(&logging.lost) &&
-	       !atomic_load(&logging.stop);
+	return atomic_load(&line->sequence) != logging.tail + 1 &&
+	       (!atomic_load(logging.lost) || logging.failing) && !atomic_load(&logging.stop);
 }
 
 /* seq_cst here and in wake's callers: either they see the writer asleep, or it sees what is new. */
@@ -137,20 +184,30 @@ static void *writer(void *unused)
 
 		while (put_next())
 			;
-		put_lost();
+		say_lost();
 		if (stop)
 			return NULL;
 		wait_for_lines();
 	}
 }
 
+/* --- from outside --- */
+
+static void share_count(void)
+{
+	void *page = mmap(NULL, sizeof(*logging.lost), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page != MAP_FAILED)
+		logging.lost = page;
+}
+
 void diag_open(enum diag_level level, bool to_syslog)
 {
 	atomic_store(&logging.level, (int)level);
-	logging.to_syslog = to_syslog;
-	logging.journal = getenv("JOURNAL_STREAM") != NULL;
-	if (to_syslog)
-		openlog("dirtylogd", LOG_PID, LOG_DAEMON);
+	if (logging.lost == &logging.own_lost)
+		share_count();
+	diag_sink_open(to_syslog);
 }
 
 int diag_start(void)
@@ -174,14 +231,23 @@ void diag_flush(void)
 		usleep(1000);
 }
 
+/* A writer that hangs in the kernel is left behind. Lines go into the ring still, where nobody waits. */
 void diag_stop(void)
 {
+	int64_t stop_ns = clock_now() + FLUSH_LIMIT_NS;
+	int64_t until_ns = stop_ns + JOIN_LIMIT_NS;
+	struct timespec until = {.tv_sec = until_ns / NSEC_PER_SEC,
+				 .tv_nsec = until_ns % NSEC_PER_SEC};
+
 	if (!logging.running)
 		return;
+	atomic_store(&logging.stop_ns, stop_ns);
 	atomic_store(&logging.stop, true);
 	wake();
-	pthread_join(logging.thread, NULL);
+	if (pthread_clockjoin_np(logging.thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+		return;
 	logging.running = false;
+	diag_sink_close();
 }
 
 static struct line *claim(uint64_t *ticket)
@@ -208,7 +274,7 @@ static void put_in_ring(enum diag_level level, const char *format, va_list args)
 	struct line *line = claim(&ticket);
 
 	if (!line) {
-		atomic_fetch_add(&logging.lost, 1);
+		count_lost(1);
 		wake();
 		return;
 	}
@@ -221,10 +287,14 @@ static void put_in_ring(enum diag_level level, const char *format, va_list args)
 
 static void put_at_once(enum diag_level level, const char *format, va_list args)
 {
-	char text[LINE_BYTES];
+	char text[DIAG_LINE_BYTES];
 
 	vsnprintf(text, sizeof(text), format, args);
-	put_line(level, text);
+	logging.failing = diag_sink_write(level, text, logging.failing ? 0 : CALLER_WAIT_NS) < 0;
+	if (logging.failing)
+		count_lost(1);
+	else
+		put_lost(0);
 }
 
 void diag_write(enum diag_level level, const char *format, ...)

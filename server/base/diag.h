@@ -14,8 +14,8 @@
 
 enum diag_level { DIAG_ERROR, DIAG_WARNING, DIAG_INFO, DIAG_DEBUG };
 
-/* Where lines go. to_syslog: syslog(3), else stderr (with <priority> prefixes when the journal
- * listens, sd-daemon(3)). Until diag_start the caller itself writes them, and waits. */
+/* Where lines go. to_syslog: /dev/log, else stderr (with <priority> prefixes when the journal
+ * listens, sd-daemon(3)). Until diag_start the caller itself writes them, and waits for 20 ms at most. */
 void diag_open(enum diag_level level, bool to_syslog);
 
 /* Start the writer. 0 or -errno. */
@@ -24,7 +24,7 @@ int diag_start(void);
 /* Wait until what was said is written, for at most 200 ms. Not on the request path. */
 void diag_flush(void);
 
-/* Write what is left and stop. */
+/* Write what is left and stop; what the log does not take within 200 ms is lost. */
 void diag_stop(void);
 
 /* "error" ... "debug". False: no such level. */

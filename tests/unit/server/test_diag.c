@@ -3,11 +3,16 @@
 #include "server/base/clock.h"
 #include "server/base/diag.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
 
@@ -133,4 +138,211 @@ Test(logging, the_writer_sleeps_while_there_is_no_line)
 	after = voluntary_switches();
 	restore_stderr();
 	cr_assert_leq(after - before, 3);
+}
+
+/* --- a log that takes nothing --- */
+
+#define BOUND_MSEC 1000 /* for whatever is said to it */
+#define UNREAD_LINES 100u
+
+TestSuite(full_log, .timeout = 20);
+
+static int full_end; /* to read from */
+
+static void fill_stderr(int ends[2])
+{
+	static const char fill[4096];
+
+	saved_stderr = dup(STDERR_FILENO);
+	fcntl(ends[1], F_SETFL, O_NONBLOCK);
+	while (write(ends[1], fill, sizeof(fill)) > 0 || write(ends[1], fill, 1) > 0)
+		;
+	fcntl(ends[1], F_SETFL, 0);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	full_end = ends[0];
+	fcntl(full_end, F_SETFL, O_NONBLOCK);
+}
+
+static void fill_pipe(void)
+{
+	int ends[2];
+
+	cr_assert_eq(pipe(ends), 0);
+	fill_stderr(ends);
+}
+
+/* What has come since the last time, without what filled it. */
+static const char *drain(void)
+{
+	static char text[1 << 16];
+	char part[4096];
+	size_t n = 0;
+	ssize_t more;
+
+	while ((more = read(full_end, part, sizeof(part))) > 0)
+		for (ssize_t i = 0; i < more; i++)
+			if (part[i] != '\0' && n < sizeof(text) - 1)
+				text[n++] = part[i];
+	text[n] = '\0';
+	return text;
+}
+
+static int64_t msec_since(int64_t start_ns)
+{
+	return (clock_now() - start_ns) / NSEC_PER_MSEC;
+}
+
+static void say_unread_lines(void)
+{
+	int64_t start_ns = clock_now();
+	int64_t msec;
+
+	for (unsigned i = 0; i < UNREAD_LINES; i++)
+		diag_info("unread %u", i);
+	msec = msec_since(start_ns);
+	cr_expect_lt(msec, BOUND_MSEC, "%lld ms", (long long)msec);
+}
+
+static void expect_lost_lines_to_be_said(void)
+{
+	const char *text;
+
+	drain();
+	diag_info("read");
+	text = drain();
+	restore_stderr();
+	cr_assert(strstr(text, "info: read\n"), "%s", text);
+	cr_assert(strstr(text, "100 log lines lost"), "%s", text);
+}
+
+Test(full_log, without_a_writer_a_full_pipe_holds_up_nobody)
+{
+	fill_pipe();
+	diag_open(DIAG_INFO, false);
+	say_unread_lines();
+	cr_assert_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0, "stderr is not ours alone");
+	expect_lost_lines_to_be_said();
+}
+
+/* As the journal's. */
+Test(full_log, without_a_writer_a_full_socket_holds_up_nobody)
+{
+	int ends[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	fill_stderr(ends);
+	diag_open(DIAG_INFO, false);
+	say_unread_lines();
+	expect_lost_lines_to_be_said();
+}
+
+Test(full_log, the_end_of_the_writer_does_not_wait_for_a_full_pipe)
+{
+	int64_t start_ns, msec;
+
+	fill_pipe();
+	diag_open(DIAG_INFO, false);
+	cr_assert_eq(diag_start(), 0);
+	say_unread_lines();
+	start_ns = clock_now();
+	diag_stop();
+	msec = msec_since(start_ns);
+	cr_expect_lt(msec, BOUND_MSEC, "%lld ms", (long long)msec);
+	expect_lost_lines_to_be_said();
+}
+
+/* A pipe's room comes back while the writer is at it. */
+Test(full_log, a_line_waits_for_room)
+{
+	bool came;
+
+	fill_pipe();
+	diag_open(DIAG_INFO, false);
+	cr_assert_eq(diag_start(), 0);
+	diag_info("patient");
+	usleep(200000);
+	came = strstr(drain(), "info: patient\n"); /* the writer is quick */
+	diag_stop();
+	came = came || strstr(drain(), "info: patient\n");
+	restore_stderr();
+	cr_assert(came);
+}
+
+Test(full_log, a_child_says_what_its_parent_has_lost)
+{
+	const char *text;
+
+	fill_pipe();
+	diag_open(DIAG_INFO, false);
+	diag_info("lost");
+	if (fork() == 0) {
+		drain();
+		diag_info("the child's");
+		_exit(0);
+	}
+	usleep(200000);
+	diag_info("the parent's");
+	text = drain();
+	restore_stderr();
+	cr_assert(strstr(text, "1 log lines lost"), "%s", text);
+	cr_assert_null(strstr(strstr(text, "log lines lost") + 1, "log lines lost"), "%s", text);
+}
+
+static int listen_as_syslog(int type)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	int fd;
+
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", "/dev", "tmpfs", 0, NULL) != 0)
+		return -1; /* not root */
+	fd = socket(AF_UNIX, type, 0);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+Test(full_log, a_full_syslog_holds_up_nobody)
+{
+	char text[512];
+	ssize_t n;
+	int fd = listen_as_syslog(SOCK_DGRAM);
+
+	if (fd < 0)
+		cr_skip_test("root is needed");
+	diag_open(DIAG_INFO, true);
+	diag_warning("the first");
+	n = recv(fd, text, sizeof(text) - 1, 0);
+	cr_assert_gt(n, 0);
+	text[n] = '\0';
+	cr_assert_eq(strncmp(text, "<28>", 4), 0, "%s", text);
+	cr_assert(strstr(text, " dirtylogd["), "%s", text);
+	cr_assert(strstr(text, "]: the first"), "%s", text);
+	for (unsigned i = 0; i < 10; i++)
+		say_unread_lines();
+	while (recv(fd, text, sizeof(text), MSG_DONTWAIT) > 0)
+		;
+	diag_info("read");
+	cr_assert_gt(recv(fd, text, sizeof(text), MSG_DONTWAIT), 0);
+	n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+	cr_assert_gt(n, 0);
+	text[n] = '\0';
+	cr_assert(strstr(text, "log lines lost"), "%s", text);
+}
+
+Test(full_log, a_syslog_of_streams_that_starts_late_is_spoken_to)
+{
+	char text[512];
+	int fd = listen_as_syslog(SOCK_STREAM), client;
+
+	if (fd < 0)
+		cr_skip_test("root is needed");
+	diag_open(DIAG_INFO, true);
+	diag_info("too early");
+	cr_assert_eq(listen(fd, 4), 0);
+	diag_info("late");
+	client = accept(fd, NULL, NULL);
+	cr_assert_geq(client, 0);
+	cr_assert_gt(recv(client, text, sizeof(text), 0), 0);
+	cr_assert(strstr(text, "]: late"), "%s", text);
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where log lines go: stderr or syslog, and no further than they go without a wait. For diag.c, one thread
+ * at a time. */
+#ifndef SERVER_BASE_DIAG_SINK_H
+#define SERVER_BASE_DIAG_SINK_H
+
+#include "server/base/diag.h"
+
+#include <stdbool.h>
+
+#define DIAG_LINE_BYTES 400u
+
+void diag_sink_open(bool to_syslog);
+
+/* Lines still pass, if with less certainty that none waits: whoever reads a pipe's other end shall see
+ * that all is said. */
+void diag_sink_close(void);
+
+/* 0; -EAGAIN: it was not taken within wait_ns; another -errno: it never will be. */
+int diag_sink_write(enum diag_level level, const char *text, int64_t wait_ns);
+
+#endif
