@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define PATIENCE_NS (1 * NSEC_PER_SEC)
@@ -23,47 +22,6 @@
 
 static const char *const state_names[] = {"opening",   "created", "active",
 					  "suspended", "closing", "dead"};
-
-unsigned control_address(struct sockaddr_un *address)
-{
-	memset(address, 0, sizeof(*address));
-	address->sun_family = AF_UNIX;
-	memcpy(address->sun_path + 1, CONTROL_NAME, strlen(CONTROL_NAME));
-	return (unsigned)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(CONTROL_NAME));
-}
-
-static int pid_of_holder(const struct sockaddr_un *address, unsigned length)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct ucred peer = {0};
-	socklen_t size = sizeof(peer);
-
-	if (fd < 0)
-		return 0;
-	if (connect(fd, (const struct sockaddr *)address, length) == 0)
-		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-	close(fd);
-	return peer.pid;
-}
-
-int control_listen(int *holder)
-{
-	struct sockaddr_un address;
-	unsigned length = control_address(&address);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int r;
-
-	*holder = 0;
-	if (fd < 0)
-		return -errno;
-	if (bind(fd, (struct sockaddr *)&address, length) == 0 && listen(fd, 16) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	if (r == -EADDRINUSE)
-		*holder = pid_of_holder(&address, length);
-	return r;
-}
 
 static void print_stats(FILE *out, struct registry *registry, unsigned generation)
 {
@@ -236,7 +194,12 @@ static void accept_clients(struct control *control, int listen_fd)
 
 /* --- the loop --- */
 
-enum { STOP_FD, LISTEN_FD, POLL_FDS = LISTEN_FD + 1 + CONTROL_CLIENTS };
+enum {
+	STOP_FD,
+	LISTEN_FD,
+	FIRST_CLIENT = LISTEN_FD + CONTROL_SOCKETS,
+	POLL_FDS = FIRST_CLIENT + CONTROL_CLIENTS
+};
 
 struct waiting {
 	unsigned
@@ -259,9 +222,10 @@ static void fill_waiting(struct control *control, struct waiting *waiting)
 	bool room = free_client(control), paused = clock_coarse() < control->pause_until_ns;
 
 	waiting->fds[STOP_FD] = (struct pollfd){.fd = control->stop_fd, .events = POLLIN};
-	waiting->fds[LISTEN_FD] =
-		(struct pollfd){.fd = room && !paused ? control->listen_fd : -1, .events = POLLIN};
-	waiting->count = LISTEN_FD + 1;
+	for (unsigned i = 0; i < CONTROL_SOCKETS; i++)
+		waiting->fds[LISTEN_FD + i] = (struct pollfd){
+			.fd = room && !paused ? control->listen_fds[i] : -1, .events = POLLIN};
+	waiting->count = FIRST_CLIENT;
 	waiting->until_ns = room && paused ? control->pause_until_ns : INT64_MAX;
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
 		if (control->clients[i].fd >= 0)
@@ -306,8 +270,9 @@ void control_run(struct control *control)
 		if (waiting.fds[STOP_FD].revents & POLLIN)
 			break;
 		serve_clients(control, &waiting);
-		if (waiting.fds[LISTEN_FD].revents & POLLIN)
-			accept_clients(control, control->listen_fd);
+		for (unsigned i = 0; i < CONTROL_SOCKETS; i++)
+			if (waiting.fds[LISTEN_FD + i].revents & POLLIN)
+				accept_clients(control, control->listen_fds[i]);
 	}
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
 		if (control->clients[i].fd >= 0)

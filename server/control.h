@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The control socket: an abstract unix socket, which also is the place of the one daemon of a
- * network namespace. A client sends one line, `stats` or `logs`, and reads text until the end;
- * CONTROL_ERROR and what is wrong, if there is no answer. Many are served at a time, and who says or takes
- * nothing for a second is left.
+/* What the control socket's clients are told. One sends a line, `stats` or `logs`, and reads text until the
+ * end; CONTROL_ERROR and what is wrong, if there is no answer. Many are served at a time, and who says or
+ * takes nothing for a second is left.
  */
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
 
 #include "server/log/registry.h"
 
-#define CONTROL_NAME "dirtylogd" /* behind a NUL: abstract, see unix(7) */
-
-/* Fill address with the socket's; returns its length. */
-struct sockaddr_un;
-unsigned control_address(struct sockaddr_un *address);
-
-/* Take the place. An fd that listens, or -errno; -EADDRINUSE with the holder's pid in *holder (0 if
- * it can't be told). */
-int control_listen(int *holder);
-
 #define CONTROL_ERROR "error: "
 #define CONTROL_CLIENTS 32u
+#define CONTROL_SOCKETS 2u /* control_socket.h */
 
 struct control_client {
 	int fd; /* -1: none */
@@ -34,7 +24,8 @@ struct control_client {
 
 struct control {
 	/* To be set. */
-	int listen_fd, stop_fd;
+	int listen_fds[CONTROL_SOCKETS]; /* -1: none */
+	int stop_fd;
 	struct registry *registry;
 	unsigned generation; /* which server we are, the first is 1 */
 

@@ -2,15 +2,13 @@
 /* dirtylogctl: asks the running dirtylogd what it does. */
 #include "server/base/option_table.h"
 #include "server/control.h"
+#include "server/control_socket.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define PATIENCE_SEC 2
@@ -30,25 +28,6 @@ static bool is_command(const char *text)
 		if (command->name && strcmp(command->name, text) == 0)
 			return true;
 	return false;
-}
-
-static int connect_daemon(void)
-{
-	struct timeval patience = {.tv_sec = PATIENCE_SEC};
-	struct sockaddr_un address;
-	unsigned length = control_address(&address);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (connect(fd, (struct sockaddr *)&address, length) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
 }
 
 static int fault(int error)
@@ -92,18 +71,31 @@ static int show(const char *text, size_t size, int error)
 	return fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0 ? 0 : 1;
 }
 
+static int no_daemon(int error, const struct ucred *holder)
+{
+	if (error == -EAGAIN)
+		return fault(error);
+	if (error == -EPERM)
+		fprintf(stderr,
+			"dirtylogctl: the name of dirtylogd's socket is taken by process %d of "
+			"user %u, "
+			"which is not root\n",
+			holder->pid, holder->uid);
+	else
+		fprintf(stderr, "dirtylogctl: no dirtylogd serves here: %s\n", strerror(-error));
+	return 1;
+}
+
 static int ask(const char *command)
 {
-	int fd = connect_daemon(), error, status;
+	struct ucred holder;
+	int fd = control_connect((struct timeval){.tv_sec = PATIENCE_SEC}, &holder);
+	int error, status;
 	size_t size = 0;
 	char *text;
 
-	if (fd == -EAGAIN)
-		return fault(fd);
-	if (fd < 0) {
-		fprintf(stderr, "dirtylogctl: no dirtylogd serves here: %s\n", strerror(-fd));
-		return 1;
-	}
+	if (fd < 0)
+		return no_daemon(fd, &holder);
 	dprintf(fd, "%s\n", command);
 	text = read_answer(fd, &size, &error);
 	close(fd);

@@ -5,9 +5,11 @@
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/control.h"
+#include "server/control_socket.h"
 #include "server/log/mirrors.h"
 #include "server/options.h"
 #include "server/restart/fd_store.h"
+#include "server/restart/place.h"
 #include "server/restart/supervisor.h"
 #include "server/takeover.h"
 
@@ -21,7 +23,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -31,7 +32,8 @@ struct daemon {
 	struct supervisor supervisor;
 	struct estate estate;
 	unsigned generation; /* which server this is, the first is 1 */
-	int control_fd;
+	int control_fds[CONTROL_SOCKETS]; /* -1, or an error: none */
+	int place_fd;
 	int signal_fd;
 	bool hand_over; /* what the control thread was asked to end for */
 	bool stored; /* systemd holds the socket and the estate, for the next start */
@@ -92,19 +94,89 @@ static void protect_memory(void)
 	protect_from_oom();
 }
 
+/* --- the place of the one daemon --- */
+
+static int taken(pid_t holder)
+{
+	diag_error("another dirtylogd serves this host: process %d. Stop it first.", holder);
+	return -EADDRINUSE;
+}
+
+static int take_lock(struct daemon *daemon)
+{
+	pid_t holder;
+
+	daemon->place_fd = place_take(&holder);
+	if (daemon->place_fd == -EADDRINUSE)
+		return taken(holder);
+	if (daemon->place_fd < 0)
+		diag_warning("no lock file in %s: %s; whoever takes the abstract socket name "
+			     "\"" CONTROL_NAME "\" keeps dirtylogd from starting",
+			     PLACE_DIR, strerror(-daemon->place_fd));
+	return 0;
+}
+
+/* Anybody may have the name, but only root keeps us from the place with it: another dirtylogd, which knows of
+ * no lock. */
+static int take_name(struct daemon *daemon)
+{
+	struct ucred holder;
+	int fd = control_listen(&holder);
+
+	daemon->control_fds[0] = fd;
+	if (fd != -EADDRINUSE)
+		return 0;
+	if (holder.pid > 0 && holder.uid == 0)
+		return taken(holder.pid);
+	if (holder.pid > 0)
+		diag_warning("the abstract socket name \"" CONTROL_NAME
+			     "\" is taken by process %d of user %u, which is not root",
+			     holder.pid, holder.uid);
+	else
+		diag_warning("the abstract socket name \"" CONTROL_NAME
+			     "\" is taken by a process that accepts nobody");
+	return daemon->place_fd < 0 ? -EADDRINUSE : 0;
+}
+
+static int take_file(struct daemon *daemon)
+{
+	int fd = daemon->place_fd < 0 ? daemon->place_fd : control_listen_file();
+
+	daemon->control_fds[1] = fd;
+	if (fd >= 0 || daemon->control_fds[0] >= 0)
+		return 0;
+	diag_error("no control socket: %s", strerror(-fd));
+	return fd;
+}
+
 static int take_place(struct daemon *daemon)
 {
-	int holder;
+	int r = take_lock(daemon);
 
-	daemon->control_fd = control_listen(&holder);
-	if (daemon->control_fd >= 0)
-		return 0;
-	if (daemon->control_fd == -EADDRINUSE)
-		diag_error("another dirtylogd serves this host: process %d. Stop it first.",
-			   holder);
-	else
-		diag_error("no control socket: %s", strerror(-daemon->control_fd));
-	return daemon->control_fd;
+	if (r == 0)
+		r = take_name(daemon);
+	return r == 0 ? take_file(daemon) : r;
+}
+
+/* The holder is this process, no longer its parent. */
+static void sign_place(const struct daemon *daemon)
+{
+	place_sign(daemon->place_fd);
+	control_listen_again(daemon->control_fds[0]);
+	control_listen_again(daemon->control_fds[1]);
+}
+
+/* What a program that knew of no lock has left to us is the name alone. */
+static void inherit_place(struct daemon *daemon)
+{
+	const struct supervisor *supervisor = &daemon->supervisor;
+
+	memcpy(daemon->control_fds, supervisor->control_fds, sizeof(daemon->control_fds));
+	daemon->place_fd = supervisor->place_fd;
+	if (daemon->place_fd >= 0 || take_lock(daemon) < 0)
+		return;
+	take_file(daemon);
+	sign_place(daemon);
 }
 
 /* Small stacks, since all memory is locked. */
@@ -209,7 +281,7 @@ static void *control_thread(void *argument)
 {
 	struct daemon *daemon = argument;
 	struct control control = {
-		.listen_fd = daemon->control_fd,
+		.listen_fds = {daemon->control_fds[0], daemon->control_fds[1]},
 		.stop_fd = daemon->signal_fd,
 		.registry = &daemon->registry,
 		.generation = daemon->generation,
@@ -421,7 +493,8 @@ static int start_anew(struct daemon *daemon)
 		return -1;
 	if (!daemon->options.foreground && go_to_background(daemon->options.log_level) < 0)
 		return -1;
-	listen(daemon->control_fd, 16); /* the holder is this process, no longer its parent */
+	}
+	sign_place(daemon);
 	if (!fd_store_take(&netlink_fd, &estate_fd))
 		return open_all(daemon);
 	if (take_over_estate(daemon, netlink_fd, estate_fd) == 0) {
@@ -439,7 +512,7 @@ static int inherit(struct daemon *daemon)
 	struct supervisor *supervisor = &daemon->supervisor;
 	int r = take_over_estate(daemon, supervisor->netlink_fd, supervisor->estate_fd);
 
-	daemon->control_fd = supervisor->control_fd;
+	inherit_place(daemon);
 	supervisor_relieve(supervisor, r == 0);
 	if (r == 0)
 		return 0;
@@ -452,7 +525,9 @@ static int supervise(struct daemon *daemon)
 
 	supervisor->netlink_fd = daemon->transport.fd;
 	supervisor->estate_fd = daemon->estate.fd;
-	supervisor->control_fd = daemon->control_fd;
+	supervisor->control_fds[0] = daemon->control_fds[0];
+	supervisor->control_fds[1] = daemon->control_fds[1];
+	supervisor->place_fd = daemon->place_fd;
 	supervisor->served = &daemon->estate.fixed->served;
 	supervisor->crashed = &daemon->estate.fixed->crashed;
 	supervisor->run_server = run_server;

@@ -14,10 +14,12 @@
 static void io_done(struct flush_op *op, int error)
 {
 	struct log_io *io = (struct log_io *)op;
+	struct executor *executor = io->executor;
 
 	io->error = error;
-	executor_works(io->executor, io->log->record);
-	io->executor->ops->io_ended(io->executor, io);
+	executor_works(executor, io->log->record);
+	executor->ops->io_ended(executor, io);
+	executor_waits(executor);
 }
 
 static int create_ios(struct executor *executor, unsigned ios)

@@ -49,15 +49,20 @@ static void set_close_on_exec(const struct supervisor *supervisor, bool on)
 {
 	fcntl(supervisor->netlink_fd, F_SETFD, on ? FD_CLOEXEC : 0);
 	fcntl(supervisor->estate_fd, F_SETFD, on ? FD_CLOEXEC : 0);
-	fcntl(supervisor->control_fd, F_SETFD, on ? FD_CLOEXEC : 0);
+	fcntl(supervisor->control_fds[0], F_SETFD, on ? FD_CLOEXEC : 0);
+	fcntl(supervisor->control_fds[1], F_SETFD, on ? FD_CLOEXEC : 0);
+	fcntl(supervisor->place_fd, F_SETFD, on ? FD_CLOEXEC : 0);
 }
 
 bool supervisor_inherits(struct supervisor *supervisor)
 {
 	const char *text = getenv(INHERITED);
 
-	if (!text || sscanf(text, "%d,%d,%d,%d", &supervisor->netlink_fd, &supervisor->estate_fd,
-			    &supervisor->control_fd, &supervisor->server) != 4)
+	supervisor->control_fds[1] = supervisor->place_fd = -1;
+	if (!text ||
+	    sscanf(text, "%d,%d,%d,%d,%d,%d", &supervisor->netlink_fd, &supervisor->estate_fd,
+		   &supervisor->control_fds[0], &supervisor->server, &supervisor->control_fds[1],
+		   &supervisor->place_fd) < 4)
 		return false;
 	unsetenv(INHERITED);
 	set_close_on_exec(supervisor, true);
@@ -172,9 +177,10 @@ static void become_new_program(struct supervisor *supervisor)
 		diag_error("%s cannot be run: dirtylogd goes on as it is", supervisor->program);
 		return;
 	}
-	snprintf(supervisor->inherited, sizeof(supervisor->inherited), INHERITED "=%d,%d,%d,%d",
-		 supervisor->netlink_fd, supervisor->estate_fd, supervisor->control_fd,
-		 supervisor->server);
+	snprintf(supervisor->inherited, sizeof(supervisor->inherited),
+		 INHERITED "=%d,%d,%d,%d,%d,%d", supervisor->netlink_fd, supervisor->estate_fd,
+		 supervisor->control_fds[0], supervisor->server, supervisor->control_fds[1],
+		 supervisor->place_fd);
 	set_close_on_exec(supervisor, false);
 	execve(supervisor->program, supervisor->argv, supervisor->environment);
 	diag_error("%s cannot be run: %s; dirtylogd goes on as it is", supervisor->program,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The supervisor: a process that does nothing but hold what outlives the server (the netlink socket,
- * the estate, the control socket), and start it again when it dies, or hangs (watchdog.h).
+ * the estate, the control sockets, the place of the one daemon), and start it again when it dies, or hangs (watchdog.h).
  *
  * The server is a fork, not an exec: a program file that lies on a mirror which waits for us could not
  * be read. For a new program the supervisor execs itself, while the old server still serves.
@@ -26,7 +26,9 @@
 #define SUPERVISOR_HANDED_OVER 3
 
 struct supervisor {
-	int netlink_fd, estate_fd, control_fd;
+	int netlink_fd, estate_fd;
+	int control_fds[2]; /* control_socket.h: the name's and the file's */
+	int place_fd; /* place.h; -1: none, also of a predecessor that knew of no such thing */
 	pid_t server; /* 0: none runs */
 	bool stopping; /* told to end */
 	char **argv;
@@ -37,7 +39,7 @@ struct supervisor {
 	int (*run_server)(void *context);
 	void *context;
 	char program[4096]; /* to exec on SIGHUP */
-	char inherited[64]; /* for the program after us */
+	char inherited[96]; /* for the program after us */
 	char *environment[64];
 };
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The control socket and dirtylogctl, among clients that mean no good. */
-#include "server/control.h"
+#include "server/control_socket.h"
+#include "server/restart/place.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/requests.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,11 +26,10 @@ TestSuite(control, .init = set_up, .fini = tear_down, .timeout = 60);
 
 static int connect_control(void)
 {
-	struct sockaddr_un address;
-	unsigned length = control_address(&address);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct ucred holder;
+	int fd = control_connect((struct timeval){.tv_sec = WAIT_MSEC / 1000}, &holder);
 
-	cr_assert_eq(connect(fd, (struct sockaddr *)&address, length), 0);
+	cr_assert_geq(fd, 0);
 	return fd;
 }
 
@@ -122,7 +125,7 @@ static void run_ctl(const char *command, uid_t uid)
 {
 	int program = open(DIRTYLOGCTL, O_RDONLY);
 	int out = memfd_create("out", 0), err = memfd_create("err", 0);
-	char *argv[] = {"dirtylogctl", (char *)command, NULL}, *environment[] = {NULL};
+	char *argv[] = {"dirtylogctl", (char *)command, NULL}, **environment = environ;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -179,4 +182,175 @@ Test(control, dirtylogctl_does_not_wait_for_a_daemon_that_does_not_answer)
 	kill(bench.daemon, SIGCONT);
 	cr_assert_lt(now_msec() - start_msec, 4000);
 	expect_fault("dirtylogd does not answer");
+}
+
+/* --- the place of the one daemon --- */
+
+/* A process of another user that has the abstract name; it does nothing with it but, if told so, listen. */
+static pid_t squat(bool listens)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	socklen_t length = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(CONTROL_NAME);
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	memcpy(address.sun_path + 1, CONTROL_NAME, strlen(CONTROL_NAME));
+	cr_assert_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (setuid(NOBODY) != 0 || bind(fd, (struct sockaddr *)&address, length) != 0 ||
+		    (listens && listen(fd, 1000) != 0))
+			_exit(1);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* setuid has taken it back */
+		(void)!write(ready[1], "", 1);
+		for (;;)
+			pause();
+	}
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+static void end_squatter(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+Test(control, who_takes_the_name_keeps_nobody_from_starting)
+{
+	pid_t squatter = squat(true);
+	char who[64];
+
+	snprintf(who, sizeof(who), "process %d of user %d", squatter, NOBODY);
+	start();
+	expect_said("is taken by", who);
+	run_ctl("stats", 0);
+	cr_assert_eq(ctl.status, 0, "%s", ctl.err);
+	cr_assert(strstr(ctl.out, "server 1\n"), "%s", ctl.out);
+	end_squatter(squatter);
+}
+
+Test(control, who_takes_the_name_and_accepts_nobody_does_not_either)
+{
+	pid_t squatter = squat(false);
+
+	start();
+	expect_said("is taken by", "accepts nobody");
+	end_squatter(squatter);
+}
+
+Test(control, the_name_is_taken_over_a_restart)
+{
+	pid_t squatter;
+
+	start();
+	end_daemon(SIGTERM);
+	squatter = squat(true);
+	start();
+	cr_assert(control_answers());
+	end_squatter(squatter);
+}
+
+Test(control, dirtylogctl_believes_root_alone)
+{
+	pid_t squatter = squat(true);
+	char who[64];
+
+	run_ctl("stats", 0);
+	snprintf(who, sizeof(who), "process %d of user %d", squatter, NOBODY);
+	expect_fault(who);
+	end_squatter(squatter);
+}
+
+/* A second daemon, which must not come up. */
+static void expect_second_refused(void)
+{
+	char *args[] = {"dirtylogd", "--foreground", NULL};
+	char who[32];
+	int status;
+
+	waitpid(spawn(args), &status, 0);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %#x", (unsigned)status);
+	snprintf(who, sizeof(who), "process %d", bench.daemon);
+	expect_said("another dirtylogd", who);
+}
+
+/* By its file, since the name is another's. */
+Test(control, a_second_daemon_is_refused_though_the_name_is_taken)
+{
+	pid_t squatter = squat(true);
+
+	start();
+	expect_second_refused();
+	end_squatter(squatter);
+}
+
+Test(control, a_second_daemon_is_refused_after_a_hangup)
+{
+	pid_t squatter = squat(true);
+
+	bench.supervised = true;
+	start();
+	kill(bench.daemon, SIGHUP);
+	EXPECT_SOON(stat_of("server") == 2, "it does not hand over");
+	expect_second_refused();
+	run_ctl("stats", 0);
+	cr_assert_eq(ctl.status, 0, "%s", ctl.err);
+	end_squatter(squatter);
+}
+
+Test(control, a_second_daemon_is_refused_without_the_file)
+{
+	setenv("DIRTYLOGD_RUN_DIR", "/proc/dirtylogd", 1);
+	start();
+	expect_said("no lock file", "");
+	expect_second_refused();
+	cr_assert(control_answers());
+}
+
+/* The directory of another user is not one to lock a file in. */
+Test(control, a_directory_that_is_not_roots_is_not_used)
+{
+	cr_assert_eq(chown(bench.run_dir, NOBODY, NOBODY), 0);
+	start();
+	expect_said("no lock file", "");
+	cr_assert(control_answers());
+}
+
+Test(control, the_file_is_roots)
+{
+	char path[PLACE_PATH_MAX];
+	struct stat st;
+
+	start();
+	place_path(path, "control");
+	cr_assert_eq(stat(path, &st), 0);
+	cr_assert_eq(st.st_mode & 0777, 0600);
+	place_path(path, "lock");
+	cr_assert_eq(stat(path, &st), 0);
+	cr_assert_eq(st.st_mode & 0777, 0600);
+}
+
+/* Those of other namespaces have nothing to do with ours. */
+Test(control, each_network_namespace_has_a_place)
+{
+	char first[PLACE_PATH_MAX], second[PLACE_PATH_MAX];
+	pid_t holder;
+	int fds[2];
+
+	place_path(first, "lock");
+	fds[0] = place_take(&holder);
+	cr_assert_eq(unshare(CLONE_NEWNET), 0);
+	place_path(second, "lock");
+	fds[1] = place_take(&holder);
+	cr_assert_geq(fds[0], 0);
+	cr_assert_geq(fds[1], 0);
+	cr_assert_str_neq(first, second);
+	unlink(first);
 }

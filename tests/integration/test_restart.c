@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A server that is killed, and what its successor makes of it. */
 #include "perf/generator/connector.h"
-#include "server/control.h"
+#include "server/control_socket.h"
 #include "server/restart/estate.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/log_device.h"
@@ -476,7 +476,8 @@ Test(restart, a_program_that_does_not_run_is_not_taken)
 static void start_on(int estate_fd)
 {
 	int netlink = connector_open(0, NULL);
-	int holder, control = control_listen(&holder);
+	struct ucred holder;
+	int control = control_listen(&holder);
 	char text[64];
 
 	cr_assert_geq(netlink, 0);

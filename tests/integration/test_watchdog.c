@@ -3,6 +3,7 @@
 #include "server/base/diag.h"
 #include "server/restart/watchdog.h"
 #include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
 #include "tests/lib/requests.h"
 
 #include <errno.h>
@@ -269,4 +270,34 @@ Test(watchdog, systemd_is_told_while_all_goes_well)
 	EXPECT_SOON(fed(fd) > 0, "systemd is not told any more");
 	expect_servers(2);
 	close(fd);
+}
+
+/* A device that takes its time is the device's affair: whoever waits for it is at no turn. */
+static void wait_for_device(const char *engine)
+{
+	struct loop_device loop = make_cold_loop();
+	uint64_t region = 3;
+	struct wire_message request;
+
+	bench.supervised = true;
+	bench.watchdog = LIMIT;
+	start_with("any", engine, NEVER);
+	make_log(&loop, REGIONS, " nosync");
+	set_frozen(true);
+	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	sleep_msec(4 * LIMIT_MSEC);
+	set_frozen(false);
+	await_success(&request);
+	cr_assert_null(strstr(output(), "has not come back"), "%s", output());
+	expect_servers(1);
+}
+
+Test(watchdog, a_slow_device_is_no_hang)
+{
+	wait_for_device("auto");
+}
+
+Test(watchdog, a_slow_device_is_no_hang_without_io_uring)
+{
+	wait_for_device("sync");
 }

@@ -4,7 +4,8 @@
  */
 #include "tests/lib/daemon.h"
 
-#include "server/control.h"
+#include "server/control_socket.h"
+#include "server/restart/place.h"
 #include "tests/lib/log_device.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,18 +24,17 @@ struct bench bench;
 
 void control_ask(const char *line, char *text, size_t bytes)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	socklen_t length = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(CONTROL_NAME);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct ucred holder;
+	int fd = control_connect((struct timeval){.tv_sec = WAIT_MSEC / 1000}, &holder);
 	ssize_t n = -1;
 
-	memcpy(address.sun_path + 1, CONTROL_NAME, strlen(CONTROL_NAME));
-	if (connect(fd, (struct sockaddr *)&address, length) == 0) {
-		send(fd, line, strlen(line), MSG_NOSIGNAL); /* one that is refused finds it closed */
+	if (fd >= 0) {
+		send(fd, line, strlen(line),
+		     MSG_NOSIGNAL); /* one that is refused finds it closed */
 		n = recv(fd, text, bytes - 1, 0);
+		close(fd);
 	}
 	text[n > 0 ? n : 0] = '\0';
-	close(fd);
 }
 
 unsigned long stat_of(const char *name)
@@ -168,7 +167,22 @@ void set_up(void)
 	bench.output = memfd_create("output", MFD_CLOEXEC);
 	cr_assert_eq(unshare(CLONE_NEWNET), 0, "no network namespace: %s (root is needed)",
 		     strerror(errno));
+	strcpy(bench.run_dir, "/tmp/dirtylogd-run.XXXXXX");
+	cr_assert(mkdtemp(bench.run_dir));
+	setenv("DIRTYLOGD_RUN_DIR", bench.run_dir, 1);
 	cr_assert_eq(asker_open(&bench.asker, 1, "LVM-one"), 0);
+}
+
+static void remove_run_dir(void)
+{
+	char path[PLACE_PATH_MAX];
+
+	setenv("DIRTYLOGD_RUN_DIR", bench.run_dir, 1);
+	place_path(path, "lock");
+	unlink(path);
+	place_path(path, "control");
+	unlink(path);
+	rmdir(bench.run_dir);
 }
 
 /* A daemon that has crashed must not pass as one that we have ended. */
@@ -179,6 +193,7 @@ void tear_down(void)
 	end_cold_loop();
 	status = end_daemon(SIGKILL);
 	asker_close(&bench.asker);
+	remove_run_dir();
 	/* A supervisor would have started the next one, and nobody would have noticed. */
 	cr_expect_null(strstr(output(), "Sanitizer"), "%s", output());
 	cr_expect(status == -1 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),

@@ -19,6 +19,7 @@ struct bench {
 	int output; /* what it says */
 	const char *max_lazy, *io_retry, *cpus,
 		*watchdog; /* of the next start, NULL: the default */
+	char run_dir[32]; /* for place.h, removed in the end */
 	bool supervised; /* of the next start */
 	bool clustered; /* of the next start: --clustered-as-single-host */
 	void (*in_child)(void); /* before exec, NULL: nothing */
