@@ -45,6 +45,20 @@ static sigset_t signal_set(void)
 	return set;
 }
 
+/* All that can be blocked but the terminal's, and what a fault of our own raises. None may end us by
+ * mistake, and the server, which starts with this mask, misses none before it listens. */
+static void block_signals(void)
+{
+	static const int left[] = {SIGSEGV, SIGBUS,  SIGABRT, SIGFPE,  SIGILL, SIGTRAP,
+				   SIGSYS,  SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT};
+	sigset_t set;
+
+	sigfillset(&set);
+	for (unsigned i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		sigdelset(&set, left[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static void set_close_on_exec(const struct supervisor *supervisor, bool on)
 {
 	fcntl(supervisor->netlink_fd, F_SETFD, on ? FD_CLOEXEC : 0);
@@ -82,10 +96,9 @@ static int find_program(struct supervisor *supervisor)
 int supervisor_prepare(struct supervisor *supervisor, char **argv)
 {
 	unsigned max = sizeof(supervisor->environment) / sizeof(supervisor->environment[0]) - 2;
-	sigset_t set = signal_set();
 	unsigned n = 0;
 
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	block_signals();
 	signal(SIGCHLD, SIG_DFL); /* who has started us may have ignored it */
 	supervisor->argv = argv;
 	for (; n < max && environ[n]; n++)

@@ -9,6 +9,7 @@
  *   SIGHUP            goes on as the program that is installed now; the old server hands over to a new
  *   SIGCHLD           the server is started again, at once; after deaths that it has caused itself and
  *                     that come fast, later and later
+ *   others            nothing, but SIGKILL and what a fault raises
  *
  * One thread. supervisor_run allocates nothing and opens no file, but for SIGHUP.
  */
@@ -41,7 +42,7 @@ struct supervisor {
 /* True if a supervisor that has exec'd us left fds and a server. The fds are close-on-exec again. */
 bool supervisor_inherits(struct supervisor *supervisor);
 
-/* Block the signals; remember the program and the environment. To be called before any thread is
+/* Block signals, for the server too; remember the program and the environment. To be called before any thread is
  * started. 0 or -errno. */
 int supervisor_prepare(struct supervisor *supervisor, char **argv);
 

@@ -22,6 +22,12 @@ static pid_t server_pid(void)
 	return (pid_t)stat_of("server_pid");
 }
 
+static void start_supervised(void)
+{
+	bench.supervised = true;
+	start();
+}
+
 /* Within LIMIT_MSEC, and with it the server. */
 static void expect_end(void)
 {
@@ -209,4 +215,48 @@ Test(host, a_log_whose_reader_is_gone_ends_nothing)
 	kill(bench.daemon, SIGHUP);
 	expect_other_server(before);
 	expect_end();
+}
+
+/* --- signals --- */
+
+/* By mistake, by a monitor, or by the kernel. */
+static const int strange_signals[] = {SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM,   SIGVTALRM, SIGPROF,
+				      SIGIO,   SIGPWR,	SIGXCPU, SIGSTKFLT, SIGWINCH,  SIGURG};
+
+static void expect_unmoved(pid_t target, int signal_number)
+{
+	pid_t server = server_pid();
+
+	cr_assert_eq(kill(target, signal_number), 0);
+	sleep_msec(20);
+	cr_assert_eq(waitpid(bench.daemon, NULL, WNOHANG), 0, "%s ends the supervisor",
+		     strsignal(signal_number));
+	cr_assert_eq(server_pid(), server, "%s ends the server", strsignal(signal_number));
+}
+
+Test(host, only_what_asks_for_an_end_ends_the_supervisor)
+{
+	pid_t before;
+
+	start_supervised();
+	for (unsigned i = 0; i < sizeof(strange_signals) / sizeof(strange_signals[0]); i++)
+		expect_unmoved(bench.daemon, strange_signals[i]);
+	expect_unmoved(bench.daemon, SIGQUIT);
+	expect_unmoved(bench.daemon, SIGRTMIN);
+	before = server_pid();
+	cr_assert_eq(kill(before, SIGKILL), 0);
+	expect_other_server(before);
+	before = server_pid();
+	kill(bench.daemon, SIGHUP);
+	expect_other_server(before);
+	expect_end();
+}
+
+/* SIGUSR2 and SIGQUIT are the supervisor's words to it. */
+Test(host, a_strange_signal_does_not_end_the_server)
+{
+	start_supervised();
+	for (unsigned i = 0; i < sizeof(strange_signals) / sizeof(strange_signals[0]); i++)
+		if (strange_signals[i] != SIGUSR2)
+			expect_unmoved(server_pid(), strange_signals[i]);
 }
