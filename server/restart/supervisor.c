@@ -23,7 +23,6 @@
 #define DELETED " (deleted)"
 #define RELIEF_LIMIT_NS (30 * NSEC_PER_SEC)
 #define CHECK_LIMIT_SEC 10
-#define TRIAL_MAX 64
 #define STOP_TRIES 3u /* servers that may crash while they stop */
 #define QUICK_NS (1 * NSEC_PER_SEC) /* a server that has lived less has died of its start */
 #define QUICK_FREE 3u /* such deaths in a row that cost no pause */
@@ -69,11 +68,15 @@ static void set_close_on_exec(const struct supervisor *supervisor, bool on)
 bool supervisor_inherits(struct supervisor *supervisor)
 {
 	const char *text = getenv(INHERITED);
+	int fields;
 
-	if (!text || sscanf(text, "%d,%d,%d,%d", &supervisor->netlink_fd, &supervisor->estate_fd,
-			    &supervisor->control_fd, &supervisor->server) != 4)
+	if (!text)
 		return false;
-	unsetenv(INHERITED);
+	fields = sscanf(text, "%d,%d,%d,%d", &supervisor->netlink_fd, &supervisor->estate_fd,
+			&supervisor->control_fd, &supervisor->server);
+	unsetenv(INHERITED); /* or it would stand before what we pass on */
+	if (fields != 4)
+		return false;
 	set_close_on_exec(supervisor, true);
 	return true;
 }
@@ -93,17 +96,43 @@ static int find_program(struct supervisor *supervisor)
 	return 0;
 }
 
+/* The words, with room for one more behind them. NULL: no memory. */
+static char **copy_words(char **words, char ***room)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (words[n])
+		n++;
+	copy = calloc(n + 2, sizeof(*copy));
+	if (!copy)
+		return NULL;
+	memcpy(copy, words, n * sizeof(*copy));
+	*room = copy + n;
+	return copy;
+}
+
+/* To try a program: our own command line, and `--version` behind it: options are read from left to right. */
+static int make_trial(struct supervisor *supervisor)
+{
+	static char version[] = "--version";
+	char **room;
+
+	supervisor->trial = copy_words(supervisor->argv, &room);
+	if (!supervisor->trial)
+		return -ENOMEM;
+	*room = version;
+	return 0;
+}
+
 int supervisor_prepare(struct supervisor *supervisor, char **argv)
 {
-	unsigned max = sizeof(supervisor->environment) / sizeof(supervisor->environment[0]) - 2;
-	unsigned n = 0;
-
 	block_signals();
 	signal(SIGCHLD, SIG_DFL); /* who has started us may have ignored it */
 	supervisor->argv = argv;
-	for (; n < max && environ[n]; n++)
-		supervisor->environment[n] = environ[n];
-	supervisor->environment[n] = supervisor->inherited;
+	supervisor->environment = copy_words(environ, &supervisor->inheritance);
+	if (!supervisor->environment || make_trial(supervisor) < 0)
+		return -ENOMEM;
 	return find_program(supervisor);
 }
 
@@ -148,30 +177,16 @@ void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
 
 /* --- another program --- */
 
-/* Our own command line, and `--version` behind it: options are read from left to right. */
-static void fill_trial(const struct supervisor *supervisor, char *argv[TRIAL_MAX])
-{
-	static char version[] = "--version";
-	unsigned n = 0;
-
-	for (; n < TRIAL_MAX - 2 && supervisor->argv[n]; n++)
-		argv[n] = supervisor->argv[n];
-	argv[n] = version;
-	argv[n + 1] = NULL;
-}
-
 /* Whether it can be run at all, and takes our options: we could not come back from it. */
 static bool program_runs(const struct supervisor *supervisor)
 {
-	char *argv[TRIAL_MAX];
 	pid_t pid = fork();
 	int status = -1;
 
 	if (pid == 0) {
 		alarm(CHECK_LIMIT_SEC);
 		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
-		fill_trial(supervisor, argv);
-		execve(supervisor->program, argv, supervisor->environment);
+		execve(supervisor->program, supervisor->trial, supervisor->environment);
 		_exit(127);
 	}
 	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
@@ -187,12 +202,13 @@ static void become_new_program(struct supervisor *supervisor)
 	snprintf(supervisor->inherited, sizeof(supervisor->inherited), INHERITED "=%d,%d,%d,%d",
 		 supervisor->netlink_fd, supervisor->estate_fd, supervisor->control_fd,
 		 supervisor->server);
+	*supervisor->inheritance = supervisor->inherited;
 	set_close_on_exec(supervisor, false);
 	execve(supervisor->program, supervisor->argv, supervisor->environment);
 	diag_error("%s cannot be run: %s; dirtylogd goes on as it is", supervisor->program,
 		   strerror(errno));
 	set_close_on_exec(supervisor, true);
-	supervisor->inherited[0] = '\0';
+	*supervisor->inheritance = NULL;
 }
 
 /* --- watching --- */

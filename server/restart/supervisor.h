@@ -36,14 +36,17 @@ struct supervisor {
 	void *context;
 	char program[4096]; /* to exec on SIGHUP */
 	char inherited[64]; /* for the program after us */
-	char *environment[64];
+	/* Made before anything needs them: */
+	char **environment;
+	char **inheritance; /* in the environment: NULL, or inherited */
+	char **trial; /* a command line */
 };
 
 /* True if a supervisor that has exec'd us left fds and a server. The fds are close-on-exec again. */
 bool supervisor_inherits(struct supervisor *supervisor);
 
-/* Block signals, for the server too; remember the program and the environment. To be called before any thread is
- * started. 0 or -errno. */
+/* Block signals, for the server too; remember the program, its arguments and the environment. To be called
+ * before any thread is started. 0 or -errno. */
 int supervisor_prepare(struct supervisor *supervisor, char **argv);
 
 /* Ask the server that runs to hand over (or, if its estate is of no use to us, to end as for good), and

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -259,4 +260,121 @@ Test(host, a_strange_signal_does_not_end_the_server)
 	for (unsigned i = 0; i < sizeof(strange_signals) / sizeof(strange_signals[0]); i++)
 		if (strange_signals[i] != SIGUSR2)
 			expect_unmoved(server_pid(), strange_signals[i]);
+}
+
+/* --- what is passed on to another program --- */
+
+#define MANY 200u /* variables, and words of the command line */
+
+static bool environment_has(pid_t pid, const char *variable)
+{
+	static char text[1 << 16];
+	char path[64];
+	FILE *file;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	file = fopen(path, "re");
+	cr_assert_not_null(file);
+	n = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[n] = '\0';
+	return memmem(text, n, variable, strlen(variable) + 1) != NULL;
+}
+
+static void hand_over(void)
+{
+	pid_t before = server_pid();
+
+	kill(bench.daemon, SIGHUP);
+	expect_other_server(before);
+}
+
+/* Twice: what the second program was given is what it gives to the third. */
+Test(host, a_hangup_keeps_all_of_the_environment)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "DIRTYLOGD_TEST_%u", i);
+		setenv(name, "here", 1);
+	}
+	start_supervised();
+	for (unsigned turn = 0; turn < 2; turn++) {
+		hand_over();
+		for (unsigned i = 0; i < MANY; i++) {
+			snprintf(name, sizeof(name), "DIRTYLOGD_TEST_%u=here", i);
+			cr_assert(environment_has(bench.daemon, name), "%s is gone", name);
+		}
+	}
+}
+
+/* Of no use to anybody, and in the way of what is passed on. */
+Test(host, an_inheritance_that_is_none_does_not_stay)
+{
+	setenv("DIRTYLOGD_INHERITED", "something else", 1);
+	start_supervised();
+	unsetenv("DIRTYLOGD_INHERITED");
+	hand_over();
+	expect_end();
+}
+
+/* The next program at the daemon's path. */
+static char program[] = "/tmp/dirtylogd-host.XXXXXX";
+
+/* For one that another will take the place of. */
+static void use_a_copy(void)
+{
+	char command[512];
+
+	close(mkstemp(program));
+	snprintf(command, sizeof(command), "cp %s %s && chmod 755 %s", daemon_path(), program,
+		 program);
+	cr_assert_eq(system(command), 0);
+	setenv("DIRTYLOGD", program, 1);
+}
+
+static void install_script(const char *text)
+{
+	char fresh[sizeof(program) + 4];
+	FILE *file;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", program);
+	file = fopen(fresh, "we");
+	cr_assert_not_null(file);
+	fprintf(file, "#!/bin/sh\n%s\n", text);
+	cr_assert_eq(fchmod(fileno(file), 0755), 0);
+	fclose(file);
+	cr_assert_eq(rename(fresh, program), 0);
+}
+
+static void remove_program(void)
+{
+	unlink(program);
+}
+
+TestSuite(host_program, .init = set_up, .fini = tear_down, .timeout = 120);
+
+/* It is tried with what it will be run with. */
+Test(host_program, a_long_command_line_is_tried_whole)
+{
+	char *args[MANY + 6] = {"dirtylogd", "--foreground", "--accept-from", "any"};
+	char script[512];
+
+	for (unsigned i = 0; i < MANY; i += 2) {
+		args[4 + i] = "--log-level";
+		args[5 + i] = "debug";
+	}
+	snprintf(script, sizeof(script),
+		 "for last; do :; done\n"
+		 "[ \"$last\" != --version ] || { [ $# = %u ]; exit; }\n"
+		 "exec %s \"$@\"",
+		 MANY + 4, daemon_path());
+	use_a_copy();
+	bench.daemon = spawn(args);
+	EXPECT_SOON(control_answers(), "it does not come up");
+	install_script(script);
+	hand_over();
+	remove_program();
+	expect_end();
 }
