@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The supervisor: fork the server, wait for signals, reap it, fork the next one. How long it waits between
- * depends on who ended the server and how soon (pause_after). For another program (SIGHUP) it tries that
- * one out, then execs it; fds and the old server's pid go along in the environment, and the new program
+ * depends on who ended the server and how soon (pause_after). For another program (SIGHUP) it has that
+ * one tried out by a child, watches on meanwhile, then execs it; fds and the old server's pid go along in the environment, and the new program
  * relieves the old server when it is ready (supervisor_relieve). */
 #include "server/restart/supervisor.h"
 
@@ -22,7 +22,7 @@
 #define INHERITED "DIRTYLOGD_INHERITED"
 #define DELETED " (deleted)"
 #define RELIEF_LIMIT_NS (30 * NSEC_PER_SEC)
-#define CHECK_LIMIT_SEC 10
+#define TRIAL_LIMIT_SEC 10
 #define STOP_TRIES 3u /* servers that may crash while they stop */
 #define QUICK_NS (1 * NSEC_PER_SEC) /* a server that has lived less has died of its start */
 #define QUICK_FREE 3u /* such deaths in a row that cost no pause */
@@ -118,8 +118,8 @@ static int make_trial(struct supervisor *supervisor)
 	static char version[] = "--version";
 	char **room;
 
-	supervisor->trial = copy_words(supervisor->argv, &room);
-	if (!supervisor->trial)
+	supervisor->trial_argv = copy_words(supervisor->argv, &room);
+	if (!supervisor->trial_argv)
 		return -ENOMEM;
 	*room = version;
 	return 0;
@@ -177,28 +177,52 @@ void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
 
 /* --- another program --- */
 
-/* Whether it can be run at all, and takes our options: we could not come back from it. */
-static bool program_runs(const struct supervisor *supervisor)
+/* In the fork: whether it can be run at all, and takes our options. A program that hangs in the kernel,
+ * since it lies on a mirror, must not hold what a daemon after us needs. */
+static void become_trial(const struct supervisor *supervisor, pid_t parent)
 {
-	pid_t pid = fork();
-	int status = -1;
+	sigset_t none;
 
-	if (pid == 0) {
-		alarm(CHECK_LIMIT_SEC);
-		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
-		execve(supervisor->program, supervisor->trial, supervisor->environment);
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
 		_exit(127);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	execve(supervisor->program, supervisor->trial_argv, supervisor->environment);
+	_exit(127);
+}
+
+static void start_trial(struct supervisor *supervisor)
+{
+	pid_t self = getpid();
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become_trial(supervisor, self);
+	if (pid < 0) {
+		diag_error("%s cannot be tried: %s; dirtylogd goes on as it is",
+			   supervisor->program, strerror(errno));
+		return;
 	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-	       WEXITSTATUS(status) == 0;
+	setpgid(pid, pid); /* whoever of us two is first */
+	supervisor->trial = pid;
+	supervisor->trial_end_ns = clock_now() + TRIAL_LIMIT_SEC * NSEC_PER_SEC;
+}
+
+/* Nobody waits for it: it may hang in the kernel. */
+static void kill_trial(struct supervisor *supervisor)
+{
+	if (supervisor->trial <= 0)
+		return;
+	kill(-supervisor->trial, SIGKILL);
+	supervisor->trial_end_ns = INT64_MAX;
 }
 
 static void become_new_program(struct supervisor *supervisor)
 {
-	if (!program_runs(supervisor)) {
-		diag_error("%s cannot be run: dirtylogd goes on as it is", supervisor->program);
-		return;
-	}
 	snprintf(supervisor->inherited, sizeof(supervisor->inherited), INHERITED "=%d,%d,%d,%d",
 		 supervisor->netlink_fd, supervisor->estate_fd, supervisor->control_fd,
 		 supervisor->server);
@@ -211,24 +235,88 @@ static void become_new_program(struct supervisor *supervisor)
 	*supervisor->inheritance = NULL;
 }
 
+static void check_trial_time(struct supervisor *supervisor)
+{
+	if (clock_now() < supervisor->trial_end_ns)
+		return;
+	kill_trial(supervisor);
+	diag_error("%s --version does not end within %d s: dirtylogd goes on as it is",
+		   supervisor->program, TRIAL_LIMIT_SEC);
+}
+
+/* Asked again, what is installed may be another program than the one that was tried. */
+static void judge_trial(struct supervisor *supervisor, bool runs)
+{
+	if (supervisor->stopping)
+		return;
+	if (supervisor->again) {
+		supervisor->again = false;
+		start_trial(supervisor);
+	} else if (runs) {
+		become_new_program(supervisor);
+	} else if (supervisor->trial_end_ns != INT64_MAX) {
+		diag_error("%s cannot be run: dirtylogd goes on as it is", supervisor->program);
+	}
+}
+
+static void look_after_trial(struct supervisor *supervisor)
+{
+	int status = -1;
+	pid_t pid;
+
+	if (supervisor->trial <= 0)
+		return;
+	pid = waitpid(supervisor->trial, &status, WNOHANG);
+	if (pid == 0) {
+		check_trial_time(supervisor);
+		return;
+	}
+	supervisor->trial = 0;
+	judge_trial(supervisor, pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 /* --- watching --- */
+
+static void obey(struct supervisor *supervisor, int signal_number)
+{
+	if (signal_number == SIGTERM || signal_number == SIGINT) {
+		supervisor->stopping = true;
+		kill_trial(supervisor);
+		if (supervisor->server > 0)
+			kill(supervisor->server, SIGTERM);
+	} else if (signal_number == SIGHUP && !supervisor->stopping) {
+		if (supervisor->trial > 0)
+			supervisor->again = true;
+		else
+			start_trial(supervisor);
+	}
+}
+
+/* Wait for a signal, or until then, and do what there is to do. Nothing here waits but this. */
+static void attend(struct supervisor *supervisor, int64_t until_ns)
+{
+	sigset_t set = signal_set();
+	struct timespec pause;
+	int64_t left;
+
+	if (supervisor->trial > 0 && supervisor->trial_end_ns < until_ns)
+		until_ns = supervisor->trial_end_ns;
+	left = until_ns - clock_now();
+	if (left < 0)
+		left = 0;
+	pause.tv_sec = left / NSEC_PER_SEC;
+	pause.tv_nsec = left % NSEC_PER_SEC;
+	obey(supervisor, sigtimedwait(&set, NULL, &pause));
+	look_after_trial(supervisor);
+}
 
 /* Until the server has ended; returns its wait status. */
 static int watch(struct supervisor *supervisor)
 {
-	sigset_t set = signal_set();
 	int status;
 
-	while (!ended(supervisor, &status)) {
-		int signal_number = sigwaitinfo(&set, NULL);
-
-		if (signal_number == SIGTERM || signal_number == SIGINT) {
-			supervisor->stopping = true;
-			kill(supervisor->server, SIGTERM);
-		} else if (signal_number == SIGHUP && !supervisor->stopping) {
-			become_new_program(supervisor);
-		}
-	}
+	while (!ended(supervisor, &status))
+		attend(supervisor, INT64_MAX);
 	return status;
 }
 
@@ -256,15 +344,11 @@ static int64_t pause_after(int status, int64_t lived_ns, bool ready, unsigned *q
 
 static void wait_for(struct supervisor *supervisor, int64_t pause_ns)
 {
-	struct timespec pause = {.tv_sec = pause_ns / NSEC_PER_SEC,
-				 .tv_nsec = pause_ns % NSEC_PER_SEC};
-	sigset_t set;
+	int64_t end_ns = clock_now() + pause_ns;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigtimedwait(&set, NULL, &pause) > 0)
-		supervisor->stopping = true;
+	do
+		attend(supervisor, end_ns);
+	while (!supervisor->stopping && clock_now() < end_ns);
 }
 
 /* One that was told to end and died has left requests in hand: the next one answers them, and ends. */
@@ -294,8 +378,10 @@ int supervisor_run(struct supervisor *supervisor)
 			if (supervisor->stopping)
 				kill(supervisor->server, SIGTERM);
 			status = watch(supervisor);
-			if (is_over(supervisor, status, &stops))
+			if (is_over(supervisor, status, &stops)) {
+				kill_trial(supervisor);
 				return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+			}
 			atomic_store(supervisor->crashed, died_of_its_own(status));
 			pause_ns = pause_after(status, clock_now() - start_ns,
 					       atomic_load(supervisor->served) > served, &quick);

@@ -6,7 +6,8 @@
  * be read. For a new program the supervisor execs itself, while the old server still serves.
  *
  *   SIGTERM, SIGINT   passed on; ends with the server
- *   SIGHUP            goes on as the program that is installed now; the old server hands over to a new
+ *   SIGHUP            goes on as the program that is installed now, if a trial of it ends well within
+ *                     10 s; the old server hands over to a new
  *   SIGCHLD           the server is started again, at once; after deaths that it has caused itself and
  *                     that come fast, later and later
  *   others            nothing, but SIGKILL and what a fault raises
@@ -28,6 +29,9 @@ struct supervisor {
 	int netlink_fd, estate_fd, control_fd;
 	pid_t server; /* 0: none runs */
 	bool stopping; /* told to end */
+	pid_t trial; /* of a program that may take our place. 0: none */
+	int64_t trial_end_ns; /* INT64_MAX: it has been killed, and may be slow to go */
+	bool again; /* SIGHUP has come during the trial */
 	char **argv;
 	const _Atomic uint32_t *served; /* how many servers have become ready */
 	_Atomic uint32_t *crashed; /* set: whether the last one has ended by its own fault */
@@ -39,7 +43,7 @@ struct supervisor {
 	/* Made before anything needs them: */
 	char **environment;
 	char **inheritance; /* in the environment: NULL, or inherited */
-	char **trial; /* a command line */
+	char **trial_argv;
 };
 
 /* True if a supervisor that has exec'd us left fds and a server. The fds are close-on-exec again. */

@@ -378,3 +378,129 @@ Test(host_program, a_long_command_line_is_tried_whole)
 	remove_program();
 	expect_end();
 }
+
+/* --- another program that hangs --- */
+
+struct trial {
+	int shell, child;
+};
+
+static void install_program_that_hangs(void)
+{
+	char script[512];
+
+	snprintf(script, sizeof(script), "sleep 1000 &\necho $$ $! >%s.pids; wait; exit 1",
+		 program);
+	install_script(script);
+}
+
+static struct trial await_trial(void)
+{
+	char path[sizeof(program) + 5];
+	struct trial trial = {0};
+	FILE *file = NULL;
+
+	snprintf(path, sizeof(path), "%s.pids", program);
+	EXPECT_SOON((file = fopen(path, "re")), "the program is not tried");
+	EXPECT_SOON((rewind(file), fscanf(file, "%d %d", &trial.shell, &trial.child) == 2),
+		    "who tries it?");
+	fclose(file);
+	unlink(path);
+	return trial;
+}
+
+/* Or waits for its parent to notice. */
+static bool is_gone(pid_t pid)
+{
+	char path[64], state = 'Z';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	if (fscanf(file, "%*d %*s %c", &state) != 1)
+		state = 'Z';
+	fclose(file);
+	return state == 'Z' || state == 'X';
+}
+
+static bool both_are_gone(const struct trial *trial)
+{
+	return is_gone(trial->shell) && is_gone(trial->child);
+}
+
+/* Within a second. */
+static void expect_replaced_at_once(void)
+{
+	int64_t start_msec = now_msec();
+	pid_t before = server_pid();
+
+	cr_assert_eq(kill(before, SIGKILL), 0);
+	expect_other_server(before);
+	cr_assert_lt(now_msec() - start_msec, 1000);
+}
+
+static struct trial start_and_try_program_that_hangs(void)
+{
+	use_a_copy();
+	start_supervised();
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	install_program_that_hangs();
+	kill(bench.daemon, SIGHUP);
+	return await_trial();
+}
+
+Test(host_program, a_server_that_dies_while_a_program_is_tried_is_replaced)
+{
+	struct trial trial = start_and_try_program_that_hangs();
+
+	for (unsigned i = 0; i < 3; i++)
+		expect_replaced_at_once();
+	cr_assert_eq(sync_count(), REGIONS);
+	cr_assert_not(is_gone(trial.shell));
+	expect_end();
+	remove_program();
+}
+
+Test(host_program, the_end_does_not_wait_for_a_program_that_is_tried)
+{
+	struct trial trial = start_and_try_program_that_hangs();
+
+	expect_end();
+	EXPECT_SOON(both_are_gone(&trial), "the trial is left");
+	remove_program();
+}
+
+Test(host_program, a_killed_supervisor_leaves_no_trial)
+{
+	struct trial trial = start_and_try_program_that_hangs();
+
+	end_daemon(SIGKILL);
+	EXPECT_SOON(is_gone(trial.shell), "the trial is left");
+	kill(trial.child, SIGKILL); /* which no signal of the kernel's was for */
+	remove_program();
+}
+
+/* The second hangup comes while the first one's program hangs, and is for the one that is installed then. */
+Test(host_program, a_hangup_during_a_trial_is_remembered)
+{
+	const char *tested = daemon_path();
+	struct trial trial = start_and_try_program_that_hangs();
+	pid_t before;
+	char script[512];
+
+	before = server_pid();
+	kill(bench.daemon, SIGHUP);
+	sleep_msec(100);
+	kill(bench.daemon, SIGHUP);
+	snprintf(script, sizeof(script), "exec %s \"$@\"", tested);
+	install_script(script);
+	expect_said("does not end within 10 s", "goes on as it is");
+	expect_other_server(before);
+	cr_assert(both_are_gone(&trial));
+	cr_assert_eq(sync_count(), REGIONS);
+	expect_end();
+	remove_program();
+}
