@@ -53,7 +53,8 @@ static void do_nothing(int signal_number)
 {
 }
 
-/* Signals are read by the control thread; SIGUSR1 only interrupts the receiver. */
+/* Signals are read by the control thread; SIGUSR1 only interrupts the receiver. All others are blocked, see
+ * supervisor_prepare. */
 static int set_up_signals(struct daemon *daemon)
 {
 	struct sigaction nothing = {.sa_handler = do_nothing};
@@ -63,11 +64,13 @@ static int set_up_signals(struct daemon *daemon)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN); /* mirrors.h: nobody waits for the children */
 	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	daemon->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return daemon->signal_fd < 0 ? -errno : 0;
 }
@@ -493,7 +496,6 @@ static int start_anew(struct daemon *daemon)
 		return -1;
 	if (!daemon->options.foreground && go_to_background(daemon->options.log_level) < 0)
 		return -1;
-	}
 	sign_place(daemon);
 	if (!fd_store_take(&netlink_fd, &estate_fd))
 		return open_all(daemon);

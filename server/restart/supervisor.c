@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The supervisor: fork the server, wait for signals, reap it, fork the next one. How long it waits between
- * depends on who ended the server and how soon (pause_after). For another program (SIGHUP) it tries that
- * one out, then execs it; fds and the old server's pid go along in the environment, and the new program
+ * depends on who ended the server and how soon (pause_after). For another program (SIGHUP) it has that
+ * one tried out by a child, watches on meanwhile, then execs it; fds and the old server's pid go along in the environment, and the new program
  * relieves the old server when it is ready (supervisor_relieve). */
 #include "server/restart/supervisor.h"
 
@@ -22,8 +22,7 @@
 #define INHERITED "DIRTYLOGD_INHERITED"
 #define DELETED " (deleted)"
 #define RELIEF_LIMIT_NS (30 * NSEC_PER_SEC)
-#define CHECK_LIMIT_SEC 10
-#define TRIAL_MAX 64
+#define TRIAL_LIMIT_SEC 10
 #define STOP_TRIES 3u /* servers that may crash while they stop */
 #define QUICK_NS (1 * NSEC_PER_SEC) /* a server that has lived less has died of its start */
 #define QUICK_FREE 3u /* such deaths in a row that cost no pause */
@@ -45,6 +44,20 @@ static sigset_t signal_set(void)
 	return set;
 }
 
+/* All that can be blocked but the terminal's, and what a fault of our own raises. None may end us by
+ * mistake, and the server, which starts with this mask, misses none before it listens. */
+static void block_signals(void)
+{
+	static const int left[] = {SIGSEGV, SIGBUS,  SIGABRT, SIGFPE,  SIGILL, SIGTRAP,
+				   SIGSYS,  SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT};
+	sigset_t set;
+
+	sigfillset(&set);
+	for (unsigned i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		sigdelset(&set, left[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static void set_close_on_exec(const struct supervisor *supervisor, bool on)
 {
 	fcntl(supervisor->netlink_fd, F_SETFD, on ? FD_CLOEXEC : 0);
@@ -57,14 +70,17 @@ static void set_close_on_exec(const struct supervisor *supervisor, bool on)
 bool supervisor_inherits(struct supervisor *supervisor)
 {
 	const char *text = getenv(INHERITED);
+	int fields;
 
 	supervisor->control_fds[1] = supervisor->place_fd = -1;
-	if (!text ||
-	    sscanf(text, "%d,%d,%d,%d,%d,%d", &supervisor->netlink_fd, &supervisor->estate_fd,
-		   &supervisor->control_fds[0], &supervisor->server, &supervisor->control_fds[1],
-		   &supervisor->place_fd) < 4)
+	if (!text)
 		return false;
-	unsetenv(INHERITED);
+	fields = sscanf(text, "%d,%d,%d,%d,%d,%d", &supervisor->netlink_fd, &supervisor->estate_fd,
+			&supervisor->control_fds[0], &supervisor->server,
+			&supervisor->control_fds[1], &supervisor->place_fd);
+	unsetenv(INHERITED); /* or it would stand before what we pass on */
+	if (fields < 4)
+		return false;
 	set_close_on_exec(supervisor, true);
 	return true;
 }
@@ -84,18 +100,43 @@ static int find_program(struct supervisor *supervisor)
 	return 0;
 }
 
+/* The words, with room for one more behind them. NULL: no memory. */
+static char **copy_words(char **words, char ***room)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (words[n])
+		n++;
+	copy = calloc(n + 2, sizeof(*copy));
+	if (!copy)
+		return NULL;
+	memcpy(copy, words, n * sizeof(*copy));
+	*room = copy + n;
+	return copy;
+}
+
+/* To try a program: our own command line, and `--version` behind it: options are read from left to right. */
+static int make_trial(struct supervisor *supervisor)
+{
+	static char version[] = "--version";
+	char **room;
+
+	supervisor->trial_argv = copy_words(supervisor->argv, &room);
+	if (!supervisor->trial_argv)
+		return -ENOMEM;
+	*room = version;
+	return 0;
+}
+
 int supervisor_prepare(struct supervisor *supervisor, char **argv)
 {
-	unsigned max = sizeof(supervisor->environment) / sizeof(supervisor->environment[0]) - 2;
-	sigset_t set = signal_set();
-	unsigned n = 0;
-
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	block_signals();
 	signal(SIGCHLD, SIG_DFL); /* who has started us may have ignored it */
 	supervisor->argv = argv;
-	for (; n < max && environ[n]; n++)
-		supervisor->environment[n] = environ[n];
-	supervisor->environment[n] = supervisor->inherited;
+	supervisor->environment = copy_words(environ, &supervisor->inheritance);
+	if (!supervisor->environment || make_trial(supervisor) < 0)
+		return -ENOMEM;
 	return find_program(supervisor);
 }
 
@@ -141,72 +182,156 @@ void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
 
 /* --- another program --- */
 
-/* Our own command line, and `--version` behind it: options are read from left to right. */
-static void fill_trial(const struct supervisor *supervisor, char *argv[TRIAL_MAX])
+/* In the fork: whether it can be run at all, and takes our options. A program that hangs in the kernel,
+ * since it lies on a mirror, must not hold what a daemon after us needs. */
+static void become_trial(const struct supervisor *supervisor, pid_t parent)
 {
-	static char version[] = "--version";
-	unsigned n = 0;
+	sigset_t none;
 
-	for (; n < TRIAL_MAX - 2 && supervisor->argv[n]; n++)
-		argv[n] = supervisor->argv[n];
-	argv[n] = version;
-	argv[n + 1] = NULL;
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	execve(supervisor->program, supervisor->trial_argv, supervisor->environment);
+	_exit(127);
 }
 
-/* Whether it can be run at all, and takes our options: we could not come back from it. */
-static bool program_runs(const struct supervisor *supervisor)
+static void start_trial(struct supervisor *supervisor)
 {
-	char *argv[TRIAL_MAX];
+	pid_t self = getpid();
 	pid_t pid = fork();
-	int status = -1;
 
-	if (pid == 0) {
-		alarm(CHECK_LIMIT_SEC);
-		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
-		fill_trial(supervisor, argv);
-		execve(supervisor->program, argv, supervisor->environment);
-		_exit(127);
+	if (pid == 0)
+		become_trial(supervisor, self);
+	if (pid < 0) {
+		diag_error("%s cannot be tried: %s; dirtylogd goes on as it is",
+			   supervisor->program, strerror(errno));
+		return;
 	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-	       WEXITSTATUS(status) == 0;
+	setpgid(pid, pid); /* whoever of us two is first */
+	supervisor->trial = pid;
+	supervisor->trial_end_ns = clock_now() + TRIAL_LIMIT_SEC * NSEC_PER_SEC;
+}
+
+/* Nobody waits for it: it may hang in the kernel. */
+static void kill_trial(struct supervisor *supervisor)
+{
+	if (supervisor->trial <= 0)
+		return;
+	kill(-supervisor->trial, SIGKILL);
+	supervisor->trial_end_ns = INT64_MAX;
 }
 
 static void become_new_program(struct supervisor *supervisor)
 {
-	if (!program_runs(supervisor)) {
-		diag_error("%s cannot be run: dirtylogd goes on as it is", supervisor->program);
-		return;
-	}
 	snprintf(supervisor->inherited, sizeof(supervisor->inherited),
 		 INHERITED "=%d,%d,%d,%d,%d,%d", supervisor->netlink_fd, supervisor->estate_fd,
 		 supervisor->control_fds[0], supervisor->server, supervisor->control_fds[1],
 		 supervisor->place_fd);
+	*supervisor->inheritance = supervisor->inherited;
 	set_close_on_exec(supervisor, false);
 	execve(supervisor->program, supervisor->argv, supervisor->environment);
 	diag_error("%s cannot be run: %s; dirtylogd goes on as it is", supervisor->program,
 		   strerror(errno));
 	set_close_on_exec(supervisor, true);
-	supervisor->inherited[0] = '\0';
+	*supervisor->inheritance = NULL;
+}
+
+static void check_trial_time(struct supervisor *supervisor)
+{
+	if (clock_now() < supervisor->trial_end_ns)
+		return;
+	kill_trial(supervisor);
+	diag_error("%s --version does not end within %d s: dirtylogd goes on as it is",
+		   supervisor->program, TRIAL_LIMIT_SEC);
+}
+
+/* Asked again, what is installed may be another program than the one that was tried. */
+static void judge_trial(struct supervisor *supervisor, bool runs)
+{
+	if (supervisor->stopping)
+		return;
+	if (supervisor->again) {
+		supervisor->again = false;
+		start_trial(supervisor);
+	} else if (runs) {
+		become_new_program(supervisor);
+	} else if (supervisor->trial_end_ns != INT64_MAX) {
+		diag_error("%s cannot be run: dirtylogd goes on as it is", supervisor->program);
+	}
+}
+
+static void look_after_trial(struct supervisor *supervisor)
+{
+	int status = -1;
+	pid_t pid;
+
+	if (supervisor->trial <= 0)
+		return;
+	pid = waitpid(supervisor->trial, &status, WNOHANG);
+	if (pid == 0) {
+		check_trial_time(supervisor);
+		return;
+	}
+	supervisor->trial = 0;
+	judge_trial(supervisor, pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 /* --- watching --- */
 
+static void obey(struct supervisor *supervisor, int signal_number)
+{
+	if (signal_number == SIGTERM || signal_number == SIGINT) {
+		supervisor->stopping = true;
+		kill_trial(supervisor);
+		if (supervisor->server > 0)
+			kill(supervisor->server, SIGTERM);
+	} else if (signal_number == SIGHUP && !supervisor->stopping) {
+		if (supervisor->trial > 0)
+			supervisor->again = true;
+		else
+			start_trial(supervisor);
+	}
+}
+
+/* A signal that has come, or -1 when it is time for something else. While a server runs the watchdog looks
+ * after it meanwhile. */
+static int next_signal(struct supervisor *supervisor, int64_t until_ns)
+{
+	sigset_t set = signal_set();
+	struct timespec pause;
+	int64_t left;
+
+	if (supervisor->server > 0)
+		return watchdog_wait(&supervisor->watchdog, &set, supervisor->server);
+	left = until_ns - clock_now();
+	if (left < 0)
+		left = 0;
+	pause.tv_sec = left / NSEC_PER_SEC;
+	pause.tv_nsec = left % NSEC_PER_SEC;
+	return sigtimedwait(&set, NULL, &pause);
+}
+
+/* Wait for a signal, or until then, and do what there is to do. Nothing here waits but this. */
+static void attend(struct supervisor *supervisor, int64_t until_ns)
+{
+	if (supervisor->trial > 0 && supervisor->trial_end_ns < until_ns)
+		until_ns = supervisor->trial_end_ns;
+	obey(supervisor, next_signal(supervisor, until_ns));
+	look_after_trial(supervisor);
+}
+
 /* Until the server has ended; returns its wait status. */
 static int watch(struct supervisor *supervisor)
 {
-	sigset_t set = signal_set();
 	int status;
 
-	while (!ended(supervisor, &status)) {
-		int signal_number = watchdog_wait(&supervisor->watchdog, &set, supervisor->server);
-
-		if (signal_number == SIGTERM || signal_number == SIGINT) {
-			supervisor->stopping = true;
-			kill(supervisor->server, SIGTERM);
-		} else if (signal_number == SIGHUP && !supervisor->stopping) {
-			become_new_program(supervisor);
-		}
-	}
+	while (!ended(supervisor, &status))
+		attend(supervisor, INT64_MAX);
 	return status;
 }
 
@@ -234,15 +359,11 @@ static int64_t pause_after(int status, int64_t lived_ns, bool ready, unsigned *q
 
 static void wait_for(struct supervisor *supervisor, int64_t pause_ns)
 {
-	struct timespec pause = {.tv_sec = pause_ns / NSEC_PER_SEC,
-				 .tv_nsec = pause_ns % NSEC_PER_SEC};
-	sigset_t set;
+	int64_t end_ns = clock_now() + pause_ns;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigtimedwait(&set, NULL, &pause) > 0)
-		supervisor->stopping = true;
+	do
+		attend(supervisor, end_ns);
+	while (!supervisor->stopping && clock_now() < end_ns);
 }
 
 /* One that was told to end and died has left requests in hand: the next one answers them, and ends. */
@@ -273,8 +394,10 @@ int supervisor_run(struct supervisor *supervisor)
 			if (supervisor->stopping)
 				kill(supervisor->server, SIGTERM);
 			status = watch(supervisor);
-			if (is_over(supervisor, status, &stops))
+			if (is_over(supervisor, status, &stops)) {
+				kill_trial(supervisor);
 				return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+			}
 			atomic_store(supervisor->crashed,
 				     died_of_its_own(status) || supervisor->watchdog.blamed);
 			pause_ns = pause_after(status, clock_now() - start_ns,

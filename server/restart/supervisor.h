@@ -6,9 +6,11 @@
  * be read. For a new program the supervisor execs itself, while the old server still serves.
  *
  *   SIGTERM, SIGINT   passed on; ends with the server
- *   SIGHUP            goes on as the program that is installed now; the old server hands over to a new
+ *   SIGHUP            goes on as the program that is installed now, if a trial of it ends well within
+ *                     10 s; the old server hands over to a new
  *   SIGCHLD           the server is started again, at once; after deaths that it has caused itself and
  *                     that come fast, later and later
+ *   others            nothing, but SIGKILL and what a fault raises
  *
  * One thread. supervisor_run allocates nothing and opens no file, but for SIGHUP.
  */
@@ -31,6 +33,9 @@ struct supervisor {
 	int place_fd; /* place.h; -1: none, also of a predecessor that knew of no such thing */
 	pid_t server; /* 0: none runs */
 	bool stopping; /* told to end */
+	pid_t trial; /* of a program that may take our place. 0: none */
+	int64_t trial_end_ns; /* INT64_MAX: it has been killed, and may be slow to go */
+	bool again; /* SIGHUP has come during the trial */
 	char **argv;
 	const _Atomic uint32_t *served; /* how many servers have become ready */
 	struct watchdog watchdog; /* open */
@@ -40,14 +45,17 @@ struct supervisor {
 	void *context;
 	char program[4096]; /* to exec on SIGHUP */
 	char inherited[96]; /* for the program after us */
-	char *environment[64];
+	/* Made before anything needs them: */
+	char **environment;
+	char **inheritance; /* in the environment: NULL, or inherited */
+	char **trial_argv;
 };
 
 /* True if a supervisor that has exec'd us left fds and a server. The fds are close-on-exec again. */
 bool supervisor_inherits(struct supervisor *supervisor);
 
-/* Block the signals; remember the program and the environment. To be called before any thread is
- * started. 0 or -errno. */
+/* Block signals, for the server too; remember the program, its arguments and the environment. To be called
+ * before any thread is started. 0 or -errno. */
 int supervisor_prepare(struct supervisor *supervisor, char **argv);
 
 /* Ask the server that runs to hand over (or, if its estate is of no use to us, to end as for good), and

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,12 @@ TestSuite(host, .init = set_up, .fini = tear_down, .timeout = 120);
 static pid_t server_pid(void)
 {
 	return (pid_t)stat_of("server_pid");
+}
+
+static void start_supervised(void)
+{
+	bench.supervised = true;
+	start();
 }
 
 /* Within LIMIT_MSEC, and with it the server. */
@@ -209,4 +216,291 @@ Test(host, a_log_whose_reader_is_gone_ends_nothing)
 	kill(bench.daemon, SIGHUP);
 	expect_other_server(before);
 	expect_end();
+}
+
+/* --- signals --- */
+
+/* By mistake, by a monitor, or by the kernel. */
+static const int strange_signals[] = {SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM,   SIGVTALRM, SIGPROF,
+				      SIGIO,   SIGPWR,	SIGXCPU, SIGSTKFLT, SIGWINCH,  SIGURG};
+
+static void expect_unmoved(pid_t target, int signal_number)
+{
+	pid_t server = server_pid();
+
+	cr_assert_eq(kill(target, signal_number), 0);
+	sleep_msec(20);
+	cr_assert_eq(waitpid(bench.daemon, NULL, WNOHANG), 0, "%s ends the supervisor",
+		     strsignal(signal_number));
+	cr_assert_eq(server_pid(), server, "%s ends the server", strsignal(signal_number));
+}
+
+Test(host, only_what_asks_for_an_end_ends_the_supervisor)
+{
+	pid_t before;
+
+	start_supervised();
+	for (unsigned i = 0; i < sizeof(strange_signals) / sizeof(strange_signals[0]); i++)
+		expect_unmoved(bench.daemon, strange_signals[i]);
+	expect_unmoved(bench.daemon, SIGQUIT);
+	expect_unmoved(bench.daemon, SIGRTMIN);
+	before = server_pid();
+	cr_assert_eq(kill(before, SIGKILL), 0);
+	expect_other_server(before);
+	before = server_pid();
+	kill(bench.daemon, SIGHUP);
+	expect_other_server(before);
+	expect_end();
+}
+
+/* SIGUSR2 and SIGQUIT are the supervisor's words to it. */
+Test(host, a_strange_signal_does_not_end_the_server)
+{
+	start_supervised();
+	for (unsigned i = 0; i < sizeof(strange_signals) / sizeof(strange_signals[0]); i++)
+		if (strange_signals[i] != SIGUSR2)
+			expect_unmoved(server_pid(), strange_signals[i]);
+}
+
+/* --- what is passed on to another program --- */
+
+#define MANY 200u /* variables, and words of the command line */
+
+static bool environment_has(pid_t pid, const char *variable)
+{
+	static char text[1 << 16];
+	char path[64];
+	FILE *file;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	file = fopen(path, "re");
+	cr_assert_not_null(file);
+	n = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[n] = '\0';
+	return memmem(text, n, variable, strlen(variable) + 1) != NULL;
+}
+
+static void hand_over(void)
+{
+	pid_t before = server_pid();
+
+	kill(bench.daemon, SIGHUP);
+	expect_other_server(before);
+}
+
+/* Twice: what the second program was given is what it gives to the third. */
+Test(host, a_hangup_keeps_all_of_the_environment)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "DIRTYLOGD_TEST_%u", i);
+		setenv(name, "here", 1);
+	}
+	start_supervised();
+	for (unsigned turn = 0; turn < 2; turn++) {
+		hand_over();
+		for (unsigned i = 0; i < MANY; i++) {
+			snprintf(name, sizeof(name), "DIRTYLOGD_TEST_%u=here", i);
+			cr_assert(environment_has(bench.daemon, name), "%s is gone", name);
+		}
+	}
+}
+
+/* Of no use to anybody, and in the way of what is passed on. */
+Test(host, an_inheritance_that_is_none_does_not_stay)
+{
+	setenv("DIRTYLOGD_INHERITED", "something else", 1);
+	start_supervised();
+	unsetenv("DIRTYLOGD_INHERITED");
+	hand_over();
+	expect_end();
+}
+
+/* The next program at the daemon's path. */
+static char program[] = "/tmp/dirtylogd-host.XXXXXX";
+
+/* For one that another will take the place of. */
+static void use_a_copy(void)
+{
+	char command[512];
+
+	close(mkstemp(program));
+	snprintf(command, sizeof(command), "cp %s %s && chmod 755 %s", daemon_path(), program,
+		 program);
+	cr_assert_eq(system(command), 0);
+	setenv("DIRTYLOGD", program, 1);
+}
+
+static void install_script(const char *text)
+{
+	char fresh[sizeof(program) + 4];
+	FILE *file;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", program);
+	file = fopen(fresh, "we");
+	cr_assert_not_null(file);
+	fprintf(file, "#!/bin/sh\n%s\n", text);
+	cr_assert_eq(fchmod(fileno(file), 0755), 0);
+	fclose(file);
+	cr_assert_eq(rename(fresh, program), 0);
+}
+
+static void remove_program(void)
+{
+	unlink(program);
+}
+
+TestSuite(host_program, .init = set_up, .fini = tear_down, .timeout = 120);
+
+/* It is tried with what it will be run with. */
+Test(host_program, a_long_command_line_is_tried_whole)
+{
+	char *args[MANY + 6] = {"dirtylogd", "--foreground", "--accept-from", "any"};
+	char script[512];
+
+	for (unsigned i = 0; i < MANY; i += 2) {
+		args[4 + i] = "--log-level";
+		args[5 + i] = "debug";
+	}
+	snprintf(script, sizeof(script),
+		 "for last; do :; done\n"
+		 "[ \"$last\" != --version ] || { [ $# = %u ]; exit; }\n"
+		 "exec %s \"$@\"",
+		 MANY + 4, daemon_path());
+	use_a_copy();
+	bench.daemon = spawn(args);
+	EXPECT_SOON(control_answers(), "it does not come up");
+	install_script(script);
+	hand_over();
+	remove_program();
+	expect_end();
+}
+
+/* --- another program that hangs --- */
+
+struct trial {
+	int shell, child;
+};
+
+static void install_program_that_hangs(void)
+{
+	char script[512];
+
+	snprintf(script, sizeof(script), "sleep 1000 &\necho $$ $! >%s.pids; wait; exit 1",
+		 program);
+	install_script(script);
+}
+
+static struct trial await_trial(void)
+{
+	char path[sizeof(program) + 5];
+	struct trial trial = {0};
+	FILE *file = NULL;
+
+	snprintf(path, sizeof(path), "%s.pids", program);
+	EXPECT_SOON((file = fopen(path, "re")), "the program is not tried");
+	EXPECT_SOON((rewind(file), fscanf(file, "%d %d", &trial.shell, &trial.child) == 2),
+		    "who tries it?");
+	fclose(file);
+	unlink(path);
+	return trial;
+}
+
+/* Or waits for its parent to notice. */
+static bool is_gone(pid_t pid)
+{
+	char path[64], state = 'Z';
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	if (fscanf(file, "%*d %*s %c", &state) != 1)
+		state = 'Z';
+	fclose(file);
+	return state == 'Z' || state == 'X';
+}
+
+static bool both_are_gone(const struct trial *trial)
+{
+	return is_gone(trial->shell) && is_gone(trial->child);
+}
+
+/* Within a second. */
+static void expect_replaced_at_once(void)
+{
+	int64_t start_msec = now_msec();
+	pid_t before = server_pid();
+
+	cr_assert_eq(kill(before, SIGKILL), 0);
+	expect_other_server(before);
+	cr_assert_lt(now_msec() - start_msec, 1000);
+}
+
+static struct trial start_and_try_program_that_hangs(void)
+{
+	use_a_copy();
+	start_supervised();
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	install_program_that_hangs();
+	kill(bench.daemon, SIGHUP);
+	return await_trial();
+}
+
+Test(host_program, a_server_that_dies_while_a_program_is_tried_is_replaced)
+{
+	struct trial trial = start_and_try_program_that_hangs();
+
+	for (unsigned i = 0; i < 3; i++)
+		expect_replaced_at_once();
+	cr_assert_eq(sync_count(), REGIONS);
+	cr_assert_not(is_gone(trial.shell));
+	expect_end();
+	remove_program();
+}
+
+Test(host_program, the_end_does_not_wait_for_a_program_that_is_tried)
+{
+	struct trial trial = start_and_try_program_that_hangs();
+
+	expect_end();
+	EXPECT_SOON(both_are_gone(&trial), "the trial is left");
+	remove_program();
+}
+
+Test(host_program, a_killed_supervisor_leaves_no_trial)
+{
+	struct trial trial = start_and_try_program_that_hangs();
+
+	end_daemon(SIGKILL);
+	EXPECT_SOON(is_gone(trial.shell), "the trial is left");
+	kill(trial.child, SIGKILL); /* which no signal of the kernel's was for */
+	remove_program();
+}
+
+/* The second hangup comes while the first one's program hangs, and is for the one that is installed then. */
+Test(host_program, a_hangup_during_a_trial_is_remembered)
+{
+	const char *tested = daemon_path();
+	struct trial trial = start_and_try_program_that_hangs();
+	pid_t before;
+	char script[512];
+
+	before = server_pid();
+	kill(bench.daemon, SIGHUP);
+	sleep_msec(100);
+	kill(bench.daemon, SIGHUP);
+	snprintf(script, sizeof(script), "exec %s \"$@\"", tested);
+	install_script(script);
+	expect_said("does not end within 10 s", "goes on as it is");
+	expect_other_server(before);
+	cr_assert(both_are_gone(&trial));
+	cr_assert_eq(sync_count(), REGIONS);
+	expect_end();
+	remove_program();
 }
