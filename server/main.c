@@ -21,10 +21,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+
+#define FILES_WANTED 30000 /* 10,000 mirrors, whose logs and legs are on devices */
 
 /* What the serving process works with, and what it has from the supervisor. */
 struct daemon {
@@ -471,6 +474,21 @@ static int supervise(struct daemon *daemon)
 	return supervisor_run(supervisor);
 }
 
+/* All that come after us inherit it. The soft limit is for select(2), which is not used here. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < FILES_WANTED)
+		diag_warning("no more than %llu open files are allowed, and each log device is one "
+			     "(LimitNOFILE=, ulimit -Hn)",
+			     (unsigned long long)limit.rlim_cur);
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon self;
@@ -487,6 +505,7 @@ int main(int argc, char **argv)
 	inherits = supervisor_inherits(&self.supervisor);
 	diag_open(self.options.log_level, inherits && !self.options.foreground);
 	signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more */
+	raise_file_limit();
 	r = supervisor_prepare(&self.supervisor, argv);
 	if (r == 0)
 		r = inherits ? inherit(&self) : start_anew(&self);

@@ -46,10 +46,10 @@ static bool is_reconnect(const struct slot *slot)
 	return message->payload[message->request.data_size - 1] == '\0';
 }
 
-static int open_device(struct mirror_log *log, const char *name)
+static int open_device(struct mirror_log *log, const char *name, unsigned spare)
 {
 	char why[160] = "";
-	int r = log_device_get(name, log->args.region_count, &log->device, why, sizeof(why));
+	int r = log_device_get(name, log->args.region_count, spare, &log->device, why, sizeof(why));
 
 	if (r < 0)
 		diag_error("log %s: cannot use log device %s: %s", log->uuid, name, why);
@@ -75,7 +75,7 @@ static int go_without_device(struct mirror_log *log, uint32_t major, uint32_t mi
 
 static int open_log(struct mirror_log *log, bool reconnect)
 {
-	int r = log->args.disk ? open_device(log, log->args.device) : 0;
+	int r = log->args.disk ? open_device(log, log->args.device, LOG_DEVICE_SPARE) : 0;
 
 	if (r < 0 && reconnect)
 		r = go_without_device(log, 0, 0, SHARD_BYTES);
@@ -190,7 +190,7 @@ static int open_recorded_device(struct mirror_log *log)
 	if (!log->args.disk)
 		return 0;
 	snprintf(number, sizeof(number), "%u:%u", log->record->major, log->record->minor);
-	return open_device(log, number);
+	return open_device(log, number, 0);
 }
 
 static void drop_device(struct mirror_log *log)
