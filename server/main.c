@@ -455,25 +455,6 @@ static int inherit(struct daemon *daemon)
 	return replace_estate(daemon, supervisor->netlink_fd, supervisor->estate_fd);
 }
 
-static int supervise(struct daemon *daemon)
-{
-	struct supervisor *supervisor = &daemon->supervisor;
-
-	supervisor->netlink_fd = daemon->transport.fd;
-	supervisor->estate_fd = daemon->estate.fd;
-	supervisor->control_fd = daemon->control_fd;
-	supervisor->served = &daemon->estate.fixed->served;
-	supervisor->crashed = &daemon->estate.fixed->crashed;
-	supervisor->run_server = run_server;
-	supervisor->context = daemon;
-	if (!daemon->options.supervise)
-		return run_server(daemon);
-	/* The server's memory is its own affair; ours must be there when it has died. */
-	protect_memory();
-	daemon->stored = fd_store_put(supervisor->netlink_fd, supervisor->estate_fd);
-	return supervisor_run(supervisor);
-}
-
 /* All that come after us inherit it. The soft limit is for select(2), which is not used here. */
 static void raise_file_limit(void)
 {
@@ -487,6 +468,26 @@ static void raise_file_limit(void)
 		diag_warning("no more than %llu open files are allowed, and each log device is one "
 			     "(LimitNOFILE=, ulimit -Hn)",
 			     (unsigned long long)limit.rlim_cur);
+}
+
+static int supervise(struct daemon *daemon)
+{
+	struct supervisor *supervisor = &daemon->supervisor;
+
+	supervisor->netlink_fd = daemon->transport.fd;
+	supervisor->estate_fd = daemon->estate.fd;
+	supervisor->control_fd = daemon->control_fd;
+	supervisor->served = &daemon->estate.fixed->served;
+	supervisor->crashed = &daemon->estate.fixed->crashed;
+	supervisor->run_server = run_server;
+	supervisor->context = daemon;
+	raise_file_limit();
+	if (!daemon->options.supervise)
+		return run_server(daemon);
+	/* The server's memory is its own affair; ours must be there when it has died. */
+	protect_memory();
+	daemon->stored = fd_store_put(supervisor->netlink_fd, supervisor->estate_fd);
+	return supervisor_run(supervisor);
 }
 
 int main(int argc, char **argv)
@@ -505,7 +506,6 @@ int main(int argc, char **argv)
 	inherits = supervisor_inherits(&self.supervisor);
 	diag_open(self.options.log_level, inherits && !self.options.foreground);
 	signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more */
-	raise_file_limit();
 	r = supervisor_prepare(&self.supervisor, argv);
 	if (r == 0)
 		r = inherits ? inherit(&self) : start_anew(&self);
