@@ -22,9 +22,16 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
+
+#define FILES_WANTED 30000 /* 10,000 mirrors, whose logs and legs are on devices */
+
+/* Of a server that was told to end: more than all its threads may take together (STOP_LIMIT_NS each), less
+ * than the unit's TimeoutStopSec=. */
+#define END_LIMIT_SEC 13
 
 /* What the serving process works with, and what it has from the supervisor. */
 struct daemon {
@@ -279,6 +286,27 @@ static void read_signal(struct daemon *daemon)
 		daemon->stored = false;
 }
 
+/* A thread that hangs cannot be waited for: left behind without a supervisor, the process would keep the
+ * socket and the place from the next dirtylogd. What is not done is in the estate, or on the log devices. */
+static void *end_in_time(void *unused)
+{
+	struct timespec limit = {.tv_sec = END_LIMIT_SEC};
+
+	while (nanosleep(&limit, &limit) != 0)
+		;
+	diag_error("a thread did not end within %d s: the process ends without it", END_LIMIT_SEC);
+	diag_flush();
+	_exit(1);
+}
+
+static void limit_the_end(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, end_in_time, NULL) == 0)
+		pthread_detach(thread);
+}
+
 /* Clients until SIGTERM, or until a successor shall take over. */
 static void *control_thread(void *argument)
 {
@@ -296,6 +324,7 @@ static void *control_thread(void *argument)
 		protect_memory();
 	control_run(&control);
 	read_signal(daemon);
+	limit_the_end();
 	if (!daemon->hand_over)
 		sd_notify(0, "STOPPING=1");
 	diag_info(daemon->hand_over ? "handing over" : "stopping");
@@ -521,6 +550,21 @@ static int inherit(struct daemon *daemon)
 	return replace_estate(daemon, supervisor->netlink_fd, supervisor->estate_fd);
 }
 
+/* All that come after us inherit it. The soft limit is for select(2), which is not used here. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < FILES_WANTED)
+		diag_warning("no more than %llu open files are allowed, and each log device is one "
+			     "(LimitNOFILE=, ulimit -Hn)",
+			     (unsigned long long)limit.rlim_cur);
+}
+
 static int supervise(struct daemon *daemon)
 {
 	struct supervisor *supervisor = &daemon->supervisor;
@@ -534,6 +578,7 @@ static int supervise(struct daemon *daemon)
 	supervisor->crashed = &daemon->estate.fixed->crashed;
 	supervisor->run_server = run_server;
 	supervisor->context = daemon;
+	raise_file_limit();
 	if (!daemon->options.supervise)
 		return run_server(daemon);
 	/* The server's memory is its own affair; ours must be there when it has died. */

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -139,8 +140,16 @@ static void open_by_number(struct log_device *device)
 	device->fd = fd;
 }
 
-/* Under the lock: join the open device of the same number, or keep this one. */
-static struct log_device *share(struct log_device *fresh)
+static bool leaves_spare(int fd, unsigned spare)
+{
+	struct rlimit limit;
+
+	/* It was the lowest free number: all below it were taken. */
+	return getrlimit(RLIMIT_NOFILE, &limit) != 0 || (rlim_t)fd + spare < limit.rlim_cur;
+}
+
+/* Under the lock: join the open device of the same number, or keep this one, if it may be: else NULL. */
+static struct log_device *share(struct log_device *fresh, bool may_be_kept)
 {
 	for (struct log_device *d = devices.first; d; d = d->next) {
 		if (d->major != fresh->major || d->minor != fresh->minor)
@@ -150,6 +159,8 @@ static struct log_device *share(struct log_device *fresh)
 		d->bytes = fresh->bytes;
 		return d;
 	}
+	if (!may_be_kept)
+		return NULL;
 	fresh->refs = 1;
 	fresh->users = 1;
 	fresh->next = devices.first;
@@ -164,8 +175,47 @@ static void discard(struct log_device *device)
 	free(device);
 }
 
-int log_device_get(const char *name, uint64_t region_count, struct log_device **device, char *why,
-		   size_t why_bytes)
+static void say_why(int error, char *why, size_t why_bytes)
+{
+	struct rlimit limit;
+
+	if (error == -EMFILE && getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		snprintf(why, why_bytes,
+			 "%s: no more than %llu are allowed (LimitNOFILE=, ulimit -Hn)",
+			 strerror(EMFILE), (unsigned long long)limit.rlim_cur);
+	else
+		snprintf(why, why_bytes, "%s", strerror(-error));
+}
+
+static int open_measured(struct log_device *device, const char *name, uint64_t region_count,
+			 char *why, size_t why_bytes)
+{
+	int r;
+
+	device->fd = open_named(name, O_RDWR | O_DIRECT);
+	r = device->fd < 0 ? device->fd : measure(device, why, why_bytes);
+	return r == 0 ? check_size(device, region_count, why, why_bytes) : r;
+}
+
+/* A table that takes another's place has the same device, which needs no descriptor more. */
+static int get_shared(struct log_device *fresh, unsigned spare, struct log_device **device)
+{
+	bool may_be_kept;
+
+	open_by_number(fresh);
+	may_be_kept = leaves_spare(fresh->fd, spare);
+	pthread_mutex_lock(&devices.lock);
+	*device = share(fresh, may_be_kept);
+	pthread_mutex_unlock(&devices.lock);
+	if (!*device)
+		return -EMFILE;
+	if (*device != fresh)
+		discard(fresh);
+	return 0;
+}
+
+int log_device_get(const char *name, uint64_t region_count, unsigned spare,
+		   struct log_device **device, char *why, size_t why_bytes)
 {
 	struct log_device *fresh = calloc(1, sizeof(*fresh));
 	int r;
@@ -173,23 +223,15 @@ int log_device_get(const char *name, uint64_t region_count, struct log_device **
 	if (!fresh)
 		return -ENOMEM;
 	why[0] = '\0';
-	fresh->fd = open_named(name, O_RDWR | O_DIRECT);
-	r = fresh->fd < 0 ? fresh->fd : measure(fresh, why, why_bytes);
+	r = open_measured(fresh, name, region_count, why, why_bytes);
 	if (r == 0)
-		r = check_size(fresh, region_count, why, why_bytes);
-	if (r < 0) {
-		if (!why[0])
-			snprintf(why, why_bytes, "%s", strerror(-r));
-		discard(fresh);
-		return r;
-	}
-	open_by_number(fresh);
-	pthread_mutex_lock(&devices.lock);
-	*device = share(fresh);
-	pthread_mutex_unlock(&devices.lock);
-	if (*device != fresh)
-		discard(fresh);
-	return 0;
+		r = get_shared(fresh, spare, device);
+	if (r == 0)
+		return 0;
+	if (!why[0])
+		say_why(r, why, why_bytes);
+	discard(fresh);
+	return r;
 }
 
 struct log_device *log_device_absent(uint32_t major, uint32_t minor, uint32_t block_bytes)

@@ -33,12 +33,17 @@ struct log_device {
 	char active_uuid[DM_UUID_LEN];
 };
 
+/* Descriptors that a new log leaves to what is opened for a moment: by the control socket, the flushes of
+ * legs, children, and a takeover, which opens all devices at once and has no more than was allowed before. */
+#define LOG_DEVICE_SPARE 64u
+
 /* Open the device named (path or major:minor; the latter without udev too) for a log of region_count
  * regions. 0 with a reference in *device, or -errno with what is wrong in why (why_bytes long):
  * -ENODEV not there, -ENOTBLK not a block device, -ENOSPC too small, -EINVAL its blocks are too
- * large, else what open(2) says. Blocks on open(2): for the cold path. */
-int log_device_get(const char *name, uint64_t region_count, struct log_device **device, char *why,
-		   size_t why_bytes);
+ * large, -EMFILE a device that is not open yet would leave less than spare descriptors, else what open(2)
+ * says. Blocks on open(2): for the cold path. */
+int log_device_get(const char *name, uint64_t region_count, unsigned spare,
+		   struct log_device **device, char *why, size_t why_bytes);
 
 static inline bool log_device_is_full(const struct log_device *device)
 {

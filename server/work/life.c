@@ -47,10 +47,10 @@ static bool is_reconnect(const struct slot *slot)
 	return message->payload[message->request.data_size - 1] == '\0';
 }
 
-static int open_device(struct mirror_log *log, const char *name)
+static int open_device(struct mirror_log *log, const char *name, unsigned spare)
 {
 	char why[160] = "";
-	int r = log_device_get(name, log->args.region_count, &log->device, why, sizeof(why));
+	int r = log_device_get(name, log->args.region_count, spare, &log->device, why, sizeof(why));
 
 	if (r < 0)
 		diag_error("log %s: cannot use log device %s: %s", log->uuid, name, why);
@@ -82,7 +82,9 @@ static const char *device_name(const struct mirror_log *log)
 
 static int open_log(struct mirror_log *log, bool reconnect)
 {
-	int r = log->args.disk ? open_device(log, device_name(log)) : 0;
+	/* A mirror that runs is not refused for lack of descriptors, if there is one. */
+	unsigned spare = reconnect ? 0 : LOG_DEVICE_SPARE;
+	int r = log->args.disk ? open_device(log, device_name(log), spare) : 0;
 
 	if (r < 0 && reconnect)
 		r = go_without_device(log, 0, 0, SHARD_BYTES);
@@ -241,7 +243,7 @@ static int open_recorded_device(struct mirror_log *log)
 	if (!log->args.disk)
 		return 0;
 	snprintf(number, sizeof(number), "%u:%u", log->record->major, log->record->minor);
-	return open_device(log, number);
+	return open_device(log, number, 0);
 }
 
 static void drop_device(struct mirror_log *log)

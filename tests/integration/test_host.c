@@ -2,14 +2,17 @@
 /* What the host does to the daemon: a log that takes no more lines, signals, limits, an environment. */
 #include "server/base/clock.h"
 #include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
 #include "tests/lib/requests.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -503,4 +506,130 @@ Test(host_program, a_hangup_during_a_trial_is_remembered)
 	cr_assert_eq(sync_count(), REGIONS);
 	expect_end();
 	remove_program();
+}
+
+/* --- file descriptors --- */
+
+#define LOGS_MAX 100u
+
+static void limit_softly(void)
+{
+	struct rlimit limit = {.rlim_cur = 64, .rlim_max = 2000};
+
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static rlim_t limit_of(pid_t pid)
+{
+	struct rlimit limit;
+
+	cr_assert_eq(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	return limit.rlim_cur;
+}
+
+Test(host, the_limit_of_descriptors_is_raised)
+{
+	bench.in_child = limit_softly;
+	start_supervised();
+	cr_assert_eq(limit_of(bench.daemon), 2000);
+	cr_assert_eq(limit_of(server_pid()), 2000);
+	expect_said("2000 open files", "LimitNOFILE");
+}
+
+static void become_log(unsigned i)
+{
+	char uuid[32];
+
+	snprintf(uuid, sizeof(uuid), "LVM-%u", i);
+	become(i + 1, uuid);
+}
+
+static unsigned open_files(pid_t pid)
+{
+	char path[64];
+	struct dirent *entry;
+	unsigned count = 0;
+	DIR *directory;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	directory = opendir(path);
+	cr_assert_not_null(directory);
+	while ((entry = readdir(directory)))
+		count += entry->d_name[0] != '.';
+	closedir(directory);
+	return count;
+}
+
+/* Of the server that runs, and of those to come. */
+static void leave_open_files(unsigned count)
+{
+	rlim_t files = open_files(server_pid()) + count;
+	struct rlimit limit = {.rlim_cur = files, .rlim_max = files};
+
+	cr_assert_eq(prlimit(server_pid(), RLIMIT_NOFILE, &limit, NULL), 0);
+	cr_assert_eq(prlimit(bench.daemon, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+/* As many as there may be; returns how many. */
+static unsigned make_logs(void)
+{
+	for (unsigned i = 0; i < LOGS_MAX; i++) {
+		struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+		int error;
+
+		become_log(i);
+		error = ctr("%u disk %s 8 nosync", REGIONS * 8, loop.path).message.request.error;
+		if (error) {
+			cr_assert_eq(error, -EMFILE, "%d", error);
+			return i;
+		}
+		resume();
+	}
+	cr_assert_fail("there is no limit");
+	return 0;
+}
+
+Test(host, what_cannot_be_opened_is_refused_with_a_reason)
+{
+	start_supervised();
+	leave_open_files(80);
+	make_logs();
+	expect_said("cannot use log device", "LimitNOFILE");
+}
+
+/* As a table that is loaded for a mirror that runs: it has that mirror's log device. */
+Test(host, a_log_on_a_device_that_is_open_needs_no_descriptor)
+{
+	struct loop_device first = make_loop(DEVICE_BYTES, 512);
+
+	start_supervised();
+	become_log(LOGS_MAX);
+	ctr_ok("%u disk %s 8 nosync", REGIONS * 8, first.path);
+	leave_open_files(80);
+	make_logs();
+	become_log(LOGS_MAX + 1);
+	ctr_ok("%u disk %s 8", REGIONS * 8, first.path);
+}
+
+/* The successor has no more than its predecessor had. */
+Test(host, all_logs_up_to_the_limit_are_taken_over)
+{
+	unsigned logs;
+
+	start_supervised();
+	leave_open_files(80);
+	logs = make_logs();
+	cr_assert_geq(logs, 10, "%u", logs);
+	for (unsigned turn = 0; turn < 10; turn++) {
+		pid_t before = server_pid();
+
+		cr_assert_eq(kill(before, SIGKILL), 0);
+		expect_other_server(before);
+		cr_assert_eq(stat_of("unknown_log"), 0);
+		for (unsigned i = 0; i < logs; i++) {
+			become_log(i);
+			mark(turn);
+			flush();
+		}
+	}
 }

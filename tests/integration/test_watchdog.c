@@ -301,3 +301,26 @@ Test(watchdog, a_slow_device_is_no_hang_without_io_uring)
 {
 	wait_for_device("sync");
 }
+
+/* --- a server that hangs, and nobody to replace it --- */
+
+/* It would keep the socket and the place from the next dirtylogd. */
+Test(watchdog, a_server_that_hangs_ends_when_its_supervisor_is_gone)
+{
+	struct wire_message request;
+	pid_t server;
+
+	bench.watchdog = "3600";
+	start_watched("asked:0~");
+	server = (pid_t)stat_of("server_pid");
+	request = send_request(DM_ULOG_CTR, "160 core 8", 10);
+	expect_silence(QUIET_MSEC);
+	cr_assert_eq(kill(bench.daemon, SIGKILL), 0);
+	cr_assert_eq(waitpid(bench.daemon, NULL, 0), bench.daemon);
+	bench.daemon = 0;
+	for (unsigned waited = 0; kill(server, 0) == 0; waited++) {
+		cr_assert_lt(waited, 200, "it is still there");
+		sleep_msec(100);
+	}
+	(void)request;
+}
