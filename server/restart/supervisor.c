@@ -307,7 +307,7 @@ static int next_signal(struct supervisor *supervisor, int64_t until_ns)
 	int64_t left;
 
 	if (supervisor->server > 0)
-		return watchdog_wait(&supervisor->watchdog, &set, supervisor->server);
+		return watchdog_wait(&supervisor->watchdog, &set, supervisor->server, until_ns);
 	left = until_ns - clock_now();
 	if (left < 0)
 		left = 0;

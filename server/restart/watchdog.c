@@ -295,13 +295,19 @@ static void look(struct watchdog *watchdog, pid_t server)
 		watchdog_feed(watchdog);
 }
 
-int watchdog_wait(struct watchdog *watchdog, const sigset_t *signals, pid_t server)
+int watchdog_wait(struct watchdog *watchdog, const sigset_t *signals, pid_t server,
+		  int64_t until_ns)
 {
+	int64_t left_ns = until_ns - clock_now();
 	int64_t period_ns = look_period(watchdog);
-	struct timespec period = {.tv_sec = period_ns / NSEC_PER_SEC,
-				  .tv_nsec = period_ns % NSEC_PER_SEC};
-	int signal_number = sigtimedwait(signals, NULL, &period);
+	struct timespec period;
+	int signal_number;
 
+	if (left_ns < period_ns)
+		period_ns = left_ns > 0 ? left_ns : 0;
+	period = (struct timespec){.tv_sec = period_ns / NSEC_PER_SEC,
+				   .tv_nsec = period_ns % NSEC_PER_SEC};
+	signal_number = sigtimedwait(signals, NULL, &period);
 	look(watchdog, server);
 	return signal_number;
 }

@@ -55,9 +55,10 @@ void watchdog_open(struct watchdog *watchdog, const struct estate *estate, int64
 /* A server is about to be started; none runs. */
 void watchdog_begin(struct watchdog *watchdog);
 
-/* Wait for one of the signals, as sigtimedwait(2), but no longer than until the next look, and look after
+/* Wait for one of the signals, as sigtimedwait(2), but no longer than until then (clock_now()), or the next look, and look after
  * the server. */
-int watchdog_wait(struct watchdog *watchdog, const sigset_t *signals, pid_t server);
+int watchdog_wait(struct watchdog *watchdog, const sigset_t *signals, pid_t server,
+		  int64_t until_ns);
 
 /* While the supervisor waits for something else. */
 void watchdog_feed(struct watchdog *watchdog);
