@@ -278,6 +278,15 @@ static void read_signal(struct daemon *daemon)
 		daemon->stored = false;
 }
 
+/* An end in order is bounded, but for a thread that hangs: no supervisor may be left to see it, and no other
+ * dirtylogd can start while we live. */
+static void bound_end(const struct daemon *daemon)
+{
+	int64_t limit_ns = STOP_LIMIT_NS + daemon->options.watchdog_ns;
+
+	alarm((unsigned)(limit_ns / NSEC_PER_SEC) + 1);
+}
+
 /* Clients until SIGTERM, or until a successor shall take over. */
 static void *control_thread(void *argument)
 {
@@ -295,6 +304,7 @@ static void *control_thread(void *argument)
 		protect_memory();
 	control_run(&control);
 	read_signal(daemon);
+	bound_end(daemon);
 	if (!daemon->hand_over)
 		sd_notify(0, "STOPPING=1");
 	diag_info(daemon->hand_over ? "handing over" : "stopping");

@@ -161,7 +161,9 @@ Test(watchdog, after_three_restarts_in_a_minute_it_only_tells)
 	server = (pid_t)stat_of("server_pid");
 	sleep_msec(2 * LIMIT_MSEC);
 	expect_servers(4);
-	cr_assert_eq(kill(server, SIGKILL), 0); /* its worker would keep it from ending in order */
+	/* Its worker would keep it from ending in order, and a successor's too. */
+	cr_assert_eq(kill(bench.daemon, SIGSTOP), 0);
+	cr_assert_eq(kill(server, SIGKILL), 0);
 }
 
 /* --- no hang --- */
@@ -300,4 +302,23 @@ Test(watchdog, a_slow_device_is_no_hang)
 Test(watchdog, a_slow_device_is_no_hang_without_io_uring)
 {
 	wait_for_device("sync");
+}
+
+static bool is_gone(pid_t pid)
+{
+	return kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+/* Nobody watches it any more, and while it lives no other dirtylogd can start. */
+Test(watchdog, a_server_that_hangs_without_a_supervisor_ends)
+{
+	static const char text[] = "160 core 8 nosync";
+	pid_t server;
+
+	start_watched("ctr-half:0~");
+	server = (pid_t)stat_of("server_pid");
+	send_request(DM_ULOG_CTR, text, sizeof(text) - 1);
+	sleep_msec(50);
+	end_daemon(SIGKILL);
+	EXPECT_SOON(is_gone(server), "it hangs on");
 }
