@@ -118,7 +118,8 @@ static bool take_header(struct mirror_log *log, const uint8_t *bytes)
 	case LOG_IMAGE_WRONG_VERSION:
 		break;
 	}
-	snprintf(why, sizeof(why), "since the log on it is of version %" PRIu32 ", and not of 1 or 2",
+	snprintf(why, sizeof(why),
+		 "since the log on it is of version %" PRIu32 ", and not of 1 or 2",
 		 header.version);
 	return leave_alone(log, why);
 }

@@ -69,8 +69,8 @@ Test(log_image, decodes_the_kernel_bytes)
 
 Test(log_image, header_is_little_endian)
 {
-	static const uint8_t want[LOG_IMAGE_HEADER_BYTES] = {0x72, 0x52, 0x69, 0x4D, 2,    0,    0,	   0,
-					 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
+	static const uint8_t want[LOG_IMAGE_HEADER_BYTES] = {
+		0x72, 0x52, 0x69, 0x4D, 2, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
 	struct log_image_header header;
 	uint8_t bytes[LOG_IMAGE_HEADER_BYTES];
 
@@ -110,14 +110,14 @@ static enum log_image_verdict verdict(uint32_t magic, uint8_t version,
 				      struct log_image_header *header)
 {
 	uint8_t bytes[LOG_IMAGE_HEADER_BYTES] = {(uint8_t)magic,
-			     (uint8_t)(magic >> 8),
-			     (uint8_t)(magic >> 16),
-			     (uint8_t)(magic >> 24),
-			     version,
-			     0,
-			     0,
-			     0,
-			     7};
+						 (uint8_t)(magic >> 8),
+						 (uint8_t)(magic >> 16),
+						 (uint8_t)(magic >> 24),
+						 version,
+						 0,
+						 0,
+						 0,
+						 7};
 
 	return log_image_decode_header(bytes, header);
 }
