@@ -5,8 +5,8 @@
  *   byte 0     le32 magic 0x4D695272, le32 version 2, le64 nr_regions
  *   byte 1024  a bit for each region, little-endian, set = clean
  * Between the two the kernel reads and writes and looks at nothing; there we note what a bit stands for:
- *   byte 64    le32 magic 0x534c5244 "DRLS", le32 sectors of a region, le64 nr_regions again, le64 FNV-1a
- *              over the 16 bytes before
+ *   byte 64    le32 magic 0x534c5244 "DRLS", le32 sectors of a region, le64 nr_regions again, le64 the
+ *              complement of the two 8 bytes before, exclusive or
  * The note counts while nr_regions is the header's: who else writes the image changes one without the
  * other, unless the sizes are the same anyway.
  * The image can start at any offset of the device (base), a multiple of the block size.
