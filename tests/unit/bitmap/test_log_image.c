@@ -171,7 +171,7 @@ Test(log_image, size_is_rounded_up_to_the_block)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct log_image image = {cases[i].nregions, cases[i].block_bytes, 1 << 20};
+		struct log_image image = {cases[i].nregions, cases[i].block_bytes, 1 << 20, 0};
 
 		cr_expect_eq(log_image_bytes(&image), cases[i].bytes, "case %zu", i);
 		cr_expect_eq(log_image_blocks(&image), cases[i].bytes / cases[i].block_bytes);
