@@ -46,7 +46,8 @@ requests() { # KIND WRITE_REQUESTS
 	# RESUME's own question and answer; a status read to settle the hint may ask once more.
 	at_least "$1: activation: get_sync_count" "$(delta 0 1 get_sync_count)" 1
 	at_most "$1: activation: get_sync_count" "$(delta 0 1 get_sync_count)" 2
-	equal "$1: activation: get_resync_work" "$(delta 0 1 get_resync_work)" 1
+	# None if a busy kmirrord comes to ask for the count only when the mirror is resumed.
+	at_most "$1: activation: get_resync_work" "$(delta 0 1 get_resync_work)" 1
 	for requests_name in in_sync mark_region clear_region flush set_region_sync is_remote_recovering is_clean; do
 		equal "$1: activation: $requests_name" "$(delta 0 1 $requests_name)" 0
 	done
