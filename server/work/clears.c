@@ -109,6 +109,7 @@ static void leg_flush_ended(struct worker *worker, struct mirror_log *log)
 	int error = log->clears.leg_error;
 
 	CHECK(log->clears.phase == CLEARS_FLUSHING_LEGS && !log->clears.leg_flush);
+	CHECK(!deadline_runs(&log->sched.age));
 	log->clears.phase = CLEARS_COUNTING;
 	if (error == -ENOMEM || error == -EAGAIN) { /* no leg was asked, or not all */
 		legs_not_flushed(worker, log);
@@ -125,6 +126,7 @@ static void leg_flush_ended(struct worker *worker, struct mirror_log *log)
 static void flush_legs(struct worker *worker, struct mirror_log *log)
 {
 	log->clears.phase = CLEARS_FLUSHING_LEGS;
+	schedule_no_age(log); /* it has come, and would come again and again */
 	log->clears.leg_flush = mirrors_flush_legs(worker->mirrors, log);
 	if (log->clears.leg_flush) {
 		stats_add(STATS_LEG_FLUSHES, log->clears.legs->count);
@@ -137,7 +139,6 @@ static void flush_legs(struct worker *worker, struct mirror_log *log)
 void clears_legs_flushed(struct worker *worker, struct mirror_log *log,
 			 const struct leg_flush *flush)
 {
-	schedule_no_age(log); /* it has come, and would come again and again */
 	if (flush != log->clears.leg_flush)
 		return; /* given up, and too late */
 	log->clears.leg_flush = NULL;

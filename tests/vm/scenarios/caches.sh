@@ -19,6 +19,9 @@ mk_mirror m dirtylogd 131072 "$LOG" 1024 $A $B nosync || exit 1
 sleep 2
 check "the log is clean at first" log_is_clean "$LOG" $REGIONS
 
+# Of the server's threads, in hundredths of a second.
+ticks() { awk '{ print $14 + $15 }' "/proc/$(dirtylogctl stats | awk '$1 == "server_pid" { print $2 }')/stat"; }
+
 flushes_a=$(stat_field /dev/nullb0 16)
 flushes_b=$(stat_field /dev/nullb1 16)
 snap 0
@@ -31,6 +34,9 @@ else
 	equal "4 regions dirty on disk" $((REGIONS - $(log_clean "$LOG" $REGIONS))) 4
 	leg_a_flushed() { [ "$(stat_field /dev/nullb0 16)" -gt "$flushes_a" ]; }
 	check "leg A is flushed after the delay" until_true 10 leg_a_flushed
+	caches_ticks=$(ticks)
+	sleep 2
+	at_most "ticks of the server in 2 s of leg B's flush" $(($(ticks) - caches_ticks)) 50
 	if [ "$(stat_field /dev/nullb1 16)" = "$flushes_b" ]; then
 		equal "still dirty while leg B's flush runs" $((REGIONS - $(log_clean "$LOG" $REGIONS))) 4
 	else
