@@ -17,18 +17,29 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A device that has not been seen to hold a log of ours, or nothing at the first RESUME of all, is never
+ * written: it may be another volume by now. One that has been written may be tried again. */
+static void judge_health(struct mirror_log *log, const struct image_read_state *read, bool readable)
+{
+	enum log_health health = mirror_log_health(log);
+
+	if (readable && health == LOG_UNUSABLE)
+		mirror_log_set_health(log, LOG_FAILED); /* and stays so: commit_state.h */
+	else if (!readable && health == LOG_SOUND)
+		mirror_log_set_health(log, read->reconnect ? LOG_UNUSABLE : LOG_FAILED);
+}
+
 static void take_bits(struct mirror_log *log, const struct image_read_state *read, bool readable)
 {
 	dirty_log_begin(&log->dirty, read->valid, readable,
 			!log->life.ever_resumed && !read->reconnect);
+	judge_health(log, read, readable);
 	if (mirror_log_health(log) != LOG_UNUSABLE)
 		mirror_log_writes(log);
 	log->life.ever_resumed = true;
 	diag_info("log %s: %" PRIu64 " of %" PRIu64 " regions in sync on %u:%u", log->uuid,
 		  dirty_log_sync_count(&log->dirty), log->dirty.config.region_count,
 		  log->device->major, log->device->minor);
-	if (!readable && mirror_log_health(log) == LOG_SOUND)
-		mirror_log_set_health(log, LOG_FAILED);
 	mirror_log_record_status(log);
 }
 
@@ -184,9 +195,6 @@ void image_read_start(struct worker *worker, struct mirror_log *log, struct slot
 	dirty_log_forget(&log->dirty);
 	schedule_no_age(log);
 	log->clears.phase = CLEARS_COUNTING;
-	/* It may hold a log of ours by now. */
-	if (mirror_log_health(log) == LOG_UNUSABLE)
-		mirror_log_set_health(log, LOG_FAILED);
 	log->image_read = (struct image_read_state){.slot = slot, .reconnect = reconnect};
 	image_read_continue(worker, log);
 }

@@ -208,6 +208,61 @@ Test(bad_day, a_reconnect_writes_no_device_without_a_log_on_it)
 	cr_assert_eq(memcmp(before, after, sizeof(before)), 0, "it was written");
 }
 
+/* What could not be read may be anybody's. */
+static void expect_untouched(const struct loop_device *loop, const uint8_t *before)
+{
+	static uint8_t after[DEVICE_BYTES];
+
+	cr_assert_eq(pread(loop->file, after, sizeof(after), 0), (ssize_t)sizeof(after));
+	cr_assert_eq(memcmp(before, after, sizeof(after)), 0, "it was written");
+}
+
+/* Reads of the device fail while its file is empty. */
+static void cut(const struct loop_device *loop)
+{
+	cr_assert_eq(ftruncate(loop->file, 0), 0);
+}
+
+static void restore(const struct loop_device *loop, const uint8_t *bytes)
+{
+	cr_assert_eq(pwrite(loop->file, bytes, DEVICE_BYTES, 0), DEVICE_BYTES);
+}
+
+Test(bad_day, a_reconnect_writes_no_device_that_it_could_not_read)
+{
+	static uint8_t before[DEVICE_BYTES];
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	memset(before, 0x5A, sizeof(before));
+	start();
+	cut(&loop);
+	cr_assert_eq(reconnect_error("%u disk %s 8", REGIONS * 8, loop.path), 0);
+	expect_said("cannot be read", loop.number);
+	restore(&loop, before);
+	expect_writes_nothing();
+	suspend();
+	expect_untouched(&loop, before);
+}
+
+Test(bad_day, a_device_without_a_log_is_not_written_when_it_cannot_be_read_again)
+{
+	static uint8_t before[DEVICE_BYTES];
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	memset(before, 0x5A, sizeof(before));
+	restore(&loop, before);
+	start();
+	cr_assert_eq(reconnect_error("%u disk %s 8", REGIONS * 8, loop.path), 0);
+	suspend();
+	cut(&loop);
+	ask(DM_ULOG_RESUME, NULL, 0);
+	expect_said("cannot be read", loop.number);
+	restore(&loop, before);
+	expect_writes_nothing();
+	suspend();
+	expect_untouched(&loop, before);
+}
+
 /* An error would be asked again every two seconds, for ever, and the mirror could not be suspended. */
 Test(bad_day, a_reconnect_without_its_device_makes_a_failed_log)
 {
