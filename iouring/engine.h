@@ -10,7 +10,7 @@
 /* Make one engine. wake_fd stays the caller's: it outlives the engine and is closed after it.
  * 0 or -errno; *engine is untouched by a failure. */
 int uring_engine_create(struct flush_engine **engine, unsigned depth, int wake_fd);
-int sync_engine_create(struct flush_engine **engine, int wake_fd);
+int sync_engine_create(struct flush_engine **engine, unsigned depth, int wake_fd);
 
 /* The operation is over: it no longer counts as pending, and done is called, which may free it. */
 void flush_op_finish(struct flush_engine *engine, struct flush_op *op, int error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The factory of engines, and the calls that no engine differs in. */
+#include "iouring/device_thread.h"
 #include "iouring/engine.h"
 
 #include <assert.h>
@@ -21,11 +22,17 @@ static int create_kind(struct flush_engine **engine, enum flush_engine_kind kind
 	int error;
 
 	if (kind == FLUSH_ENGINE_SYNC)
-		return sync_engine_create(engine, wake_fd);
+		return sync_engine_create(engine, depth, wake_fd);
 	error = uring_engine_create(engine, depth, wake_fd);
 	if (kind == FLUSH_ENGINE_AUTO && kernel_refuses_uring(error))
-		return sync_engine_create(engine, wake_fd);
+		return sync_engine_create(engine, depth, wake_fd);
 	return error;
+}
+
+static void close_wake(int wake_fd)
+{
+	device_thread_needs_not(wake_fd);
+	close(wake_fd);
 }
 
 int flush_engine_create(struct flush_engine **engine, enum flush_engine_kind kind, unsigned depth)
@@ -38,9 +45,10 @@ int flush_engine_create(struct flush_engine **engine, enum flush_engine_kind kin
 	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (wake_fd < 0)
 		return -errno;
+	device_thread_needs(wake_fd); /* they wake whom they work for */
 	error = create_kind(engine, kind, depth, wake_fd);
 	if (error)
-		close(wake_fd);
+		close_wake(wake_fd);
 	else
 		(*engine)->watch_fd = -1;
 	return error;
@@ -58,7 +66,7 @@ void flush_engine_destroy(struct flush_engine *engine)
 	assert(engine->pending == 0);
 	engine->ops->destroy(engine);
 	if (wake_fd >= 0)
-		close(wake_fd);
+		close_wake(wake_fd);
 }
 
 void flush_engine_submit(struct flush_engine *engine, struct flush_op *op)

@@ -2,8 +2,8 @@
 /* The flush engine: reads and durable writes of many logs in one submission.
  *
  * One engine belongs to one worker thread; every call below is that thread's, but for
- * flush_engine_wake. Two engines ship: io_uring, and pwritev2 where io_uring is forbidden (it does
- * its work in flush_engine_run, so a slow device holds up the worker's other logs).
+ * flush_engine_wake. Two engines ship: io_uring, and where that is forbidden system calls by threads, one
+ * for each operation in flight.
  * A third, in tests, is a mock that expects calls.
  */
 #ifndef IOURING_FLUSH_ENGINE_H
@@ -28,6 +28,7 @@ struct flush_op {
 	 * transfer is carried on by the engine, and one that stops is -EIO. */
 	void (*done)(struct flush_op *op, int error);
 	uint32_t progress; /* engine's: bytes done */
+	int error; /* engine's */
 	struct flush_op *next; /* engine's: backlog link */
 };
 

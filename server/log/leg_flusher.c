@@ -4,6 +4,7 @@
  * who wait for a device at once, since a flush that begins now is good for each of them. */
 #include "server/log/leg_flusher.h"
 
+#include "iouring/device_thread.h"
 #include "server/base/check.h"
 #include "server/base/container_of.h"
 #include "server/base/diag.h"
@@ -250,7 +251,10 @@ static void flush_device(struct leg_flusher *flusher, struct flushed_device *dev
 	device->began_ns = clock_now();
 	see_to_threads(flusher); /* one wake-up may have been for several */
 	pthread_mutex_unlock(&flusher->lock);
+	device_thread_begin(); /* not before: now all whom it will wake are there */
+	device_thread_enters();
 	error = flusher->call(device->number);
+	device_thread_leaves();
 	if (error)
 		diag_limited(DIAG_WARNING, "leg %u:%u cannot be flushed: %s", device->number.major,
 			     device->number.minor, strerror(-error));

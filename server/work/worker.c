@@ -336,7 +336,9 @@ static int set_up_worker(struct worker *worker)
 	worker->queue.engine = worker->executor.engine;
 	if (worker->index == 0 && worker->engine_kind == FLUSH_ENGINE_AUTO &&
 	    strcmp(worker->executor.engine->ops->name, "sync") == 0)
-		diag_warning("io_uring is not allowed here: writes to log devices go one by one");
+		diag_warning(
+			"io_uring is not allowed here: writes to log devices are left to threads, "
+			"which takes longer");
 	return 0;
 }
 

@@ -185,31 +185,57 @@ Test(device_faults, a_log_that_has_failed_stays_failed_though_its_device_works_a
 
 /* --- slow --- */
 
-/* The receiver writes the log itself, and yet blocks for nothing. */
-Test(device_faults, a_slow_log_device_holds_nobody_else_up)
+/* So many that each worker has one of them. */
+#define OTHERS 16u
+
+static void become_other(unsigned number)
 {
-	struct loop_device cold = make_cold_loop();
-	struct loop_device other = make_loop(DEVICE_BYTES, 512);
+	char uuid[16];
+
+	snprintf(uuid, sizeof(uuid), "other-%u", number);
+	become(2 + number, uuid);
+}
+
+static void hold_nobody_up(const char *engine)
+{
+	struct loop_device cold = make_cold_loop(), others[OTHERS];
 	const uint64_t region = 3;
 	struct wire_message request;
 
-	start();
+	start_with("any", engine, NEVER);
 	make_log(&cold, REGIONS, " nosync");
-	become(2, "other");
-	make_log(&other, REGIONS, " nosync");
+	for (unsigned i = 0; i < OTHERS; i++) {
+		others[i] = make_loop(DEVICE_BYTES, 512);
+		become_other(i);
+		make_log(&others[i], REGIONS, " nosync");
+	}
 	become(1, "LVM-one");
 	set_frozen(true);
 	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
 	expect_silence(300); /* it waits */
 	cr_assert_eq(in_sync(3), 1);
 	cr_assert_eq(is_clean(3), 0);
-	become(2, "other");
-	mark(5);
-	flush();
-	cr_assert_not(clean_on_disk(&other, 5));
+	for (unsigned i = 0; i < OTHERS; i++) {
+		become_other(i);
+		mark(5);
+		flush();
+		cr_assert_not(clean_on_disk(&others[i], 5));
+	}
 	set_frozen(false);
+	become(1, "LVM-one");
 	await_success(&request);
 	cr_assert_not(clean_on_disk(&cold, 3));
+}
+
+/* The receiver writes the log itself, and yet blocks for nothing. */
+Test(device_faults, a_slow_log_device_holds_nobody_else_up)
+{
+	hold_nobody_up("auto");
+}
+
+Test(device_faults, a_slow_log_device_holds_nobody_else_up_without_io_uring)
+{
+	hold_nobody_up("sync");
 }
 
 /* The worker's write goes on while the receiver executes the log for a moment. */
