@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dirtylogd: wires the parts together, and takes them apart in order. */
+#include "iouring/device_thread.h"
 #include "server/base/clock.h"
 #include "server/base/crash.h"
 #include "server/base/diag.h"
@@ -443,7 +444,7 @@ static int run_server(void *context)
 
 	daemon->generation = atomic_fetch_add(&daemon->estate.fixed->generation, 1) + 1;
 	set_stack_size();
-	crash_watch();
+	crash_watch(device_thread_waiting);
 	placement_all(&daemon->options.placement);
 	r = set_up_signals(daemon);
 	if (r == 0)

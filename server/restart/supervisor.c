@@ -8,6 +8,7 @@
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/diag.h"
+#include "server/restart/process_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -151,12 +152,24 @@ static int become_server(struct supervisor *supervisor, pid_t parent)
 	return supervisor->run_server(supervisor->context);
 }
 
+/* One that cannot go is not waited for: it does nothing more that a successor would notice. */
+static bool is_lost(const struct supervisor *supervisor, int *status)
+{
+	if (!process_is_lost(supervisor->server, status))
+		return false;
+	diag_warning(
+		"the server (process %d) has ended, but for threads that wait for a device which "
+		"does not answer: nobody waits for them",
+		supervisor->server);
+	return true;
+}
+
 /* Reap it if it has ended. */
 static bool ended(struct supervisor *supervisor, int *status)
 {
 	pid_t pid = waitpid(supervisor->server, status, WNOHANG);
 
-	if (pid == 0)
+	if (pid == 0 && !is_lost(supervisor, status))
 		return false;
 	if (pid < 0)
 		*status = 0; /* not ours */
@@ -316,6 +329,19 @@ static int next_signal(struct supervisor *supervisor, int64_t until_ns)
 	return sigtimedwait(&set, NULL, &pause);
 }
 
+/* Servers that were lost, and whose device has answered. */
+static void reap_lost(const struct supervisor *supervisor)
+{
+	for (;;) {
+		siginfo_t info = {0};
+
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0 ||
+		    info.si_pid == supervisor->server || info.si_pid == supervisor->trial)
+			return;
+		waitpid(info.si_pid, NULL, WNOHANG);
+	}
+}
+
 /* Wait for a signal, or until then, and do what there is to do. Nothing here waits but this. */
 static void attend(struct supervisor *supervisor, int64_t until_ns)
 {
@@ -323,6 +349,7 @@ static void attend(struct supervisor *supervisor, int64_t until_ns)
 		until_ns = supervisor->trial_end_ns;
 	obey(supervisor, next_signal(supervisor, until_ns));
 	look_after_trial(supervisor);
+	reap_lost(supervisor);
 }
 
 /* Until the server has ended; returns its wait status. */

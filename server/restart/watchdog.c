@@ -6,9 +6,9 @@
 
 #include "server/base/clock.h"
 #include "server/base/diag.h"
+#include "server/restart/process_state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,26 +122,11 @@ static void describe(const struct watchdog *watchdog, unsigned number, char *tex
 
 /* --- a thread that hangs --- */
 
-/* In a wait that no signal ends (open(2) of a device that does not answer): the server would not even die
- * of SIGKILL, and no other could start. */
+/* In a wait that no signal ends (open(2) of a device that does not answer): the next server would wait there
+ * as well. */
 static bool waits_in_kernel(pid_t server, pid_t thread)
 {
-	char path[64], text[128];
-	const char *end;
-	ssize_t n = -1;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", server, thread);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	end = strrchr(text, ')'); /* of its name */
-	return end && strncmp(end, ") D", 3) == 0;
+	return process_thread_state(server, thread) == 'D';
 }
 
 static bool restarts_help(const struct watchdog *watchdog, int64_t now)

@@ -363,23 +363,44 @@ Test(restart, requests_in_hand_are_answered_in_the_order_in_which_they_came)
 
 /* --- writes of the dead --- */
 
-Test(restart, a_successor_does_not_overtake_writes_on_their_way)
+/* Nor do they hold up a log of another device. */
+static void leave_a_write_behind(const char *engine)
 {
-	struct loop_device loop = make_cold_loop();
+	struct loop_device loop = make_cold_loop(), other = make_loop(DEVICE_BYTES, 512);
 	struct wire_message request;
 	uint64_t region = 3;
 
-	start_supervised(NULL);
+	bench.supervised = true;
+	start_with("any", engine, NEVER);
+	become(2, "LVM-two");
+	make_log(&other, REGIONS, " nosync");
+	become(1, "LVM-one");
 	make_log(&loop, REGIONS, " nosync");
 	set_frozen(true);
 	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
-	sleep_msec(100);
+	sleep_msec(300);
 	kill_server();
 	expect_said("still written by", "");
+	become(2, "LVM-two");
+	mark(5);
+	cr_assert_not(clean_on_disk(&other, 5));
+	become(1, "LVM-one");
 	expect_silence(QUIET_MSEC);
 	set_frozen(false);
 	await_success(&request);
 	cr_assert_not(clean_on_disk(&loop, 3));
+}
+
+Test(restart, a_successor_does_not_overtake_writes_on_their_way)
+{
+	leave_a_write_behind("auto");
+}
+
+/* The thread that writes cannot be ended, and neither can the process. */
+Test(restart, a_successor_does_not_overtake_writes_of_threads)
+{
+	leave_a_write_behind("sync");
+	expect_said("threads that wait for a device", "");
 }
 
 /* --- crash loops --- */
