@@ -44,6 +44,7 @@ struct commit_state {
 	bool partial; /* buffers ran out, or the header is left: blocks wait for the next commit */
 	int64_t retry_since_ns; /* first failure of those that are tried again, 0: none */
 	int64_t retry_wait_ns;
+	int64_t claim_wait_ns; /* between looks whether the dead have ended their writes, 0: they have */
 	_Atomic int health; /* enum log_health; read by control */
 };
 

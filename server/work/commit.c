@@ -20,15 +20,21 @@
 
 #define RETRY_FIRST_NS (50 * NSEC_PER_MSEC)
 #define RETRY_MAX_NS (500 * NSEC_PER_MSEC)
-#define CLAIM_PAUSE_NS (1 * NSEC_PER_MSEC)
+#define CLAIM_FIRST_NS (1 * NSEC_PER_MSEC) /* what the dead had on its way ends soon, or hangs */
+#define CLAIM_MAX_NS (128 * NSEC_PER_MSEC)
 
 bool commit_claim(struct worker *worker, struct mirror_log *log)
 {
-	bool ours = log_device_claim(log->device);
+	int64_t wait_ns = log->commit.claim_wait_ns;
 
-	if (!ours)
-		schedule_retry(worker, log, clock_coarse() + CLAIM_PAUSE_NS);
-	return ours;
+	if (log_device_claim(log->device)) {
+		log->commit.claim_wait_ns = 0;
+		return true;
+	}
+	wait_ns = wait_ns == 0 ? CLAIM_FIRST_NS : wait_ns * 2;
+	log->commit.claim_wait_ns = wait_ns < CLAIM_MAX_NS ? wait_ns : CLAIM_MAX_NS;
+	schedule_retry(worker, log, clock_coarse() + log->commit.claim_wait_ns);
+	return false;
 }
 
 static void give_up_trying(struct worker *worker, struct mirror_log *log, int error)

@@ -7,6 +7,7 @@
 #include "tests/lib/log_device.h"
 #include "tests/lib/requests.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -396,9 +397,61 @@ Test(restart, a_successor_does_not_overtake_writes_on_their_way)
 	leave_a_write_behind("auto");
 }
 
+/* How often threads of a process have gone to sleep. */
+static unsigned long sleeps(pid_t process)
+{
+	char path[64], line[128];
+	unsigned long sum = 0, count;
+	struct dirent *entry;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", process);
+	tasks = opendir(path);
+	cr_assert_not_null(tasks);
+	while ((entry = readdir(tasks))) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/status", process, entry->d_name);
+		file = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
+		while (file && fgets(line, sizeof(line), file))
+			if (sscanf(line, "voluntary_ctxt_switches: %lu", &count) == 1)
+				sum += count;
+		if (file)
+			fclose(file);
+	}
+	closedir(tasks);
+	return sum;
+}
+
+Test(restart, who_waits_for_writes_of_the_dead_sleeps)
+{
+	struct loop_device loop = make_cold_loop();
+	struct wire_message request;
+	uint64_t region = 3;
+	unsigned long before;
+	pid_t server;
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	set_frozen(true);
+	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	sleep_msec(100);
+	kill_server();
+	expect_said("still written by", "");
+	server = (pid_t)stat_of("server_pid");
+	sleep_msec(500);
+	before = sleeps(server);
+	sleep_msec(1000);
+	cr_assert_lt(sleeps(server) - before, 100);
+	set_frozen(false);
+	await_success(&request);
+}
+
 /* The thread that writes cannot be ended, and neither can the process. */
 Test(restart, a_successor_does_not_overtake_writes_of_threads)
 {
+	if (getenv("TSAN_OPTIONS"))
+		cr_skip_test("under ThreadSanitizer threads have no files of their own");
 	leave_a_write_behind("sync");
 	expect_said("threads that wait for a device", "");
 }
