@@ -26,7 +26,7 @@ static _Thread_local bool has_own;
 static _Thread_local int process_fd = -1; /* a pidfd of the process, in the own table */
 
 /* Under the lock. */
-static unsigned place_of(int fd)
+static unsigned needed_at(int fd)
 {
 	unsigned at = 0;
 
@@ -41,7 +41,7 @@ void device_thread_needs(int fd)
 
 	pthread_mutex_lock(&shared.lock);
 	assert(shared.count < NEEDED_MAX);
-	at = place_of(fd);
+	at = needed_at(fd);
 	memmove(&shared.fds[at + 1], &shared.fds[at], (shared.count - at) * sizeof(int));
 	shared.fds[at] = fd;
 	shared.count++;
@@ -53,7 +53,7 @@ void device_thread_needs_not(int fd)
 	unsigned at;
 
 	pthread_mutex_lock(&shared.lock);
-	at = place_of(fd);
+	at = needed_at(fd);
 	assert(at < shared.count && shared.fds[at] == fd);
 	shared.count--;
 	memmove(&shared.fds[at], &shared.fds[at + 1], (shared.count - at) * sizeof(int));

@@ -18,6 +18,7 @@
 #define STATUS_RESYNC_WORK 0x100u
 #define STATUS_NUDGED 0x200u
 #define STATUS_SPOILT 0x400u
+#define STATUS_FLUSHING_LEGS 0x800u
 #define STATUS_RECONNECTS_SHIFT 16
 
 static struct mirror_log *allocate(struct estate *estate, const char *uuid, uint64_t luid,
@@ -110,6 +111,8 @@ static uint32_t status_of(struct mirror_log *log)
 	status |= bit_if(health != LOG_SOUND, STATUS_FAILED);
 	status |= bit_if(health == LOG_UNUSABLE, STATUS_UNUSABLE);
 	status |= bit_if(log->clears.phase == CLEARS_SPOILT, STATUS_SPOILT);
+	status |= bit_if(log->clears.phase == CLEARS_FLUSHING_LEGS || log->clears.interrupted,
+			 STATUS_FLUSHING_LEGS);
 	status |= bit_if(atomic_load(&log->answered.sync_count), STATUS_SYNC_COUNT);
 	status |= bit_if(atomic_load(&log->answered.resync_work), STATUS_RESYNC_WORK);
 	return status | (log->life.reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
@@ -140,7 +143,8 @@ static bool take_status(struct mirror_log *log, uint64_t recorded)
 	mirror_log_set_health(log, status & STATUS_UNUSABLE ? LOG_UNUSABLE
 				   : status & STATUS_FAILED ? LOG_FAILED
 							    : LOG_SOUND);
-	if (status & STATUS_SPOILT)
+	log->clears.interrupted = status & STATUS_FLUSHING_LEGS;
+	if (status & (STATUS_SPOILT | STATUS_FLUSHING_LEGS))
 		log->clears.phase = CLEARS_SPOILT;
 	atomic_store(&log->answered.sync_count, (status & STATUS_SYNC_COUNT) != 0);
 	atomic_store(&log->answered.resync_work, (status & STATUS_RESYNC_WORK) != 0);

@@ -111,12 +111,13 @@ static void leg_flush_ended(struct worker *worker, struct mirror_log *log)
 	CHECK(log->clears.phase == CLEARS_FLUSHING_LEGS && !log->clears.leg_flush);
 	CHECK(!deadline_runs(&log->sched.age));
 	log->clears.phase = CLEARS_COUNTING;
-	if (error == -ENOMEM || error == -EAGAIN) { /* no leg was asked, or not all */
-		legs_not_flushed(worker, log);
+	if (error && !leg_flush_was_not_tried(error)) {
+		legs_failed(worker, log, error);
 		return;
 	}
+	mirror_log_record_status(log);
 	if (error) {
-		legs_failed(worker, log, error);
+		legs_not_flushed(worker, log);
 		return;
 	}
 	legs_flushed(worker, log);
@@ -127,6 +128,7 @@ static void flush_legs(struct worker *worker, struct mirror_log *log)
 {
 	log->clears.phase = CLEARS_FLUSHING_LEGS;
 	schedule_no_age(log); /* it has come, and would come again and again */
+	mirror_log_record_status(log); /* who dies meanwhile does not learn how it ended */
 	log->clears.leg_flush = mirrors_flush_legs(worker->mirrors, log);
 	if (log->clears.leg_flush) {
 		stats_add(STATS_LEG_FLUSHES, log->clears.legs->count);
@@ -134,6 +136,42 @@ static void flush_legs(struct worker *worker, struct mirror_log *log)
 	}
 	log->clears.leg_error = -ENOMEM;
 	leg_flush_ended(worker, log);
+}
+
+/* What is dirty on the log device is recovered, once the kernel asks for it: which a mirror that it knows to be
+ * in sync does only after a RESUME. */
+static void heal(struct worker *worker, struct mirror_log *log)
+{
+	uint64_t before = dirty_log_sync_count(&log->dirty);
+
+	dirty_log_distrust(&log->dirty);
+	diag_info(
+		"log %s: a server has died while the legs were flushed: %llu regions are resynced",
+		log->uuid, (unsigned long long)(before - dirty_log_sync_count(&log->dirty)));
+	log->life.nudged = true;
+	atomic_store_explicit(&log->answered.resync_work, false, memory_order_relaxed);
+	mirror_log_record_status(log);
+	mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, 0);
+}
+
+/* The mirror is not suspended before its legs are seen to answer: that would wait for them, in the way of who
+ * wants to suspend it to be rid of one. */
+static void try_to_heal(struct worker *worker, struct mirror_log *log)
+{
+	if (log->clears.interrupted && log->clears.legs && !log->clears.leg_flush &&
+	    mirror_log_state(log) == LOG_ACTIVE)
+		log->clears.leg_flush = mirrors_flush_legs(worker->mirrors, log);
+}
+
+static void legs_were_tried(struct worker *worker, struct mirror_log *log, int error)
+{
+	if (leg_flush_was_not_tried(error))
+		return; /* the next server may */
+	log->clears.interrupted = false;
+	if (error)
+		legs_failed(worker, log, error);
+	else
+		heal(worker, log);
 }
 
 void clears_legs_flushed(struct worker *worker, struct mirror_log *log,
@@ -145,15 +183,20 @@ void clears_legs_flushed(struct worker *worker, struct mirror_log *log,
 	log->clears.leg_error = flush->error;
 	if (flush->error)
 		stats_add(STATS_IO_ERRORS, 1);
-	leg_flush_ended(worker, log);
+	if (log->clears.phase == CLEARS_FLUSHING_LEGS)
+		leg_flush_ended(worker, log);
+	else if (log->clears.interrupted && mirror_log_state(log) == LOG_ACTIVE)
+		legs_were_tried(worker, log, flush->error);
 }
 
 void clears_give_up_flush(struct worker *worker, struct mirror_log *log)
 {
-	if (log->clears.phase != CLEARS_FLUSHING_LEGS)
+	if (!log->clears.leg_flush)
 		return;
 	mirrors_abandon_flush(worker->mirrors, log->clears.leg_flush);
 	log->clears.leg_flush = NULL;
+	if (log->clears.phase != CLEARS_FLUSHING_LEGS)
+		return;
 	/* It may fail yet, and nobody will hear of that. */
 	log->clears.phase = CLEARS_SPOILT;
 	mirror_log_record_status(log);
@@ -275,7 +318,7 @@ static void record_legs(struct mirror_log *log)
 		atomic_store(&record->nlegs, legs->count);
 }
 
-bool clears_take_over_legs(struct mirror_log *log)
+bool clears_take_over_legs(struct worker *worker, struct mirror_log *log)
 {
 	const struct log_record *record = log->record;
 	uint32_t count = atomic_load(&record->nlegs);
@@ -289,7 +332,18 @@ bool clears_take_over_legs(struct mirror_log *log)
 		log->clears.legs = NULL;
 		return false;
 	}
+	try_to_heal(worker, log);
 	return true;
+}
+
+void clears_resumed(struct worker *worker, struct mirror_log *log)
+{
+	clears_give_up_flush(worker, log);
+	if (log->clears.phase != CLEARS_SPOILT)
+		return;
+	dirty_log_distrust(&log->dirty);
+	log->clears.phase = CLEARS_COUNTING;
+	log->clears.interrupted = false;
 }
 
 void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs)
@@ -305,6 +359,7 @@ void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_
 	free(log->clears.legs);
 	log->clears.legs = legs;
 	record_legs(log);
+	try_to_heal(worker, log);
 	if (legs)
 		clears_check(worker, log, clock_coarse());
 	else

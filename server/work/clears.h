@@ -27,9 +27,13 @@ void clears_legs_flushed(struct worker *worker, struct mirror_log *log,
 void clears_give_up_flush(struct worker *worker, struct mirror_log *log);
 
 /* Those that the predecessor of a log taken over knew. False: it knew none. */
-bool clears_take_over_legs(struct mirror_log *log);
+bool clears_take_over_legs(struct worker *worker, struct mirror_log *log);
 
 /* RESUME: the legs may have changed. */
 void clears_forget_legs(struct mirror_log *log);
+
+/* RESUME, and memory is good: after a failed flush of a leg what the kernel takes up again is what the log
+ * device says. */
+void clears_resumed(struct worker *worker, struct mirror_log *log);
 
 #endif

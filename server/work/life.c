@@ -226,7 +226,7 @@ static void ask_mirrors_again(struct worker *worker, struct mirror_log *log)
 	if (log->no_legs || mirror_log_state(log) != LOG_ACTIVE)
 		return;
 	/* At once: a mirror that is about to go is in no table any more when its clears shall be written. */
-	if (log->args.disk && !clears_take_over_legs(log))
+	if (log->args.disk && !clears_take_over_legs(worker, log))
 		log->clears.legs_asked = mirrors_ask(worker->mirrors, log, MIRROR_JOB_LEGS, 0) == 0;
 	if (!atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_SETTLE, SETTLE_DELAY_NS);
@@ -357,15 +357,6 @@ static bool memory_is_good(const struct mirror_log *log)
 	return writer == log->id || (writer == 0 && log->life.reconnects > 0);
 }
 
-/* After a leg's failed flush: what the kernel takes up again is what the log device says. */
-static void end_distrust(struct mirror_log *log)
-{
-	if (log->clears.phase != CLEARS_SPOILT)
-		return;
-	dirty_log_distrust(&log->dirty);
-	log->clears.phase = CLEARS_COUNTING;
-}
-
 /* Its device is another mirror's log, or not there: nothing is known, and nothing is written. */
 static void resume_unusable(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
@@ -391,7 +382,7 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
 		return;
 	}
 	log->life.reconnects = 0;
-	end_distrust(log);
+	clears_resumed(worker, log);
 	dirty_log_resume(&log->dirty);
 	if (!log->device && !good) {
 		dirty_log_begin_core(&log->dirty);

@@ -243,7 +243,7 @@ static void execute_queue(struct worker *worker)
 static bool has_work(const struct worker *worker, const struct mirror_log *log)
 {
 	return log->commit.in_flight || log->commit.waiters.first || log->clears.draining.first ||
-	       keeps(log) ||
+	       keeps(log) || log->clears.phase == CLEARS_FLUSHING_LEGS ||
 	       (!worker->hand_over && mirror_log_state(log) == LOG_ACTIVE &&
 		log->clears.phase != CLEARS_SPOILT && dirty_log_lazy_count(&log->dirty) > 0);
 }
