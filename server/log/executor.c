@@ -22,22 +22,34 @@ static void io_done(struct flush_op *op, int error)
 	executor_waits(executor);
 }
 
-static int create_ios(struct executor *executor, unsigned ios)
+static void push(struct log_io **list, struct log_io *io)
 {
-	executor->io_all = calloc(ios, sizeof(*executor->io_all));
+	io->next = *list;
+	*list = io;
+}
+
+static void set_up_io(struct executor *executor, unsigned number, bool extra)
+{
+	struct log_io *io = &executor->io_all[number];
+
+	io->executor = executor;
+	io->flight = &executor->estate->flights[number];
+	io->op.done = io_done;
+	io->extra = extra;
+	if (!extra)
+		io->op.buf = executor->io_arena + (size_t)number * LOG_IO_BYTES;
+	push(extra ? &executor->io_spare : &executor->io_free, io);
+}
+
+static int create_ios(struct executor *executor, unsigned ios, unsigned extra)
+{
+	executor->io_all = calloc(ios + extra, sizeof(*executor->io_all));
 	executor->io_arena = aligned_alloc(LOG_IO_BYTES, (size_t)ios * LOG_IO_BYTES);
 	if (!executor->io_all || !executor->io_arena)
 		return -ENOMEM;
-	for (unsigned i = 0; i < ios; i++) {
-		struct log_io *io = &executor->io_all[i];
-
-		io->executor = executor;
-		io->flight = &executor->estate->flights[i];
-		io->op.buf = executor->io_arena + (size_t)i * LOG_IO_BYTES;
-		io->op.done = io_done;
-		io->next = executor->io_free;
-		executor->io_free = io;
-	}
+	executor->io_count = ios + extra;
+	for (unsigned i = 0; i < ios + extra; i++)
+		set_up_io(executor, i, i >= ios);
 	return 0;
 }
 
@@ -55,13 +67,14 @@ void executor_enter(struct executor *executor)
 	atomic_store(&executor->estate->thread, (uint32_t)gettid());
 }
 
-int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios)
+int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios,
+		  unsigned extra)
 {
-	int r = create_ios(executor, ios);
+	int r = create_ios(executor, ios, extra);
 
 	executor_enter(executor);
 	if (r == 0)
-		r = flush_engine_create(&executor->engine, kind, ios);
+		r = flush_engine_create(&executor->engine, kind, ios + extra);
 	return r;
 }
 
@@ -72,19 +85,56 @@ void executor_close(struct executor *executor)
 	if (executor->engine)
 		flush_engine_destroy(executor->engine);
 	executor->engine = NULL;
+	for (unsigned i = 0; i < executor->io_count; i++)
+		if (executor->io_all[i].extra)
+			free(executor->io_all[i].op.buf);
 	free(executor->io_arena);
 	free(executor->io_all);
+}
+
+static struct log_io *take_extra(struct executor *executor)
+{
+	struct log_io *io = executor->io_spare;
+
+	if (!io)
+		return NULL;
+	io->op.buf = aligned_alloc(LOG_IO_BYTES, LOG_IO_BYTES);
+	if (!io->op.buf)
+		return NULL;
+	executor->io_spare = io->next;
+	return io;
+}
+
+static struct log_io *take_io(struct executor *executor)
+{
+	struct log_io *io = executor->io_free;
+
+	if (!io)
+		return take_extra(executor);
+	executor->io_free = io->next;
+	return io;
+}
+
+/* The last free one is kept, whichever it is: who waits for one looks there. */
+static void give_back(struct executor *executor, struct log_io *io)
+{
+	if (!io->extra || !executor->io_free) {
+		push(&executor->io_free, io);
+		return;
+	}
+	free(io->op.buf);
+	io->op.buf = NULL;
+	push(&executor->io_spare, io);
 }
 
 struct log_io *executor_io_take(struct executor *executor, struct mirror_log *log,
 				struct log_device *device)
 {
-	struct log_io *io = executor->io_free;
+	struct log_io *io = log_device_is_full(device) ? NULL : take_io(executor);
 
-	if (!io || log_device_is_full(device))
+	if (!io)
 		return NULL;
 	atomic_fetch_add_explicit(&device->ios, 1, memory_order_relaxed);
-	executor->io_free = io->next;
 	io->log = log;
 	io->device = device;
 	return io;
@@ -97,8 +147,7 @@ void executor_io_give(struct executor *executor, struct log_io *io)
 	atomic_signal_fence(memory_order_seq_cst);
 	io->flight->log = 0;
 	atomic_fetch_sub_explicit(&io->device->ios, 1, memory_order_relaxed);
-	io->next = executor->io_free;
-	executor->io_free = io;
+	give_back(executor, io);
 }
 
 void executor_io_submit(struct executor *executor, struct log_io *io)

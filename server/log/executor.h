@@ -32,6 +32,7 @@ struct log_io {
 	struct log_device *device;
 	uint64_t first, count; /* blocks of the image */
 	struct flight *flight; /* tells a successor of them */
+	bool extra; /* its buffer is made for it, and freed again */
 	int error;
 	/* Called by the one executing the log, once the operation has ended. */
 	void (*finish)(struct executor *executor, struct mirror_log *log, struct log_io *io);
@@ -45,7 +46,9 @@ struct executor {
 	struct outbox outbox;
 	struct estate_executor *estate; /* what outlives us */
 	struct log_io *io_all;
+	unsigned io_count;
 	struct log_io *io_free;
+	struct log_io *io_spare; /* extra ones, without buffers: for when devices hang */
 	struct mirror_log *to_write; /* the receiver's: linked by express.next (express.h) */
 	uint8_t *io_arena;
 };
@@ -57,9 +60,11 @@ void executor_set_up(struct executor *executor, struct estate *estate, unsigned 
 /* The calling thread is the executor's from now on: known to crash.h and the watchdog. */
 void executor_enter(struct executor *executor);
 
-/* Make the engine and ios operations (ESTATE_FLIGHTS at most) for an executor that was set up, with ops
- * and options. 0 or -errno; to be called on the thread that it is for. */
-int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios);
+/* Make the engine and ios operations for an executor that was set up, with ops and options; and so many extra
+ * ones that take memory only while all others are on their way (ESTATE_FLIGHTS together at most). 0 or -errno; to
+ * be called on the thread that it is for. */
+int executor_open(struct executor *executor, enum flush_engine_kind kind, unsigned ios,
+		  unsigned extra);
 
 /* Free all, but nothing at all if a device has an operation that it never ended. */
 void executor_close(struct executor *executor);

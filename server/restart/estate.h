@@ -30,7 +30,7 @@
 #define ESTATE_RECEIVER ESTATE_WORKERS_MAX /* its executor's number */
 #define ESTATE_EXECUTORS (ESTATE_WORKERS_MAX + 1)
 #define ESTATE_LEGS_MAX 18u /* of two full tables */
-#define ESTATE_FLIGHTS 128u /* of a executor */
+#define ESTATE_FLIGHTS 1024u /* of a executor */
 #define DEATHS_MAX 3u /* crashes that a request, or a log being taken over, may cause */
 
 /* Blocks of a log's image on their way to the device. A predecessor's count as changed. */

@@ -323,7 +323,7 @@ void receiver_open(struct receiver *receiver)
 	executor_enter(&receiver->executor);
 	if (!receiver->express)
 		return;
-	r = executor_open(&receiver->executor, FLUSH_ENGINE_URING, EXPRESS_IOS);
+	r = executor_open(&receiver->executor, FLUSH_ENGINE_URING, EXPRESS_IOS, 0);
 	if (r < 0) {
 		diag_warning("no I/O engine for the receiver, workers do all writes: %s",
 			     strerror(-r));

@@ -31,7 +31,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKER_IOS ESTATE_FLIGHTS
+#define WORKER_IOS 128u
+#define WORKER_EXTRA_IOS (ESTATE_FLIGHTS - WORKER_IOS) /* for as many devices that hang */
 
 /* --- operations --- */
 
@@ -330,7 +331,7 @@ static int set_up_worker(struct worker *worker)
 	int r;
 
 	worker->executor.ops = &worker_ops;
-	r = executor_open(&worker->executor, worker->engine_kind, WORKER_IOS);
+	r = executor_open(&worker->executor, worker->engine_kind, WORKER_IOS, WORKER_EXTRA_IOS);
 	if (r < 0)
 		return r;
 	worker->queue.engine = worker->executor.engine;

@@ -238,6 +238,41 @@ Test(device_faults, a_slow_log_device_holds_nobody_else_up_without_io_uring)
 	hold_nobody_up("sync");
 }
 
+/* More than a thread that writes has buffers. Logs of one uuid have one worker. */
+#define HUNG 230u
+
+Test(device_faults, many_devices_that_hang_hold_nobody_else_up)
+{
+	static struct loop_device hung[HUNG];
+	struct loop_device other = make_loop(DEVICE_BYTES, 512);
+	const uint64_t region = 3;
+
+	start();
+	for (unsigned i = 0; i < HUNG; i++) {
+		hung[i] = make_another_cold_loop();
+		become(10 + i, "LVM-one");
+		make_log(&hung[i], REGIONS, " nosync");
+	}
+	become(2, "LVM-one");
+	make_log(&other, REGIONS, " nosync");
+	set_frozen(true);
+	for (unsigned i = 0; i < HUNG; i++) {
+		become(10 + i, "LVM-one");
+		send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	}
+	expect_silence(300);
+	become(2, "LVM-one");
+	mark(5);
+	cr_assert_not(clean_on_disk(&other, 5));
+	set_frozen(false);
+	for (unsigned i = 0; i < HUNG; i++) {
+		struct answer answer = asker_receive(&bench.asker, WAIT_MSEC);
+
+		cr_assert_gt(answer.got, 0);
+		cr_assert_eq(answer.message.request.error, 0);
+	}
+}
+
 /* The worker's write goes on while the receiver executes the log for a moment. */
 Test(device_faults, a_log_that_its_worker_writes_is_answered)
 {

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -37,6 +38,16 @@ struct loop_device make_cold_loop(void)
 {
 	cr_assert_eq(slow_device_make(&cold, "/tmp", DEVICE_BYTES), 0);
 	return cold.device;
+}
+
+struct loop_device make_another_cold_loop(void)
+{
+	char directory[32];
+
+	if (cold.device.file <= 0)
+		make_cold_loop();
+	snprintf(directory, sizeof(directory), "/proc/self/fd/%d", cold.file_system);
+	return make_loop_in(directory, 16384, 512);
 }
 
 void set_frozen(bool frozen)

@@ -15,6 +15,8 @@ struct loop_device make_loop(off_t bytes, uint32_t block);
 /* On a file system that set_frozen freezes: then its writes wait. One for each test, in a mount
  * namespace of its own; tear_down closes it. */
 struct loop_device make_cold_loop(void);
+/* A small one on the same file system, which is made with the first. */
+struct loop_device make_another_cold_loop(void);
 void set_frozen(bool frozen);
 /* Thawed first, or it could never be given up. Does nothing where there is none. */
 void end_cold_loop(void);
