@@ -63,6 +63,18 @@ struct flush_op *op_queue_pop(struct op_queue *queue)
 	return op;
 }
 
+int flush_op_finish_all(struct flush_engine *engine, struct op_queue *ops)
+{
+	struct flush_op *op;
+	int count = 0;
+
+	while ((op = op_queue_pop(ops))) {
+		flush_op_finish(engine, op, op->error);
+		count++;
+	}
+	return count;
+}
+
 static int64_t now_ns(void)
 {
 	struct timespec now;

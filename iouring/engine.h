@@ -24,6 +24,9 @@ struct op_queue {
 void op_queue_push(struct op_queue *queue, struct flush_op *op);
 struct flush_op *op_queue_pop(struct op_queue *queue); /* NULL when empty */
 
+/* Finish all of them as their error says, and empty the queue. How many. */
+int flush_op_finish_all(struct flush_engine *engine, struct op_queue *ops);
+
 /* A wait's end on CLOCK_MONOTONIC, for a timeout_ns as flush_engine_run takes it. A wait is
  * resumed after signals and partial transfers, so engines count down to a fixed point. */
 struct wait_end {

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The flush engine on io_uring: everything queued by many logs goes to the kernel in one call.
  *
- * The ring has a place for depth operations and two more for the polls of the wake-up eventfd and the
- * watched fd.
+ * The ring has a place for depth operations and three more for the polls of the wake-up eventfd, the watched
+ * fd, and what tells of threads.
+ *
+ * Nothing is left to the kernel's own threads for this ring (io-wq): they are few, so that some devices
+ * which hang would hold up all others, and a killed process waits for them. Operations say that they
+ * must not wait (RWF_NOWAIT), and those that would have to are done by threads of ours (io_threads.h).
  * An operation takes a submission entry only while it is counted in in_flight, and in_flight never
  * passes depth: so io_uring_get_sqe cannot fail.
  */
 #include "iouring/engine.h"
+#include "iouring/io_threads.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -32,14 +37,17 @@ struct uring_engine {
 	struct op_queue backlog;
 	unsigned depth;
 	unsigned in_flight; /* operations with a submission entry or in the kernel */
+	struct io_threads *threads; /* for those that would have to wait */
+	unsigned left_to_threads;
+	bool threads_armed; /* the poll of what tells of them is on the ring */
 	bool wake_armed; /* the poll of wake_fd is on the ring */
 	bool watch_armed; /* the poll of watch_fd is */
 	bool watch_stale; /* it was armed by an earlier run: what it tells may be read already */
 	bool woken; /* one of them fired since run was entered */
 };
 
-/* User data of the two polls; that of an operation is the operation. */
-static char wake_tag, watch_tag;
+/* User data of the polls; that of an operation is the operation. */
+static char wake_tag, watch_tag, threads_tag;
 
 static struct uring_engine *uring_engine(struct flush_engine *engine)
 {
@@ -55,7 +63,7 @@ static struct io_uring_sqe *next_sqe(struct uring_engine *self)
 }
 
 /* Queue what is left of op. */
-static void prepare(struct uring_engine *self, struct flush_op *op, bool blocking)
+static void prepare(struct uring_engine *self, struct flush_op *op)
 {
 	struct io_uring_sqe *sqe = next_sqe(self);
 	uint32_t len = op->len - op->progress;
@@ -70,9 +78,8 @@ static void prepare(struct uring_engine *self, struct flush_op *op, bool blockin
 		sqe->rw_flags = RWF_DSYNC;
 		break;
 	}
+	sqe->rw_flags |= RWF_NOWAIT;
 	io_uring_sqe_set_data(sqe, op);
-	if (blocking)
-		io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
 }
 
 /* A one-shot poll is level-triggered when armed, so it reports wake-ups that came before it; and any
@@ -99,11 +106,17 @@ static void arm_watch(struct uring_engine *self)
 	arm_poll(self, self->base.watch_fd, &watch_tag, &self->watch_armed);
 }
 
+static void arm_threads(struct uring_engine *self)
+{
+	if (self->left_to_threads > 0)
+		arm_poll(self, io_threads_fd(self->threads), &threads_tag, &self->threads_armed);
+}
+
 static void start_backlog(struct uring_engine *self)
 {
 	while (self->backlog.head && self->in_flight < self->depth) {
 		self->in_flight++;
-		prepare(self, op_queue_pop(&self->backlog), false);
+		prepare(self, op_queue_pop(&self->backlog));
 	}
 }
 
@@ -116,6 +129,13 @@ static void note_wake(struct uring_engine *self)
 	(void)result; /* an empty counter is no harm */
 	self->wake_armed = false;
 	self->woken = true;
+}
+
+/* -EAGAIN: the device takes no more requests now, or its table was swapped under the open device, which
+ * is refused for ever. -EOPNOTSUPP: it takes none that must not wait. */
+static bool would_wait(int result)
+{
+	return result == -EAGAIN || result == -EOPNOTSUPP;
 }
 
 /* One completion. Returns how many operations it finished, 0 or 1. */
@@ -136,11 +156,18 @@ static int complete(struct uring_engine *self, const struct io_uring_cqe *cqe)
 		self->watch_stale = false;
 		return 0;
 	}
+	if (data == &threads_tag) {
+		self->threads_armed = false;
+		return 0;
+	}
+	if (would_wait(cqe->res)) {
+		self->in_flight--;
+		self->left_to_threads++;
+		io_threads_add(self->threads, op);
+		return 0;
+	}
 	if (flush_op_verdict(op, cqe->res, &error) == FLUSH_VERDICT_MORE) {
-		/* io_uring first tries without blocking. A device-mapper table that was swapped
-		 * under the open device can refuse that for ever with -EAGAIN: the next try may
-		 * block, in a thread of the kernel's. */
-		prepare(self, op, cqe->res == -EAGAIN);
+		prepare(self, op);
 		return 0;
 	}
 	self->in_flight--;
@@ -161,6 +188,20 @@ static int reap(struct uring_engine *self)
 		seen++;
 	}
 	io_uring_cq_advance(&self->ring, seen);
+	return count;
+}
+
+static int attend_threads(struct uring_engine *self)
+{
+	struct op_queue taken;
+	int count;
+
+	if (self->left_to_threads == 0)
+		return 0;
+	io_threads_go(self->threads);
+	taken = io_threads_take(self->threads);
+	count = flush_op_finish_all(&self->base, &taken);
+	self->left_to_threads -= (unsigned)count;
 	return count;
 }
 
@@ -208,13 +249,14 @@ static int uring_run(struct flush_engine *engine, int64_t timeout_ns)
 	self->watch_stale = self->watch_armed;
 	for (;;) {
 		arm_wake(self);
+		arm_threads(self);
 		if (left != 0)
 			arm_watch(self);
 		start_backlog(self);
 		error = enter_ring(self, left);
 		if (error)
 			return error;
-		count = reap(self);
+		count = reap(self) + attend_threads(self);
 		if (count > 0 || self->woken || left == 0)
 			return count;
 		left = wait_end_left(&end);
@@ -226,6 +268,7 @@ static void uring_destroy(struct flush_engine *engine)
 	struct uring_engine *self = uring_engine(engine);
 
 	io_uring_queue_exit(&self->ring);
+	io_threads_destroy(self->threads);
 	free(self);
 }
 
@@ -272,10 +315,13 @@ int uring_engine_create(struct flush_engine **engine, unsigned depth, int wake_f
 	self->base.wake_fd = wake_fd;
 	self->base.watch_fd = -1;
 	self->depth = depth;
-	error = open_ring(&self->ring, depth + 2);
+	error = open_ring(&self->ring, depth + 3);
 	if (error)
 		goto err_free;
 	error = try_ring(self);
+	if (error)
+		goto err_close_ring;
+	error = io_threads_create(&self->threads, depth);
 	if (error)
 		goto err_close_ring;
 	*engine = &self->base;

@@ -397,6 +397,55 @@ Test(restart, a_successor_does_not_overtake_writes_on_their_way)
 	leave_a_write_behind("auto");
 }
 
+static void skip_without_own_files(void)
+{
+	if (getenv("TSAN_OPTIONS"))
+		cr_skip_test("under ThreadSanitizer threads have no files of their own");
+}
+
+static void limit_requests(const struct loop_device *loop, const char *count)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/nr_requests",
+		 loop->path + strlen("/dev/"));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	cr_assert_eq(write(fd, count, strlen(count)), (ssize_t)strlen(count));
+	close(fd);
+}
+
+/* Its writes wait before they are on their way, and so do those who write. */
+Test(restart, a_device_that_takes_no_more_requests_holds_up_no_successor)
+{
+	enum { WRITES = 16, BLOCK_REGIONS = 4096 };
+	struct loop_device loop = make_cold_loop(), other = make_loop(DEVICE_BYTES, 512);
+	struct wire_message request;
+	uint64_t regions[WRITES];
+
+	skip_without_own_files();
+	start_supervised(NULL);
+	limit_requests(&loop, "4");
+	become(2, "LVM-two");
+	make_log(&other, REGIONS, " nosync");
+	become(1, "LVM-one");
+	make_log(&loop, 2 * WRITES * BLOCK_REGIONS, " nosync");
+	/* Of every other block, or one write would do. */
+	for (unsigned i = 0; i < WRITES; i++)
+		regions[i] = (uint64_t)2 * i * BLOCK_REGIONS;
+	set_frozen(true);
+	request = send_request(DM_ULOG_MARK_REGION, regions, sizeof(regions));
+	expect_silence(QUIET_MSEC);
+	kill_server();
+	expect_said("took over", "");
+	become(2, "LVM-two");
+	mark(5);
+	cr_assert_not(clean_on_disk(&other, 5));
+	become(1, "LVM-one");
+	set_frozen(false);
+	await_success(&request);
+}
+
 /* How often threads of a process have gone to sleep. */
 static unsigned long sleeps(pid_t process)
 {
@@ -450,8 +499,7 @@ Test(restart, who_waits_for_writes_of_the_dead_sleeps)
 /* The thread that writes cannot be ended, and neither can the process. */
 Test(restart, a_successor_does_not_overtake_writes_of_threads)
 {
-	if (getenv("TSAN_OPTIONS"))
-		cr_skip_test("under ThreadSanitizer threads have no files of their own");
+	skip_without_own_files();
 	leave_a_write_behind("sync");
 	expect_said("threads that wait for a device", "");
 }
