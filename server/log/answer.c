@@ -203,15 +203,8 @@ static bool answer_get_region_size(struct mirror_log *log, struct wire_message *
 	return true;
 }
 
-static bool answer_presuspend(struct mirror_log *log, struct wire_message *message)
-{
-	wire_reply(message, 0, 0);
-	return true;
-}
-
 /* Those that the worker alone may carry out (WIRE_LANE_WORKER) have no entry. */
 static bool (*const answers[WIRE_TYPES])(struct mirror_log *log, struct wire_message *message) = {
-	[DM_ULOG_PRESUSPEND] = answer_presuspend,
 	[DM_ULOG_GET_REGION_SIZE] = answer_get_region_size,
 	[DM_ULOG_IS_CLEAN] = answer_query,
 	[DM_ULOG_IN_SYNC] = answer_query,

@@ -40,6 +40,7 @@ struct commit_state {
 	struct slot_list running; /* for the one in flight */
 	unsigned in_flight; /* writes of it */
 	const struct executor *writer; /* who submitted them */
+	int64_t began_ns; /* when they were submitted */
 	int error; /* of one of them, 0 or -errno */
 	bool partial; /* buffers ran out, or the header is left: blocks wait for the next commit */
 	int64_t retry_since_ns; /* first failure of those that are tried again, 0: none */

@@ -4,6 +4,7 @@
 
 #include "server/base/check.h"
 #include "server/base/crash.h"
+#include "server/base/diag.h"
 #include "server/log/log.h"
 
 #include <errno.h>
@@ -11,11 +12,26 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Its device is left behind it. */
+static void end_stray(struct executor *executor, struct log_io *io)
+{
+	struct log_device *device = io->device;
+
+	diag_info("a write to log device %u:%u that nobody waited for any more has ended",
+		  device->major, device->minor);
+	executor_io_give(executor, io);
+	log_device_end_stray(device);
+}
+
 static void io_done(struct flush_op *op, int error)
 {
 	struct log_io *io = (struct log_io *)op;
 	struct executor *executor = io->executor;
 
+	if (!io->log) {
+		end_stray(executor, io);
+		return;
+	}
 	io->error = error;
 	executor_works(executor, io->log->record);
 	executor->ops->io_ended(executor, io);
@@ -146,8 +162,16 @@ void executor_io_give(struct executor *executor, struct log_io *io)
 	/* A write that failed has put its blocks back before. */
 	atomic_signal_fence(memory_order_seq_cst);
 	io->flight->log = 0;
+	io->log = NULL;
 	atomic_fetch_sub_explicit(&io->device->ios, 1, memory_order_relaxed);
 	give_back(executor, io);
+}
+
+void executor_io_abandon(struct log_io *io)
+{
+	CHECK(io->log);
+	log_device_begin_stray(io->device);
+	io->log = NULL;
 }
 
 void executor_io_submit(struct executor *executor, struct log_io *io)

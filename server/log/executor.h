@@ -28,7 +28,7 @@ struct executor_ops {
 struct log_io {
 	struct flush_op op;
 	struct executor *executor;
-	struct mirror_log *log;
+	struct mirror_log *log; /* NULL: free, or a stray */
 	struct log_device *device;
 	uint64_t first, count; /* blocks of the image */
 	struct flight *flight; /* tells a successor of them */
@@ -74,6 +74,9 @@ void executor_close(struct executor *executor);
 struct log_io *executor_io_take(struct executor *executor, struct mirror_log *log,
 				struct log_device *device);
 void executor_io_give(struct executor *executor, struct log_io *io);
+
+/* Its log waits for it no longer, and may go. It is given back when it has ended. */
+void executor_io_abandon(struct log_io *io);
 
 /* Goes to the kernel at the next flush_engine_run. */
 void executor_io_submit(struct executor *executor, struct log_io *io);

@@ -306,6 +306,9 @@ bool log_device_claim(struct log_device *device)
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	CHECK(device->fd >= 0);
+	/* acquire: what comes now comes behind them */
+	if (atomic_load_explicit(&device->strays, memory_order_acquire) > 0)
+		return false;
 	if (atomic_load_explicit(&device->claimed, memory_order_relaxed))
 		return true;
 	if (fcntl(device->fd, F_OFD_SETLK, &whole) != 0 && errno == EAGAIN) {
@@ -316,6 +319,23 @@ bool log_device_claim(struct log_device *device)
 	}
 	atomic_store_explicit(&device->claimed, true, memory_order_relaxed);
 	return true;
+}
+
+void log_device_begin_stray(struct log_device *device)
+{
+	pthread_mutex_lock(&devices.lock);
+	CHECK(device->users > 0);
+	device->refs++;
+	device->users++;
+	pthread_mutex_unlock(&devices.lock);
+	atomic_fetch_add_explicit(&device->strays, 1, memory_order_relaxed);
+}
+
+void log_device_end_stray(struct log_device *device)
+{
+	atomic_fetch_sub_explicit(&device->strays, 1, memory_order_release);
+	log_device_leave(device);
+	log_device_put(device);
 }
 
 void log_device_take_over_writer(struct log_device *device, uint64_t log_id, uint64_t wrote)

@@ -25,6 +25,7 @@ struct log_device {
 	_Atomic bool claimed; /* see log_device_claim */
 	_Atomic unsigned
 		ios; /* operations on their way, LOG_DEVICE_IOS_MAX at most or a few more */
+	_Atomic unsigned strays; /* writes on their way whose log waits for them no longer */
 	uint64_t wrote; /* under the table's lock: see log_device_take_over_writer */
 	_Atomic uint64_t last_writer; /* log->id of the log that wrote or read it last */
 	_Atomic uint32_t region_size; /* of that log, sectors; 0: nobody has since we opened it */
@@ -65,8 +66,13 @@ void log_device_deactivate(struct log_device *device, uint64_t log_id);
 void log_device_leave(struct log_device *device);
 
 /* Whether the device may be read and written: a predecessor that was killed can have writes on their
- * way, which must not land behind ours. Its open file lives as long as they do, and holds a lock. */
+ * way, which must not land behind ours. Its open file lives as long as they do, and holds a lock. Nor must
+ * those of ours that are strays. */
 bool log_device_claim(struct log_device *device);
+
+/* A write's log waits for it no longer; the device stays open for it. It has ended. */
+void log_device_begin_stray(struct log_device *device);
+void log_device_end_stray(struct log_device *device);
 
 /* Who of a predecessor's logs wrote the device last: the one with the highest `wrote`. */
 void log_device_take_over_writer(struct log_device *device, uint64_t log_id, uint64_t wrote);

@@ -135,11 +135,11 @@ static bool write_next(struct executor *executor, struct mirror_log *log)
 
 bool log_write_start(struct executor *executor, struct mirror_log *log)
 {
-
 	CHECK(log->commit.in_flight == 0 && !log->commit.running.first);
 	CHECK(mirror_log_health(log) != LOG_UNUSABLE);
 	log->commit.error = 0;
 	log->commit.writer = executor;
+	log->commit.began_ns = clock_coarse();
 	while (dirty_log_has_changed(&log->dirty) && write_next(executor, log))
 		;
 	log->commit.partial = dirty_log_has_changed(&log->dirty);
@@ -148,4 +148,21 @@ bool log_write_start(struct executor *executor, struct mirror_log *log)
 	mirror_log_writes(log);
 	slot_list_move(&log->commit.running, &log->commit.waiters);
 	return true;
+}
+
+void log_write_abandon(struct executor *executor, struct mirror_log *log)
+{
+	CHECK(log->commit.in_flight == 0 || log->commit.writer == executor);
+	CHECK(!log->sched.completed);
+	for (unsigned i = 0; log->commit.in_flight > 0 && i < executor->io_count; i++) {
+		struct log_io *io = &executor->io_all[i];
+
+		if (io->log != log)
+			continue;
+		dirty_log_restore_changed(&log->dirty, io->first, io->count);
+		executor_io_abandon(io);
+		log->commit.in_flight--;
+	}
+	CHECK(log->commit.in_flight == 0);
+	slot_list_move(&log->commit.waiters, &log->commit.running);
 }

@@ -27,4 +27,8 @@ void log_write_wait(struct executor *executor, struct mirror_log *log, struct sl
  * buffer at all: nothing has been started, the waiters still wait. */
 bool log_write_start(struct executor *executor, struct mirror_log *log);
 
+/* Do not wait for the writes in flight any longer, the executor's: their blocks count as changed, those in
+ * commit.running wait again, and the device is not ours before they have ended (strays). */
+void log_write_abandon(struct executor *executor, struct mirror_log *log);
+
 #endif

@@ -25,6 +25,8 @@ static inline bool deadline_runs(const struct deadline *deadline)
 struct schedule_state {
 	struct deadline age; /* of lazy clears */
 	struct deadline drain; /* of a POSTSUSPEND that waits for lazy clears */
+	struct deadline
+		patience; /* of a mirror that is to be suspended or removed, with the log device */
 	struct deadline retry; /* of a commit that failed, or whose device is not ours yet */
 	struct list_node starved; /* waits for a log_io */
 	struct list_node all; /* of the worker's logs */

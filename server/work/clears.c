@@ -53,6 +53,8 @@ static void end_drain(struct worker *worker, struct mirror_log *log)
 		return;
 	}
 	slot_list_move(&log->commit.waiters, &log->clears.draining);
+	/* Nor for a log device that does not answer (commit_lose_patience). */
+	schedule_patience(worker, log, clock_coarse() + DRAIN_LIMIT_NS);
 	commit_start(worker, log);
 }
 

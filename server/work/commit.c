@@ -101,6 +101,18 @@ void commit_written(struct executor *executor, struct mirror_log *log)
 		commit_start(worker_of(executor), log);
 }
 
+/* A POSTSUSPEND waits for clears, which are in memory still, and on the log device the regions are dirty:
+ * nothing is lost. */
+static void give_up_waiters(struct worker *worker, struct mirror_log *log)
+{
+	struct slot *slot;
+
+	schedule_no_retry(log);
+	while ((slot = slot_list_pop(&log->commit.waiters)))
+		executor_reply(&worker->executor, slot,
+			       wire_type(&slot->message) == DM_ULOG_POSTSUSPEND ? 0 : -EIO);
+}
+
 void commit_start(struct worker *worker, struct mirror_log *log)
 {
 	enum log_writer writer = log_writer_now(log);
@@ -115,8 +127,12 @@ void commit_start(struct worker *worker, struct mirror_log *log)
 		executor_reply_all(&worker->executor, &log->commit.waiters, -EIO);
 		return;
 	}
-	if (!commit_claim(worker, log))
+	if (!commit_claim(worker, log)) {
+		/* Each is tried once, and this one cannot be. */
+		if (mirror_log_health(log) != LOG_SOUND)
+			give_up_waiters(worker, log);
 		return;
+	}
 	if (!log_write_start(&worker->executor, log))
 		schedule_starves(worker, log);
 }
@@ -133,4 +149,51 @@ void commit_retry(struct worker *worker, struct mirror_log *log, int64_t now)
 		return;
 	schedule_no_retry(log);
 	commit_start(worker, log);
+}
+
+static bool has_waited(const struct worker *worker, const struct mirror_log *log, int64_t now)
+{
+	if (log->commit.in_flight == 0)
+		return true;
+	return now - log->commit.began_ns >= worker->executor.options->retry_limit_ns;
+}
+
+/* Of a mirror that is being suspended, who can only be told that the log has failed. */
+static void fail_waiters(struct worker *worker, struct mirror_log *log, int64_t now)
+{
+	if (!has_waited(worker, log, now)) {
+		schedule_patience(worker, log,
+				  log->commit.began_ns + worker->executor.options->retry_limit_ns);
+		return;
+	}
+	log_write_abandon(&worker->executor, log);
+	if (log->commit.waiters.first)
+		give_up_trying(worker, log, -EIO);
+}
+
+static void release_suspended(struct worker *worker, struct mirror_log *log)
+{
+	log_write_abandon(&worker->executor, log);
+	give_up_waiters(worker, log);
+}
+
+void commit_lose_patience(struct worker *worker, struct mirror_log *log, int64_t now)
+{
+	bool busy = log->commit.in_flight > 0 || log->commit.waiters.first;
+
+	if (!deadline_runs(&log->sched.patience) || now < log->sched.patience.at_ns)
+		return;
+	schedule_no_patience(log);
+	if (!busy)
+		return;
+	diag_limited(DIAG_WARNING,
+		     "log device %u:%u of log %s does not answer, and its mirror is suspended or "
+		     "removed without it",
+		     log->device->major, log->device->minor, log->uuid);
+	if (mirror_log_state(log) == LOG_ACTIVE)
+		fail_waiters(worker, log, now);
+	else if (mirror_log_state(log) == LOG_SUSPENDED)
+		release_suspended(worker, log);
+	else
+		log_write_abandon(&worker->executor, log);
 }

@@ -25,4 +25,9 @@ void commit_write_failed(struct executor *executor, struct mirror_log *log);
 /* The back-off of a failed commit may have ended. */
 void commit_retry(struct worker *worker, struct mirror_log *log, int64_t now);
 
+/* A mirror is to be suspended or removed, and patience with its log device ends at at_ns: then its commit in
+ * flight is abandoned, and those who wait are answered. A log that is still active has failed then, since
+ * its writes cannot be. */
+void commit_lose_patience(struct worker *worker, struct mirror_log *log, int64_t now);
+
 #endif

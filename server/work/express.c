@@ -76,8 +76,9 @@ void express_write(struct executor *executor)
 	while ((log = executor->to_write)) {
 		executor->to_write = log->express.next;
 		executor_in_hand(executor, log->commit.waiters.first);
-		if (!log_write_start(executor, log))
-			leave(executor, log); /* no buffer: its worker has some */
+		/* Mail for the worker has come behind it, or there is no buffer: its worker has some. */
+		if (!mailbox_empty(&log->inbox.mail) || !log_write_start(executor, log))
+			leave(executor, log);
 	}
 	executor_in_hand(executor, NULL);
 }
@@ -94,4 +95,12 @@ bool express_answer(struct executor *executor, struct mirror_log *log, struct sl
 		log_write_wait(executor, log, slot);
 	}
 	return true;
+}
+
+void express_hand_on(struct executor *executor, struct mirror_log *log)
+{
+	if (!log->express.on || log->commit.in_flight == 0)
+		return;
+	log_write_abandon(executor, log);
+	leave(executor, log);
 }

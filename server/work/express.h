@@ -22,4 +22,8 @@ void express_write(struct executor *executor);
 /* A request for a log that the receiver writes at the moment. Returns false if it must be posted. */
 bool express_answer(struct executor *executor, struct mirror_log *log, struct slot *slot);
 
+/* The worker has something to do with the log, which does not wait for an express write that is on its way:
+ * it is abandoned (log_write_abandon), and the log let go of. Does nothing where there is none. */
+void express_hand_on(struct executor *executor, struct mirror_log *log);
+
 #endif

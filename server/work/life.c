@@ -24,6 +24,7 @@
 
 #define SETTLE_DELAY_NS (200 * NSEC_PER_MSEC)
 #define NUDGE_DELAY_NS (3 * NSEC_PER_SEC)
+#define CLOSE_LIMIT_NS (2 * NSEC_PER_SEC) /* of a DTR's wait for the log device */
 #define LOOK_LIMIT_NS (2 * NSEC_PER_SEC) /* for a device in device-mapper's tables */
 
 /* The device as the kernel shall open it; a reconnect has no room for it (docs/protocol.md). */
@@ -372,6 +373,7 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
 	bool good = memory_is_good(log);
 
 	mirror_log_set_state(log, LOG_ACTIVE);
+	schedule_no_patience(log);
 	ask_mirrors_after_resume(worker, log);
 	if (device_is_anothers(log)) {
 		resume_unusable(worker, log, slot);
@@ -395,6 +397,16 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
 		commit_wait(worker, log, slot);
 	else
 		life_read_when_idle(worker, log, slot);
+}
+
+/* The kernel waits for the writes of the mirror next, and they may wait for a mark that does not come to be
+ * durable: whoever suspends the mirror may want to give it another log. */
+void life_presuspend(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	if (has_io(log) || log->commit.waiters.first)
+		schedule_patience(worker, log,
+				  clock_coarse() + worker->executor.options->retry_limit_ns);
+	executor_reply(&worker->executor, slot, 0);
 }
 
 void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -456,6 +468,8 @@ void life_end(struct worker *worker, struct mirror_log *log, struct slot *slot)
 		return;
 	}
 	mirror_log_set_state(log, LOG_CLOSING);
+	if (has_io(log))
+		schedule_patience(worker, log, clock_coarse() + CLOSE_LIMIT_NS);
 	/* What is due is not done any more. */
 	schedule_no_age(log);
 	schedule_no_retry(log);

@@ -11,6 +11,7 @@
 /* Requests; each is answered, at once or when what it waits for has ended. */
 void life_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot);
 void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slot);
+void life_presuspend(struct worker *worker, struct mirror_log *log, struct slot *slot);
 void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot *slot);
 
 /* The mirror thread has looked for the device of a reconnecting log. */

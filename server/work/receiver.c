@@ -52,6 +52,13 @@ static void drop_message(struct receiver *receiver, struct slot *slot)
 	slots_give(receiver->slots, slot);
 }
 
+/* An express write that is on its way may hang, and hold back what the worker has to do. */
+static void post_to_worker(struct receiver *receiver, struct mirror_log *log, struct log_mail *mail)
+{
+	express_hand_on(&receiver->executor, log);
+	mirror_log_post(log, mail);
+}
+
 /* The log goes at once for the registry; its worker ends it. */
 static void retire(struct receiver *receiver, struct mirror_log *log)
 {
@@ -65,7 +72,7 @@ static void retire(struct receiver *receiver, struct mirror_log *log)
 	if (log->life.former_state != LOG_OPENING || mirror_log_is_open(log))
 		estate_drop(log->record);
 	log->registry.retire_mail.kind = MAIL_RETIRE;
-	mirror_log_post(log, &log->registry.retire_mail);
+	post_to_worker(receiver, log, &log->registry.retire_mail);
 }
 
 static size_t ctr_text_length(const struct wire_message *message)
@@ -148,7 +155,7 @@ static void route_ctr(struct receiver *receiver, struct slot *slot)
 		log = create(receiver, message, &args, length);
 	}
 	if (log)
-		mirror_log_post(log, &slot->head);
+		post_to_worker(receiver, log, &slot->head);
 	else
 		refuse_request(receiver, slot, -ENOMEM);
 }
@@ -181,8 +188,10 @@ static void answer_or_post(struct receiver *receiver, struct mirror_log *log, st
 		return;
 	if (ours && !log->express.on && inbox_try_hold(&log->inbox))
 		execute_held(receiver, log, slot);
-	else
+	else if (ours)
 		mirror_log_post(log, &slot->head);
+	else
+		post_to_worker(receiver, log, &slot->head);
 }
 
 static void answer_unknown(struct receiver *receiver, struct slot *slot)

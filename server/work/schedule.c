@@ -24,6 +24,11 @@ static struct mirror_log *log_of_retry(struct list_node *node)
 	return container_of(node, struct mirror_log, sched.retry.node);
 }
 
+static struct mirror_log *log_of_patience(struct list_node *node)
+{
+	return container_of(node, struct mirror_log, sched.patience.node);
+}
+
 static struct mirror_log *log_of_starved(struct list_node *node)
 {
 	return container_of(node, struct mirror_log, sched.starved);
@@ -38,6 +43,7 @@ void schedule_dismiss(struct mirror_log *log)
 {
 	list_remove(&log->sched.age.node);
 	list_remove(&log->sched.drain.node);
+	list_remove(&log->sched.patience.node);
 	list_remove(&log->sched.retry.node);
 	list_remove(&log->sched.starved);
 	list_remove(&log->sched.all);
@@ -92,10 +98,26 @@ static int64_t attend_draining(struct worker *worker, int64_t now)
 	return INT64_MAX;
 }
 
+static int64_t attend_impatient(struct worker *worker, int64_t now)
+{
+	int64_t next = INT64_MAX;
+
+	for (struct list_node *node = worker->impatient.first; node; node = node->next) {
+		struct mirror_log *log = log_of_patience(node);
+
+		if (log->sched.patience.at_ns <= now)
+			schedule_attend(log);
+		else
+			next = earlier(next, log->sched.patience.at_ns);
+	}
+	return next;
+}
+
 int64_t schedule_attend_due(struct worker *worker, int64_t now)
 {
 	int64_t next = earlier(attend_aging(worker, now), attend_draining(worker, now));
 
+	next = earlier(next, attend_impatient(worker, now));
 	for (struct list_node *node = worker->retrying.first; node; node = node->next) {
 		struct mirror_log *log = log_of_retry(node);
 
@@ -142,6 +164,16 @@ void schedule_drain(struct worker *worker, struct mirror_log *log, int64_t at_ns
 void schedule_no_drain(struct mirror_log *log)
 {
 	list_remove(&log->sched.drain.node);
+}
+
+void schedule_patience(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	set_deadline(&worker->impatient, &log->sched.patience, at_ns);
+}
+
+void schedule_no_patience(struct mirror_log *log)
+{
+	list_remove(&log->sched.patience.node);
 }
 
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns)

@@ -66,6 +66,9 @@ static void handle_waiting(struct worker *worker, struct mirror_log *log, struct
 	case DM_ULOG_RESUME:
 		life_resume(worker, log, slot);
 		break;
+	case DM_ULOG_PRESUSPEND:
+		life_presuspend(worker, log, slot);
+		break;
 	case DM_ULOG_POSTSUSPEND:
 		life_postsuspend(worker, log, slot);
 		break;
@@ -178,6 +181,7 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 			image_read_continue(worker, log);
 		return;
 	}
+	commit_lose_patience(worker, log, now);
 	if (mirror_log_state(log) == LOG_CLOSING) {
 		life_close_when_idle(worker, log);
 		return;

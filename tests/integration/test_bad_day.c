@@ -350,3 +350,115 @@ Test(bad_day, a_flush_waits_for_a_write_that_is_on_its_way)
 	await_success(&second);
 	cr_assert_not(clean_on_disk(&cold, 3));
 }
+
+/* --- a log device that hangs --- */
+
+/* What POSTSUSPEND waits for is clears; what is on its way lands behind nothing that comes after it. */
+Test(bad_day, a_mirror_is_suspended_though_its_log_device_hangs)
+{
+	struct loop_device cold = make_cold_loop();
+	struct wire_message request;
+
+	start();
+	make_log(&cold, REGIONS, " nosync");
+	mark(3);
+	flush();
+	clear(3);
+	set_frozen(true);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	expect_said("does not answer", "LVM-one");
+	become(2, "LVM-one");
+	ctr_ok("%u disk %s 8", REGIONS * 8, cold.path);
+	request = send_request(DM_ULOG_RESUME, NULL, 0);
+	expect_silence(QUIET_MSEC);
+	set_frozen(false);
+	await_success(&request);
+	cr_assert_eq(sync_count(), REGIONS, "what was on its way has been read");
+}
+
+/* The receiver lets go of the dead when it comes by. */
+static bool no_log_is_left(void)
+{
+	uint64_t region = 0;
+
+	become(99, "another");
+	return ask_error(DM_ULOG_IN_SYNC, &region, sizeof(region)) == -ESRCH &&
+	       stat_of("logs") == 0;
+}
+
+static void fail_while_suspended(const char *engine)
+{
+	struct loop_device cold = make_cold_loop();
+	const uint64_t region = 3;
+	struct wire_message request;
+
+	bench.io_retry = "1";
+	start_with("any", engine, NEVER);
+	make_log(&cold, REGIONS, " nosync");
+	set_frozen(true);
+	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(QUIET_MSEC);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	cr_assert_eq(await_answer(&request).message.request.error, -EIO);
+	expect_health(&cold, 'D');
+	cr_assert_eq(ask_error(DM_ULOG_FLUSH, NULL, 0), -EIO);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	EXPECT_SOON(no_log_is_left(), "it is still there");
+	set_frozen(false);
+	expect_said("nobody waited for any more has ended", "");
+}
+
+/* The kernel waits for its writes before it is suspended, and those wait for a mark. */
+Test(bad_day, a_write_that_hangs_fails_when_its_mirror_is_suspended)
+{
+	fail_while_suspended("auto");
+}
+
+Test(bad_day, a_write_of_a_thread_that_hangs_fails_when_its_mirror_is_suspended)
+{
+	fail_while_suspended("sync");
+}
+
+/* It is to be resumed soon: a device that is only slow costs nothing. */
+Test(bad_day, a_slow_write_survives_a_suspend)
+{
+	struct loop_device cold = make_cold_loop();
+	const uint64_t region = 3;
+	struct wire_message request;
+
+	start();
+	make_log(&cold, REGIONS, " nosync");
+	set_frozen(true);
+	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(QUIET_MSEC);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	expect_silence(QUIET_MSEC);
+	set_frozen(false);
+	await_success(&request);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	cr_assert_not(clean_on_disk(&cold, 3));
+	expect_health(&cold, 'A');
+}
+
+Test(bad_day, a_log_is_removed_though_its_device_hangs)
+{
+	struct loop_device cold = make_cold_loop();
+	const uint64_t region = 3;
+	struct wire_message request;
+
+	start();
+	make_log(&cold, REGIONS, " nosync");
+	set_frozen(true);
+	send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(QUIET_MSEC);
+	request = send_request(DM_ULOG_DTR, NULL, 0);
+	cr_assert_eq(asker_receive(&bench.asker, WAIT_MSEC).message.request.error,
+		     -EIO); /* the MARK */
+	await_success(&request);
+	EXPECT_SOON(no_log_is_left(), "it is still there");
+	set_frozen(false);
+	expect_said("nobody waited for any more has ended", "");
+}

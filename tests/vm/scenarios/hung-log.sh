@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# about: a log device that never answers: its mirror can be suspended, given another log, and removed
+# disks: a=64M b=64M log=64M
+# timeout: 200
+# shellcheck source=tests/vm/lib.sh
+. /scenarios/lib.sh
+
+on_kernel_log && exit 0 # it waits for its device
+
+A=$(dev a) B=$(dev b)
+SECTORS=32768
+REGIONS=256
+dmsetup create hlog --table "0 2048 linear $(dev log) 0"
+dmsetup create xlog --table "0 2048 linear $(dev log) 2048"
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+ends_within() { # SECONDS COMMAND...: what hangs in the kernel cannot be ended
+	ends_limit=$1
+	shift
+	"$@" &
+	until_true "$ends_limit" gone $!
+}
+
+start_daemon --clear-delay 2 || exit 1
+
+# An idle mirror, whose clear cannot be written.
+mk_mirror h dirtylogd $SECTORS /dev/mapper/hlog 128 "$A" "$B" nosync || exit 1
+sleep 2
+write_block /dev/mapper/h 100
+dmsetup suspend --noflush --nolockfs hlog
+sleep 6
+check "idle: suspended while its log hangs" ends_within 10 dmsetup suspend --noflush --nolockfs h
+dmsetup load h --table "$(mirror_table dirtylogd $SECTORS /dev/mapper/xlog 128 "$A" "$B" dl-h)"
+check "idle: another log takes its place" ends_within 10 dmsetup resume h
+check "idle: a write to it ends well" ends_within 5 write_block /dev/mapper/h 101
+dmsetup resume hlog
+wait_sync h 60
+check "idle: its log is clean in the end" until_true 20 log_is_clean /dev/mapper/xlog $REGIONS
+check "idle: the log that hung can be removed" until_true 10 dmsetup remove hlog
+rm_mirror h
+
+# One with a write that waits for its mark.
+dmsetup create hlog --table "0 2048 linear $(dev log) 0"
+mk_mirror h dirtylogd $SECTORS /dev/mapper/hlog 128 "$A" "$B" nosync || exit 1
+sleep 2
+dmsetup suspend --noflush --nolockfs hlog
+write_block /dev/mapper/h 100 &
+hung_write=$!
+sleep 1
+check "busy: removed or repaired while its log hangs" ends_within 30 dmsetup suspend --noflush --nolockfs h
+dmsetup load h --table "$(mirror_table dirtylogd $SECTORS /dev/mapper/xlog 128 "$A" "$B" dl-h)"
+check "busy: another log takes its place" ends_within 10 dmsetup resume h
+check "busy: the write ends" until_true 20 gone $hung_write
+dmsetup resume hlog
+rm_mirror h
+check "no log is left" until_true 10 no_logs
+check "daemon alive" daemon_lives
