@@ -95,6 +95,13 @@ struct mirror_log {
 struct mirror_log *mirror_log_create(struct estate *estate, const char *uuid, uint64_t luid,
 				     const char *text, size_t length, const struct ctr_args *args);
 
+/* A log with so many bits would hold up the others of a thread while they are made or freed: other threads do
+ * that (bits_job.h, mirror_log_put). */
+#define MIRROR_LOG_LARGE_BYTES (16u << 20)
+
+/* Bytes of its bits; 0: too many regions. The device is open already. */
+size_t mirror_log_bits_bytes(const struct mirror_log *log);
+
 /* Give it bits, in the estate; not known. The device is open already. 0 or -errno. */
 int mirror_log_make_bits(struct mirror_log *log);
 

@@ -12,6 +12,7 @@
 
 #include "server/base/check.h"
 #include "server/base/fnv.h"
+#include "server/base/memory.h"
 #include "server/protocol/dirty_log.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@
 #define LAYOUT 3u /* to be raised when anything in it gets another meaning */
 #define FILE_BYTES (INT64_C(1) << 60) /* holes all but a little */
 #define PAGE 4096u
+#define LOOK_BYTES (UINT64_C(64) << 20)
 #define RECORD_BYTES ((sizeof(struct log_record) + 63) & ~(size_t)63)
 
 static uint64_t page_up(uint64_t bytes)
@@ -197,39 +199,80 @@ static void punch(const struct estate *estate, uint64_t offset, uint64_t bytes)
 		  (off_t)bytes);
 }
 
-/* Under the lock. The entry is there before the extent has a page: a successor finds what we were
- * making, and frees it. */
-static struct log_record *add(struct estate *estate, uint64_t bytes)
+/* Under the lock. A look costs reading some files: it is good for many small logs. Something is left to others. */
+static bool may_take(struct estate *estate, uint64_t bytes)
 {
-	uint64_t offset = atomic_load(&estate->fixed->end);
-	uint32_t number = free_entry(estate);
+	uint64_t most;
+
+	if (bytes <= estate->granted) {
+		estate->granted -= bytes;
+		return true;
+	}
+	most = memory_available() / 8 * 7;
+	if (bytes > most)
+		return false;
+	most -= bytes;
+	estate->granted = most < LOOK_BYTES ? most : LOOK_BYTES;
+	return true;
+}
+
+/* The entry is there before the extent has a page: a successor finds what we were making, and frees it.
+ * Returns ESTATE_LOGS_MAX if there is no room. */
+static uint32_t reserve(struct estate *estate, uint64_t bytes, uint64_t *offset)
+{
+	uint32_t number;
+
+	CHECK(bytes % PAGE == 0);
+	pthread_mutex_lock(&estate->lock);
+	*offset = atomic_load(&estate->fixed->end);
+	CHECK(*offset % PAGE == 0);
+	number = free_entry(estate);
+	if (bytes > (uint64_t)FILE_BYTES - *offset || !may_take(estate, bytes))
+		number = ESTATE_LOGS_MAX;
+	if (number != ESTATE_LOGS_MAX) {
+		atomic_store(&estate->fixed->end, *offset + bytes);
+		set_entry(estate, number, *offset);
+	}
+	pthread_mutex_unlock(&estate->lock);
+	return number;
+}
+
+static void release(struct estate *estate, uint64_t number)
+{
+	pthread_mutex_lock(&estate->lock);
+	set_entry(estate, number, 0);
+	pthread_mutex_unlock(&estate->lock);
+}
+
+/* Pages that are not there would be had at the first access, or somebody be killed for them. */
+static struct log_record *back(const struct estate *estate, uint64_t offset, uint64_t bytes)
+{
+	int r;
+
+	do
+		r = fallocate(estate->fd, 0, (off_t)offset, (off_t)bytes);
+	while (r != 0 && errno == EINTR);
+	return r == 0 ? map_extent(estate, offset, bytes) : NULL;
+}
+
+struct log_record *estate_add(struct estate *estate, uint64_t memory_bytes)
+{
+	uint64_t offset, bytes = page_up(RECORD_BYTES + memory_bytes);
+	uint32_t number = reserve(estate, bytes, &offset);
 	struct log_record *record;
 
-	CHECK(offset % PAGE == 0 && bytes % PAGE == 0);
-	if (number == ESTATE_LOGS_MAX || bytes > (uint64_t)FILE_BYTES - offset)
+	if (number == ESTATE_LOGS_MAX)
 		return NULL;
-	atomic_store(&estate->fixed->end, offset + bytes);
-	set_entry(estate, number, offset);
-	record = map_extent(estate, offset, bytes);
+	record = back(estate, offset, bytes);
 	if (!record) {
-		set_entry(estate, number, 0);
+		punch(estate, offset, bytes);
+		release(estate, number);
 		return NULL;
 	}
 	record->number = number;
 	record->offset = offset;
 	record->bytes = bytes;
-	return record;
-}
-
-struct log_record *estate_add(struct estate *estate, uint64_t memory_bytes)
-{
-	struct log_record *record;
-
-	pthread_mutex_lock(&estate->lock);
-	record = add(estate, page_up(RECORD_BYTES + memory_bytes));
-	pthread_mutex_unlock(&estate->lock);
-	if (record)
-		record->memory_bytes = memory_bytes;
+	record->memory_bytes = memory_bytes;
 	return record;
 }
 
@@ -256,9 +299,7 @@ void estate_free(struct estate *estate, struct log_record *record)
 	if (bytes > PAGE)
 		punch(estate, offset + PAGE, bytes - PAGE);
 	punch(estate, offset, PAGE);
-	pthread_mutex_lock(&estate->lock);
-	set_entry(estate, number, 0);
-	pthread_mutex_unlock(&estate->lock);
+	release(estate, number);
 }
 
 void estate_blame(struct estate *estate, uint64_t number)

@@ -107,6 +107,7 @@ struct estate {
 	struct estate_fixed *fixed;
 	pthread_mutex_t lock; /* directory entries are taken and freed under it */
 	uint32_t hint;
+	uint64_t granted; /* bytes that were there when we looked last, and are not taken yet */
 };
 
 /* Make an empty one. 0 or -errno. */
@@ -121,8 +122,9 @@ void estate_seal(struct estate_header *header);
 
 void estate_close(struct estate *estate);
 
-/* An extent for memory_bytes of a log's bits, mapped and zeroed; NULL: no memory, or too many logs.
- * The caller fills in the identity and publishes. */
+/* An extent for memory_bytes of a log's bits, mapped and zeroed, with all its pages; NULL: they cannot be had
+ * without somebody being killed for memory, or there are too many logs. Takes long if it is large, about half a
+ * second for a GiB. The caller fills in the identity and publishes. */
 struct log_record *estate_add(struct estate *estate, uint64_t memory_bytes);
 
 /* The record is whole: a successor will find it. */

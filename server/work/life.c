@@ -13,6 +13,7 @@
 #include "server/base/clock.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
+#include "server/log/bits_job.h"
 #include "server/log/mirrors.h"
 #include "server/work/clears.h"
 #include "server/work/commit.h"
@@ -20,6 +21,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SETTLE_DELAY_NS (200 * NSEC_PER_MSEC)
@@ -87,15 +89,7 @@ static int open_log(struct mirror_log *log, bool reconnect)
 	unsigned spare = reconnect ? 0 : LOG_DEVICE_SPARE;
 	int r = log->args.disk ? open_device(log, device_name(log), spare) : 0;
 
-	if (r < 0 && reconnect)
-		r = go_without_device(log, 0, 0, SHARD_BYTES);
-	if (r < 0)
-		return r;
-	r = mirror_log_make_bits(log);
-	if (r < 0)
-		diag_error("log %s: no memory for %llu regions", log->uuid,
-			   (unsigned long long)log->args.region_count);
-	return r;
+	return r < 0 && reconnect ? go_without_device(log, 0, 0, SHARD_BYTES) : r;
 }
 
 static bool device_is_anothers(struct mirror_log *log)
@@ -151,14 +145,22 @@ static void begin_reconnected(struct worker *worker, struct mirror_log *log, str
 	executor_reply(&worker->executor, slot, 0);
 }
 
-static void finish_making(struct worker *worker, struct mirror_log *log, struct slot *slot)
+static void refuse(struct worker *worker, struct mirror_log *log, struct slot *slot, int error)
+{
+	bury(worker, log);
+	executor_reply(&worker->executor, slot, error);
+}
+
+/* Its device is open, and its bits are made or cannot be. */
+static void finish_making(struct worker *worker, struct mirror_log *log, struct slot *slot,
+			  int error)
 {
 	bool reconnect = is_reconnect(slot);
-	int r = open_log(log, reconnect);
 
-	if (r < 0) {
-		bury(worker, log);
-		executor_reply(&worker->executor, slot, r);
+	if (error < 0) {
+		diag_error("log %s: no memory for %llu regions", log->uuid,
+			   (unsigned long long)log->args.region_count);
+		refuse(worker, log, slot, error);
 		return;
 	}
 	schedule_enrol(worker, log);
@@ -174,6 +176,41 @@ static void finish_making(struct worker *worker, struct mirror_log *log, struct 
 		reply_ctr(worker, log, slot);
 }
 
+static void make_bits(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	int r = open_log(log, is_reconnect(slot));
+
+	if (r < 0) {
+		refuse(worker, log, slot, r);
+		return;
+	}
+	if (mirror_log_bits_bytes(log) >= MIRROR_LOG_LARGE_BYTES)
+		log->life.making = bits_job_start(log);
+	if (log->life.making)
+		log->life.opening = slot;
+	else
+		finish_making(worker, log, slot, mirror_log_make_bits(log));
+}
+
+void life_bits_made(struct mirror_log *log)
+{
+	log->life.bits_made = true;
+	schedule_attend(log);
+}
+
+/* The receiver's reference keeps it, beside the job's. */
+static void bits_are_made(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	int error = log->life.making->error;
+
+	free(log->life.making);
+	log->life.making = NULL;
+	log->life.opening = NULL;
+	executor_in_hand(&worker->executor, slot);
+	finish_making(worker, log, slot, error);
+	mirror_log_put(log);
+}
+
 /* A name may have moved since the mirror got its table; a number cannot, while the table holds it. */
 static bool must_look(const struct worker *worker, struct mirror_log *log, const struct slot *slot)
 {
@@ -187,7 +224,7 @@ static void make(struct worker *worker, struct mirror_log *log, struct slot *slo
 	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record && !log->life.opening);
 	log->no_legs = slot->from.nl_pid != 0;
 	if (!must_look(worker, log, slot)) {
-		finish_making(worker, log, slot);
+		make_bits(worker, log, slot);
 		return;
 	}
 	log->life.opening = slot;
@@ -196,7 +233,7 @@ static void make(struct worker *worker, struct mirror_log *log, struct slot *slo
 
 void life_device_found(struct mirror_log *log, const struct mirror_job *job)
 {
-	if (!log->life.opening)
+	if (!log->life.opening || log->life.making)
 		return; /* too late */
 	log->life.looked = true;
 	if (job->found)
@@ -209,6 +246,11 @@ void life_open(struct worker *worker, struct mirror_log *log, int64_t now)
 {
 	struct slot *slot = log->life.opening;
 
+	if (slot && log->life.making) {
+		if (log->life.bits_made)
+			bits_are_made(worker, log, slot);
+		return;
+	}
 	if (!slot || (!log->life.looked && now < log->sched.retry.at_ns))
 		return;
 	if (!log->life.device[0])
@@ -218,7 +260,7 @@ void life_open(struct worker *worker, struct mirror_log *log, int64_t now)
 	log->life.opening = NULL;
 	schedule_no_retry(log);
 	executor_in_hand(&worker->executor, slot);
-	finish_making(worker, log, slot);
+	make_bits(worker, log, slot);
 }
 
 /* What a predecessor had in mind for the mirror, and took with it. */

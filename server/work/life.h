@@ -17,7 +17,10 @@ void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot
 /* The mirror thread has looked for the device of a reconnecting log. */
 void life_device_found(struct mirror_log *log, const struct mirror_job *job);
 
-/* Go on with the CTR, if the device was looked for, or long enough. */
+/* A thread has made the bits, or could not (log->life.making). */
+void life_bits_made(struct mirror_log *log);
+
+/* Go on with the CTR, if the device was looked for, or long enough, or the bits are made. */
 void life_open(struct worker *worker, struct mirror_log *log, int64_t now);
 
 /* slot: the DTR, NULL for an orphan. */

@@ -4,7 +4,7 @@
  * A log is executed in three steps: operations of its that have ended, its mail in the order of arrival,
  * and what is due. Mail that may wait for storage goes to life.c and commit.c. While an image is read
  * the log is kept (inbox.h), and its mail stays unread, so that no request sees half of it; likewise while
- * a reconnecting log's device is looked for in the mirror's table.
+ * a reconnecting log's device is looked for in the mirror's table, or a large log's bits are made.
  *
  * What ends or comes due on a log outside of its execution (a completion, a deadline, a free buffer) is
  * noted in log->sched, and the log attended (schedule.h), since the receiver may be executing it.
@@ -20,6 +20,7 @@
 #include "server/base/placement.h"
 #include "server/base/stats.h"
 #include "server/log/answer.h"
+#include "server/log/bits_job.h"
 #include "server/log/mirrors.h"
 #include "server/work/clears.h"
 #include "server/work/commit.h"
@@ -131,6 +132,9 @@ static void handle_mail(struct worker *worker, struct mirror_log *log, struct lo
 	case MAIL_LEGS:
 		handle_legs(worker, log, (struct mirror_job *)mail);
 		break;
+	case MAIL_BITS_MADE:
+		CHECK(false); /* comes to the worker */
+		break;
 	case MAIL_LEGS_FLUSHED:
 		handle_legs_flushed(worker, log, (struct leg_flush *)mail);
 		break;
@@ -215,17 +219,25 @@ static void execute(struct worker *worker, struct mirror_log *log)
 	mirror_log_release(log);
 }
 
+static void take_device(struct mirror_job *job)
+{
+	life_device_found(job->log, job);
+	mirror_log_put(job->log);
+	free(job);
+}
+
 static void take_found(struct worker *worker)
 {
 	struct mail *mail = mailbox_take(&worker->queue.found);
 
 	while (mail) {
-		struct mirror_job *job = container_of(mail, struct mirror_job, head.mail);
+		struct log_mail *head = container_of(mail, struct log_mail, mail);
 
 		mail = mail->next;
-		life_device_found(job->log, job);
-		mirror_log_put(job->log);
-		free(job);
+		if (head->kind == MAIL_BITS_MADE)
+			life_bits_made(container_of(head, struct bits_job, head)->log);
+		else
+			take_device(container_of(head, struct mirror_job, head));
 	}
 }
 

@@ -294,3 +294,33 @@ Test(lifecycle, workers_run_where_they_are_told)
 	cr_assert_not(runs_on(thread_named("control"), 0));
 	cr_assert_not(runs_on(thread_named("control"), 1));
 }
+
+/* --- large logs --- */
+
+Test(lifecycle, a_log_without_memory_for_it_is_refused)
+{
+	start();
+	cr_assert_eq(ctr("%llu core 8", UINT64_C(8) << 40).message.request.error, -ENOMEM);
+	expect_said("no memory for", "regions");
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+}
+
+/* Logs of one uuid have one worker. */
+Test(lifecycle, a_large_log_holds_up_no_other_while_it_is_made)
+{
+	char text[64];
+	struct wire_message large, other;
+
+	start();
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	become(2, "LVM-one");
+	snprintf(text, sizeof(text), "%llu core 8", 8ULL << 33);
+	large = send_request(DM_ULOG_CTR, text, (uint32_t)strlen(text));
+	become(1, "LVM-one");
+	other = send_request(DM_ULOG_RESUME, NULL, 0);
+	await_success(&other);
+	await_success(&large);
+	become(2, "LVM-one");
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+}

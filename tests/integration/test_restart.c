@@ -362,6 +362,19 @@ Test(restart, requests_in_hand_are_answered_in_the_order_in_which_they_came)
 	cr_assert_eq(is_clean(5), 0);
 }
 
+/* A thread of its own makes it, and has not come to its end. */
+Test(restart, a_large_log_that_was_half_made_is_made_again)
+{
+	start_supervised("ctr-half:0");
+	ctr_ok("%llu core 8 nosync", 8ULL << 27);
+	resume();
+	cr_assert_eq(sync_count(), 1ULL << 27);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	cr_assert_eq(stat_of("server"), 2);
+}
+
 /* --- writes of the dead --- */
 
 /* Nor do they hold up a log of another device. */

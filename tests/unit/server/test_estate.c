@@ -185,6 +185,26 @@ Test(estate, entries_are_used_again)
 	expect_logs(0, 0);
 }
 
+/* Not at the first access. */
+Test(estate, an_extent_has_its_pages)
+{
+	uint64_t before = bytes_used();
+
+	cr_assert_not_null(estate_add(&estate, 1 << 20));
+	cr_assert_geq(bytes_used() - before, 1 << 20);
+}
+
+Test(estate, what_is_not_there_is_refused)
+{
+	uint64_t before = bytes_used();
+
+	cr_assert_null(estate_add(&estate, UINT64_C(1) << 50));
+	cr_assert_eq(bytes_used(), before);
+	expect_logs(0, 0);
+	make_record("one");
+	expect_logs(1, 0);
+}
+
 Test(estate, another_magic_is_no_estate)
 {
 	estate.fixed->header.magic++;

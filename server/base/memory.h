@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether memory can be had without somebody being killed for it. Any thread. */
+#ifndef SERVER_BASE_MEMORY_H
+#define SERVER_BASE_MEMORY_H
+
+#include <stdint.h>
+
+/* Bytes: the least of what the host has available (proc(5), MemAvailable) and what is left to each control
+ * group that we are in, with what its files could give back. UINT64_MAX: it cannot be told. Reads some
+ * files. */
+uint64_t memory_available(void);
+
+#endif
