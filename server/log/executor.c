@@ -17,7 +17,7 @@ static void end_stray(struct executor *executor, struct log_io *io)
 {
 	struct log_device *device = io->device;
 
-	diag_info("a write to log device %u:%u that nobody waited for any more has ended",
+	diag_info("I/O of log device %u:%u that nobody waited for any more has ended",
 		  device->major, device->minor);
 	executor_io_give(executor, io);
 	log_device_end_stray(device);
@@ -172,6 +172,13 @@ void executor_io_abandon(struct log_io *io)
 	CHECK(io->log);
 	log_device_begin_stray(io->device);
 	io->log = NULL;
+}
+
+void executor_abandon_all(struct executor *executor, struct mirror_log *log)
+{
+	for (unsigned i = 0; i < executor->io_count; i++)
+		if (executor->io_all[i].log == log)
+			executor_io_abandon(&executor->io_all[i]);
 }
 
 void executor_io_submit(struct executor *executor, struct log_io *io)

@@ -78,6 +78,9 @@ void executor_io_give(struct executor *executor, struct log_io *io);
 /* Its log waits for it no longer, and may go. It is given back when it has ended. */
 void executor_io_abandon(struct log_io *io);
 
+/* All of log's that are on their way. */
+void executor_abandon_all(struct executor *executor, struct mirror_log *log);
+
 /* Goes to the kernel at the next flush_engine_run. */
 void executor_io_submit(struct executor *executor, struct log_io *io);
 

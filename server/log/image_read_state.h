@@ -21,6 +21,7 @@ enum image_read_phase {
 
 struct image_read_state {
 	enum image_read_phase phase;
+	int64_t began_ns;
 	struct slot *slot; /* the RESUME or CTR to be answered */
 	uint64_t next; /* block */
 	uint64_t valid; /* regions that the header covers */

@@ -7,6 +7,7 @@
 #include "server/work/image_read.h"
 
 #include "server/base/check.h"
+#include "server/base/container_of.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
@@ -16,6 +17,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#define PATIENCE_LOOK_NS (1 * NSEC_PER_SEC)
 
 /* A device that has not been seen to hold a log of ours, or nothing at the first RESUME of all, is never
  * written: it may be another volume by now. One that has been written may be tried again. */
@@ -48,6 +51,7 @@ static void finish_reading(struct worker *worker, struct mirror_log *log, bool r
 	struct image_read_state read = log->image_read;
 
 	log->image_read = (struct image_read_state){0};
+	schedule_no_patience(log);
 	take_bits(log, &read, readable);
 	kill_point("loaded");
 	if (read.reconnect)
@@ -188,6 +192,14 @@ void image_read_continue(struct worker *worker, struct mirror_log *log)
 	executor_io_submit(&worker->executor, io);
 }
 
+static bool is_presuspend(struct mail *mail)
+{
+	struct log_mail *head = container_of(mail, struct log_mail, mail);
+	struct slot *slot = container_of(head, struct slot, head);
+
+	return head->kind == MAIL_REQUEST && wire_type(&slot->message) == DM_ULOG_PRESUSPEND;
+}
+
 void image_read_start(struct worker *worker, struct mirror_log *log, struct slot *slot,
 		      bool reconnect)
 {
@@ -196,6 +208,43 @@ void image_read_start(struct worker *worker, struct mirror_log *log, struct slot
 	schedule_no_age(log);
 	log->clears.phase = CLEARS_COUNTING;
 	log->clears.interrupted = false;
-	log->image_read = (struct image_read_state){.slot = slot, .reconnect = reconnect};
+	log->image_read = (struct image_read_state){
+		.slot = slot, .reconnect = reconnect, .began_ns = clock_coarse()};
+	if (reconnect)
+		schedule_patience(worker, log, clock_coarse() + PATIENCE_LOOK_NS);
 	image_read_continue(worker, log);
+}
+
+/* Its mail stays unread, but is looked at. */
+static bool is_to_be_suspended(struct mirror_log *log)
+{
+	struct mail **last = &log->sched.unread;
+	bool found = false;
+
+	for (; *last; last = &(*last)->next)
+		found |= is_presuspend(*last);
+	*last = mailbox_take(&log->inbox.mail);
+	for (struct mail *mail = *last; mail; mail = mail->next)
+		found |= is_presuspend(mail);
+	return found;
+}
+
+void image_read_lose_patience(struct worker *worker, struct mirror_log *log, int64_t now)
+{
+	int64_t limit_ns = worker->executor.options->retry_limit_ns;
+
+	if (!deadline_runs(&log->sched.patience) || now < log->sched.patience.at_ns)
+		return;
+	if (!is_to_be_suspended(log) || now - log->image_read.began_ns < limit_ns) {
+		schedule_patience(worker, log, now + PATIENCE_LOOK_NS);
+		return;
+	}
+	schedule_no_retry(log);
+	executor_abandon_all(&worker->executor, log);
+	diag_error("log device %u:%u of log %s does not answer, and its mirror is to be suspended: "
+		   "it is not read or written, and all regions count as out of sync",
+		   log->device->major, log->device->minor, log->uuid);
+	log->image_read.valid = 0;
+	region_bitmap_fill_from(&log->dirty.image, 0, false);
+	finish_reading(worker, log, false);
 }

@@ -180,11 +180,12 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 	int64_t now = clock_coarse();
 
 	executor_in_hand(&worker->executor, mirror_log_waiter(log));
-	if (keeps(log)) {
-		if (log->image_read.phase == IMAGE_STALLED)
-			image_read_continue(worker, log);
+	if (log->image_read.phase == IMAGE_STALLED)
+		image_read_continue(worker, log);
+	if (log->image_read.phase != IMAGE_NOT_READING)
+		image_read_lose_patience(worker, log, now);
+	if (keeps(log))
 		return;
-	}
 	commit_lose_patience(worker, log, now);
 	if (mirror_log_state(log) == LOG_CLOSING) {
 		life_close_when_idle(worker, log);

@@ -54,5 +54,25 @@ check "busy: another log takes its place" ends_within 10 dmsetup resume h
 check "busy: the write ends" until_true 20 gone $hung_write
 dmsetup resume hlog
 rm_mirror h
+
+# One whose log hangs when dirtylogd comes back.
+wipe "$(dev log)"
+mk_mirror h dirtylogd $SECTORS /dev/mapper/hlog 128 "$A" "$B" nosync || exit 1
+sleep 2
+dmsetup suspend --noflush --nolockfs hlog
+kill -STOP "$DAEMON_PID"
+kill -KILL "$(dirtylogctl stats | awk '$1 == "server_pid" { print $2 }')" "$DAEMON_PID"
+wait "$DAEMON_PID" 2>/dev/null
+start_daemon --clear-delay 2 || exit 1
+write_block /dev/mapper/h 100 &
+hung_write=$!
+reconnecting() { dirtylogctl logs | grep -q opening || dirtylogctl logs | grep -q dl-h; }
+check "restarted: the mirror reconnects" until_true 20 reconnecting
+check "restarted: suspended while its log hangs" ends_within 40 dmsetup suspend --noflush --nolockfs h
+dmsetup load h --table "$(mirror_table dirtylogd $SECTORS /dev/mapper/xlog 128 "$A" "$B" dl-h)"
+check "restarted: another log takes its place" ends_within 10 dmsetup resume h
+check "restarted: the write ends" until_true 20 gone $hung_write
+dmsetup resume hlog
+rm_mirror h
 check "no log is left" until_true 10 no_logs
 check "daemon alive" daemon_lives
