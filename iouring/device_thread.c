@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define NEEDED_MAX 256u
+#define STACK_BYTES (256u * 1024u)
 
 static struct {
 	pthread_mutex_t lock;
@@ -24,6 +25,20 @@ static struct {
 
 static _Thread_local bool has_own;
 static _Thread_local int process_fd = -1; /* a pidfd of the process, in the own table */
+
+int device_thread_start(void *(*body)(void *), void *argument)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&thread, &attr, body, argument);
+	pthread_attr_destroy(&attr);
+	return -r;
+}
 
 /* Under the lock. */
 static unsigned needed_at(int fd)

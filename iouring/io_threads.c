@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STACK_BYTES (128u * 1024u) /* it is locked memory */
 #define IDLE_SECONDS 30 /* then a thread ends, if it is not the last */
 
 struct io_threads {
@@ -150,20 +149,13 @@ static void *io_thread(void *argument)
 /* Under the lock. Nobody waits for its end but io_threads_destroy, which counts them. */
 static int add_io_thread(struct io_threads *self)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r;
+	int r = device_thread_start(io_thread, self);
 
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&thread, &attr, io_thread, self);
-	pthread_attr_destroy(&attr);
 	if (r == 0) {
 		self->threads++;
 		self->idle++;
 	}
-	return -r;
+	return r;
 }
 
 /* --- calls --- */

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #define BUCKETS 256u
-#define STACK_BYTES (256u * 1024u) /* it is locked memory */
 #define STOP_LIMIT_MSEC 200
 #define IDLE_SECONDS 30 /* then a thread ends, if it is not the last */
 
@@ -196,18 +195,11 @@ static void *flusher_thread(void *argument);
 /* Nobody waits for its end: it may never come. */
 static int add_thread(struct leg_flusher *flusher)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r;
+	int r = device_thread_start(flusher_thread, flusher);
 
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&thread, &attr, flusher_thread, flusher);
-	pthread_attr_destroy(&attr);
 	if (r == 0)
 		flusher->threads++;
-	return -r;
+	return r;
 }
 
 static bool all_hang(const struct leg_flusher *flusher)
