@@ -100,6 +100,25 @@ kill_daemon() {
 
 daemon_lives() { on_kernel_log || kill -0 "$DAEMON_PID" 2>/dev/null; }
 
+# Processes.
+gone() { ! kill -0 "$1" 2>/dev/null; } # PID
+# ends_within SECONDS COMMAND...: what hangs in the kernel cannot be ended.
+ends_within() {
+	ends_limit=$1
+	shift
+	"$@" &
+	until_true "$ends_limit" gone $!
+}
+server_pid() { dirtylogctl stats | awk '$1 == "server_pid" { print $2 }'; }
+another_server() { # PID: the one before
+	other_pid=$(server_pid 2>/dev/null)
+	[ -n "$other_pid" ] && [ "$other_pid" != "$1" ]
+}
+leg_flush_hangs() { # PID: a thread of it waits for the leg, in the kernel
+	grep -hs '^State:.D' /proc/"$1"/task/*/status | grep -q D &&
+		grep -qs leg-flush /proc/"$1"/task/*/comm
+}
+
 # --- request counters: snapshots of `dirtylogctl stats`
 
 snap() { # LABEL

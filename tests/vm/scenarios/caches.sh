@@ -20,7 +20,7 @@ sleep 2
 check "the log is clean at first" log_is_clean "$LOG" $REGIONS
 
 # Of the server's threads, in hundredths of a second.
-ticks() { awk '{ print $14 + $15 }' "/proc/$(dirtylogctl stats | awk '$1 == "server_pid" { print $2 }')/stat"; }
+ticks() { awk '{ print $14 + $15 }' "/proc/$(server_pid)/stat"; }
 
 flushes_a=$(stat_field /dev/nullb0 16)
 flushes_b=$(stat_field /dev/nullb1 16)

@@ -63,7 +63,7 @@ if [ "$PHASE" = 1 ]; then
 	fio_pid=$!
 	for _ in 1 2 3 4 5; do
 		sleep 1.5
-		kill -KILL "$(dirtylogctl stats | awk '$1 == "server_pid" { print $2 }')"
+		kill -KILL "$(server_pid)"
 	done
 	wait $fio_pid
 	check "fio verify across five kills" fio_ok r

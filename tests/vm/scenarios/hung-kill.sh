@@ -15,22 +15,6 @@ dmsetup create hlog --table "0 2048 linear $(dev log) 0"
 dmsetup create olog --table "0 2048 linear $(dev log) 2048"
 dmsetup create leg --table "0 $SECTORS linear $B 0"
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
-ends_within() { # SECONDS COMMAND...: what hangs in the kernel cannot be ended
-	ends_limit=$1
-	shift
-	"$@" &
-	until_true "$ends_limit" gone $!
-}
-server_pid() { dirtylogctl stats | awk '$1 == "server_pid" { print $2 }'; }
-another_server() { # PID
-	other_pid=$(server_pid 2>/dev/null)
-	[ -n "$other_pid" ] && [ "$other_pid" != "$1" ]
-}
-leg_flush_hangs() { # PID: a thread of it waits for the leg, in the kernel
-	grep -hs '^State:.D' /proc/"$1"/task/*/status | grep -q D &&
-		grep -qs leg-flush /proc/"$1"/task/*/comm
-}
 next_block=0
 others_serve() { # AFTER
 	next_block=$((next_block + 32))

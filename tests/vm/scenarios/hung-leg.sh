@@ -13,15 +13,6 @@ dmsetup create hlog --table "0 2048 linear $(dev log) 0"
 dmsetup create olog --table "0 2048 linear $(dev log) 2048"
 dmsetup create leg --table "0 $SECTORS linear $B 0"
 
-# ends_within SECONDS COMMAND...: what hangs in the kernel cannot be ended.
-gone() { ! kill -0 "$1" 2>/dev/null; }
-ends_within() {
-	ends_limit=$1
-	shift
-	"$@" &
-	until_true "$ends_limit" gone $!
-}
-
 start_daemon --clear-delay 1 || exit 1
 mk_mirror h dirtylogd $SECTORS /dev/mapper/hlog 128 "$A" /dev/mapper/leg nosync || exit 1
 mk_mirror o dirtylogd $SECTORS /dev/mapper/olog 128 "$A@$SECTORS" "$B@$SECTORS" nosync || exit 1

@@ -12,19 +12,6 @@ A=$(dev a) B=$(dev b)
 SECTORS=32768
 REGIONS=256
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
-ends_within() { # SECONDS COMMAND...: what hangs in the kernel cannot be ended
-	ends_limit=$1
-	shift
-	"$@" &
-	until_true "$ends_limit" gone $!
-}
-server_pid() { dirtylogctl stats | awk '$1 == "server_pid" { print $2 }'; }
-another_server() { # PID
-	other_pid=$(server_pid 2>/dev/null)
-	[ -n "$other_pid" ] && [ "$other_pid" != "$1" ]
-}
-
 a_log_hangs() { # ENGINE
 	wipe "$(dev log)"
 	dmsetup create hlog --table "0 2048 linear $(dev log) 0"
@@ -48,6 +35,11 @@ a_log_hangs() { # ENGINE
 	check "$1: its clears go on after a kill" until_true 10 log_is_clean /dev/mapper/olog $REGIONS
 	check "$1: another mirror is suspended" ends_within 5 dmsetup suspend o
 	dmsetup resume o
+	SERVER=$(server_pid)
+	kill -HUP "$DAEMON_PID"
+	check "$1: another server after a reload" until_true 15 another_server "$SERVER"
+	check "$1: another mirror is written after a reload" ends_within 5 write_block /dev/mapper/o 60
+	check "$1: its clears go on after a reload" until_true 10 log_is_clean /dev/mapper/olog $REGIONS
 	check_not "$1: the write that waits for the log still does" gone $hung_write
 	dmsetup resume hlog
 	check "$1: and ends when the log answers" until_true 20 gone $hung_write

@@ -14,14 +14,6 @@ REGIONS=256
 dmsetup create hlog --table "0 2048 linear $(dev log) 0"
 dmsetup create xlog --table "0 2048 linear $(dev log) 2048"
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
-ends_within() { # SECONDS COMMAND...: what hangs in the kernel cannot be ended
-	ends_limit=$1
-	shift
-	"$@" &
-	until_true "$ends_limit" gone $!
-}
-
 start_daemon --clear-delay 2 || exit 1
 
 # An idle mirror, whose clear cannot be written.
@@ -61,7 +53,7 @@ mk_mirror h dirtylogd $SECTORS /dev/mapper/hlog 128 "$A" "$B" nosync || exit 1
 sleep 2
 dmsetup suspend --noflush --nolockfs hlog
 kill -STOP "$DAEMON_PID"
-kill -KILL "$(dirtylogctl stats | awk '$1 == "server_pid" { print $2 }')" "$DAEMON_PID"
+kill -KILL "$(server_pid)" "$DAEMON_PID"
 wait "$DAEMON_PID" 2>/dev/null
 start_daemon --clear-delay 2 || exit 1
 write_block /dev/mapper/h 100 &

@@ -12,19 +12,6 @@ A=$(dev a) B=$(dev b)
 SECTORS=2048
 HUNG=24 # more than the disk takes, by more than io_uring has threads for
 
-gone() { ! kill -0 "$1" 2>/dev/null; }
-ends_within() { # SECONDS COMMAND...: what hangs in the kernel cannot be ended
-	ends_limit=$1
-	shift
-	"$@" &
-	until_true "$ends_limit" gone $!
-}
-server_pid() { dirtylogctl stats | awk '$1 == "server_pid" { print $2 }'; }
-another_server() { # PID
-	other_pid=$(server_pid 2>/dev/null)
-	[ -n "$other_pid" ] && [ "$other_pid" != "$1" ]
-}
-
 modprobe loop
 dmsetup create base --table "0 65536 linear $(dev log) 0"
 dmsetup create olog --table "0 2048 linear $(dev log) 65536"

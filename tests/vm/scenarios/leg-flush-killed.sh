@@ -14,16 +14,6 @@ REGIONS=1024
 modprobe dm-flakey
 dmsetup create leg --table "0 $SECTORS linear $B 0"
 
-server_pid() { dirtylogctl stats | awk '$1 == "server_pid" { print $2 }'; }
-leg_flush_hangs() { # PID: a thread of it waits for the leg, in the kernel
-	grep -hs '^State:.D' /proc/"$1"/task/*/status | grep -q D &&
-		grep -qs leg-flush /proc/"$1"/task/*/comm
-}
-another_server() { # PID
-	other_pid=$(server_pid 2>/dev/null)
-	[ -n "$other_pid" ] && [ "$other_pid" != "$1" ]
-}
-
 flush_hangs() { # BLOCK: written, and the leg's flush waits
 	write_block /dev/mapper/m "$1"
 	dmsetup suspend --noflush --nolockfs leg

@@ -10,8 +10,6 @@ A=$(dev a) B=$(dev b) LOG=$(dev log)
 REGIONS=128
 start_daemon --clear-delay 3600 || exit 1
 
-server() { dirtylogctl stats | awk '$1 == "server_pid" { print $2 }'; }
-
 # remove_after COMMAND...: 50 regions are lazy, then the command, then the mirror goes.
 remove_after() {
 	wipe "$LOG"
@@ -28,13 +26,12 @@ remove_after() {
 	figure "left dirty after $*: $((REGIONS - $(log_clean "$LOG" $REGIONS))) regions"
 }
 
-killed() { on_kernel_log || kill -KILL "$(server)"; }
-another_server() { [ "$(server)" != "$removal_server" ]; }
+killed() { on_kernel_log || kill -KILL "$(server_pid)"; }
 handed_over() {
 	on_kernel_log && return
-	removal_server=$(server)
+	removal_server=$(server_pid)
 	kill -HUP "$DAEMON_PID"
-	until_true 20 another_server
+	until_true 20 another_server "$removal_server"
 }
 undisturbed() { :; }
 

@@ -15,12 +15,6 @@ dmsetup create ilog --table "0 2048 linear $(dev log) 0"
 dmsetup create olog --table "0 2048 linear $(dev log) 2048"
 dmsetup create nlog --table "0 2048 linear $(dev log) 4096"
 
-server_pid() { dirtylogctl stats | awk '$1 == "server_pid" { print $2 }'; }
-another_server() { # PID
-	other_pid=$(server_pid 2>/dev/null)
-	[ -n "$other_pid" ] && [ "$other_pid" != "$1" ]
-}
-
 start_daemon --clear-delay 1 --workers 1 || exit 1
 mk_mirror inner dirtylogd $SECTORS /dev/mapper/ilog 128 "$A" "$B" nosync || exit 1
 mk_mirror outer dirtylogd $SECTORS /dev/mapper/olog 128 /dev/mapper/inner "$C" nosync || exit 1
