@@ -56,9 +56,13 @@ static int learn_number(struct loop_device *loop)
 static int try_device(struct loop_device *loop, int control,
 		      const struct loop_device_config *config)
 {
-	int number = ioctl(control, LOOP_CTL_GET_FREE);
+	int number = config->number;
 	int r;
 
+	if (number == 0)
+		number = ioctl(control, LOOP_CTL_GET_FREE);
+	else if (ioctl(control, LOOP_CTL_ADD, number) < 0)
+		return -errno;
 	if (number < 0)
 		return -errno;
 	snprintf(loop->path, sizeof(loop->path), "/dev/loop%d", number);

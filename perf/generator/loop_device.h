@@ -22,6 +22,7 @@ struct loop_device_config {
 	const char *directory; /* whose file system has the file */
 	off_t bytes;
 	uint32_t block_bytes;
+	int number; /* of the device; 0: any that is free */
 	bool direct; /* past the page cache, where that file system can: a flush is then the disk's */
 };
 

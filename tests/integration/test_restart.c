@@ -10,10 +10,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -893,6 +895,31 @@ static bool is_attached(const char *number)
 	return access(path, F_OK) == 0;
 }
 
+/* With a number that no other test is given when it is free again. */
+static struct loop_device make_loop_apart(void)
+{
+	struct loop_device_config config = {
+		.directory = "/tmp",
+		.bytes = DEVICE_BYTES,
+		.block_bytes = 512,
+		.number = 10000 + getpid() % 100000,
+	};
+	struct loop_device loop;
+
+	cr_assert_eq(loop_device_make(&loop, &config), 0);
+	return loop;
+}
+
+static void remove_loop(const char *number)
+{
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	unsigned minor;
+
+	cr_assert_eq(sscanf(number, "7:%u", &minor), 1);
+	cr_assert_eq(ioctl(control, LOOP_CTL_REMOVE, minor), 0);
+	close(control);
+}
+
 /* Between two servers: the loop device goes with its last fd. */
 static void lose_device(struct loop_device *loop)
 {
@@ -904,13 +931,14 @@ static void lose_device(struct loop_device *loop)
 	cr_assert_eq(kill(server, SIGKILL), 0);
 	loop_device_close(loop);
 	EXPECT_SOON(!is_attached(number), "the loop device does not go");
+	remove_loop(number);
 	cr_assert_eq(kill(bench.daemon, SIGCONT), 0);
 }
 
 /* Its mirror reads on, and can be suspended to get another log. */
 Test(restart, a_log_whose_device_is_gone_is_taken_over_as_failed)
 {
-	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	struct loop_device loop = make_loop_apart();
 	const uint64_t clean = 3;
 	char text[64];
 
