@@ -17,8 +17,8 @@ static void end_stray(struct executor *executor, struct log_io *io)
 {
 	struct log_device *device = io->device;
 
-	diag_info("I/O of log device %u:%u that nobody waited for any more has ended",
-		  device->major, device->minor);
+	diag_debug("I/O of log device %u:%u that nobody waited for any more has ended",
+		   device->major, device->minor);
 	executor_io_give(executor, io);
 	log_device_end_stray(device);
 }
