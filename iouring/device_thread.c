@@ -14,7 +14,11 @@
 #include <unistd.h>
 
 #define NEEDED_MAX 256u
+#ifdef __SANITIZE_ADDRESS__
 #define STACK_BYTES (256u * 1024u)
+#else
+#define STACK_BYTES (64u * 1024u)
+#endif
 
 static struct {
 	pthread_mutex_t lock;
