@@ -190,10 +190,10 @@ void commit_lose_patience(struct worker *worker, struct mirror_log *log, int64_t
 		     "log device %u:%u of log %s does not answer, and its mirror is suspended or "
 		     "removed without it",
 		     log->device->major, log->device->minor, log->uuid);
-	if (mirror_log_state(log) == LOG_ACTIVE)
-		fail_waiters(worker, log, now);
+	if (mirror_log_state(log) == LOG_CLOSING)
+		log_write_abandon(&worker->executor, log);
 	else if (mirror_log_state(log) == LOG_SUSPENDED)
 		release_suspended(worker, log);
 	else
-		log_write_abandon(&worker->executor, log);
+		fail_waiters(worker, log, now);
 }

@@ -422,6 +422,27 @@ Test(bad_day, a_write_of_a_thread_that_hangs_fails_when_its_mirror_is_suspended)
 	fail_while_suspended("sync");
 }
 
+/* Its RESUME has not come yet, and requests have. */
+Test(bad_day, a_write_of_a_mirror_that_reconnects_fails_when_it_is_suspended)
+{
+	struct loop_device cold = make_cold_loop();
+	const uint64_t region = 3;
+	struct wire_message request;
+
+	bench.io_retry = "1";
+	start();
+	make_log(&cold, REGIONS, " nosync");
+	suspend();
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	reconnect(&cold, REGIONS);
+	set_frozen(true);
+	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(QUIET_MSEC);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	cr_assert_eq(await_answer(&request).message.request.error, -EIO);
+	set_frozen(false);
+}
+
 /* It is to be resumed soon: a device that is only slow costs nothing. */
 Test(bad_day, a_slow_write_survives_a_suspend)
 {
