@@ -33,7 +33,7 @@ struct cut {
 	unsigned npending;
 	uint64_t nregions;
 	bool *in_sync, *marked;
-	bool any_marked; /* and answered, since the log began */
+	bool any_marked; /* or out of sync, and answered, since the log began */
 	unsigned limit;
 	uint64_t at; /* byte of the record */
 	struct enumeration done;
@@ -130,6 +130,11 @@ static void submitted(struct cut *cut, const struct record_event *event, const u
 {
 	cr_assert_lt(cut->npending, WRITES_MAX);
 	cr_assert_leq(event->offset + event->bytes, cut->bytes);
+	/* Of two the older one may land last. */
+	for (unsigned i = 0; i < cut->npending; i++)
+		cr_assert(event->offset >= cut->pending[i].offset + cut->pending[i].bytes ||
+				  cut->pending[i].offset >= event->offset + event->bytes,
+			  "record %zu: two writes of a block are on their way", (size_t)cut->at);
 	cut->pending[cut->npending++] = (struct pending){
 		.id = event->id, .offset = event->offset, .data = data, .bytes = event->bytes};
 }
@@ -164,6 +169,7 @@ static void answered(struct cut *cut, const struct record_event *event, const ui
 		cut->any_marked |= event->bytes > 0;
 	} else if (event->type == DM_ULOG_SET_REGION_SYNC && payload[1] == 0) {
 		cut->in_sync[payload[0]] = false;
+		cut->any_marked = true;
 	}
 }
 
