@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The log is the thread's from its start until the job is in the worker's mail. */
 #include "server/log/bits_job.h"
+
+#include "iouring/device_thread.h"
 
 #include <stdlib.h>
 
@@ -15,17 +18,14 @@ static void *make_bits(void *argument)
 struct bits_job *bits_job_start(struct mirror_log *log)
 {
 	struct bits_job *job = calloc(1, sizeof(*job));
-	pthread_t thread;
 
 	if (!job)
 		return NULL;
 	job->head.kind = MAIL_BITS_MADE;
 	job->log = log;
 	mirror_log_get(log);
-	if (pthread_create(&thread, NULL, make_bits, job) == 0) {
-		pthread_detach(thread);
+	if (device_thread_start(make_bits, job) == 0)
 		return job;
-	}
 	mirror_log_put(log);
 	free(job);
 	return NULL;

@@ -36,7 +36,6 @@ struct life_state {
 	struct slot *opening;
 	struct bits_job *
 		making; /* of that CTR, or of a first one: its bits are made by a thread of their own */
-	bool bits_made; /* it is done */
 	bool looked; /* the mirror thread has: device is its number, or "" */
 	char device[24];
 	struct slot *closing; /* a DTR to answer when I/O has ended */

@@ -3,6 +3,7 @@
  * worker. */
 #include "server/log/log.h"
 
+#include "iouring/device_thread.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/kill_point.h"
@@ -286,13 +287,8 @@ static void *free_by_thread(void *log)
 /* Memory takes a fifth of a second for each GiB to be given back. */
 static bool free_beside(struct mirror_log *log)
 {
-	pthread_t thread;
-
-	if (!log->record || log->record->bytes < MIRROR_LOG_LARGE_BYTES ||
-	    pthread_create(&thread, NULL, free_by_thread, log) != 0)
-		return false;
-	pthread_detach(thread);
-	return true;
+	return log->record && log->record->bytes >= MIRROR_LOG_LARGE_BYTES &&
+	       device_thread_start(free_by_thread, log) == 0;
 }
 
 void mirror_log_put(struct mirror_log *log)

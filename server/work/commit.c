@@ -22,6 +22,7 @@
 #define RETRY_MAX_NS (500 * NSEC_PER_MSEC)
 #define CLAIM_FIRST_NS (1 * NSEC_PER_MSEC) /* what the dead had on its way ends soon, or hangs */
 #define CLAIM_MAX_NS (128 * NSEC_PER_MSEC)
+#define PATIENCE_MIN_NS (2 * NSEC_PER_SEC)
 
 bool commit_claim(struct worker *worker, struct mirror_log *log)
 {
@@ -151,21 +152,25 @@ void commit_retry(struct worker *worker, struct mirror_log *log, int64_t now)
 	commit_start(worker, log);
 }
 
-static bool has_waited(const struct worker *worker, const struct mirror_log *log, int64_t now)
+int64_t commit_patience(const struct worker *worker)
 {
-	if (log->commit.in_flight == 0)
-		return true;
-	return now - log->commit.began_ns >= worker->executor.options->retry_limit_ns;
+	int64_t limit_ns = worker->executor.options->retry_limit_ns;
+
+	return limit_ns > PATIENCE_MIN_NS ? limit_ns : PATIENCE_MIN_NS;
+}
+
+/* Until the commit in flight has been there for so long: another one may have ended since. */
+static int64_t patience_ends(const struct worker *worker, const struct mirror_log *log)
+{
+	bool writes = log->commit.in_flight > 0 &&
+		      (mirror_log_state(log) == LOG_ACTIVE || mirror_log_state(log) == LOG_CREATED);
+
+	return writes ? log->commit.began_ns + commit_patience(worker) : log->sched.patience.at_ns;
 }
 
 /* Of a mirror that is being suspended, who can only be told that the log has failed. */
-static void fail_waiters(struct worker *worker, struct mirror_log *log, int64_t now)
+static void fail_waiters(struct worker *worker, struct mirror_log *log)
 {
-	if (!has_waited(worker, log, now)) {
-		schedule_patience(worker, log,
-				  log->commit.began_ns + worker->executor.options->retry_limit_ns);
-		return;
-	}
 	log_write_abandon(&worker->executor, log);
 	if (log->commit.waiters.first)
 		give_up_trying(worker, log, -EIO);
@@ -179,13 +184,18 @@ static void release_suspended(struct worker *worker, struct mirror_log *log)
 
 void commit_lose_patience(struct worker *worker, struct mirror_log *log, int64_t now)
 {
-	bool busy = log->commit.in_flight > 0 || log->commit.waiters.first;
+	int64_t ends_ns;
 
 	if (!deadline_runs(&log->sched.patience) || now < log->sched.patience.at_ns)
 		return;
+	ends_ns = patience_ends(worker, log);
 	schedule_no_patience(log);
-	if (!busy)
+	if (log->commit.in_flight == 0 && !log->commit.waiters.first)
 		return;
+	if (now < ends_ns) {
+		schedule_patience(worker, log, ends_ns);
+		return;
+	}
 	diag_limited(DIAG_WARNING,
 		     "log device %u:%u of log %s does not answer, and its mirror is suspended or "
 		     "removed without it",
@@ -195,5 +205,5 @@ void commit_lose_patience(struct worker *worker, struct mirror_log *log, int64_t
 	else if (mirror_log_state(log) == LOG_SUSPENDED)
 		release_suspended(worker, log);
 	else
-		fail_waiters(worker, log, now);
+		fail_waiters(worker, log);
 }

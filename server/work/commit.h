@@ -25,6 +25,10 @@ void commit_write_failed(struct executor *executor, struct mirror_log *log);
 /* The back-off of a failed commit may have ended. */
 void commit_retry(struct worker *worker, struct mirror_log *log, int64_t now);
 
+/* How long a mirror that is being suspended waits for its log device: as long as a write that fails is retried,
+ * but never so short that a device which is only slow fails by it. ns. */
+int64_t commit_patience(const struct worker *worker);
+
 /* A mirror is to be suspended or removed, and patience with its log device ends at at_ns: then its commit in
  * flight is abandoned, and those who wait are answered. A log that is still active has failed then, since
  * its writes cannot be. */

@@ -231,11 +231,9 @@ static bool is_to_be_suspended(struct mirror_log *log)
 
 void image_read_lose_patience(struct worker *worker, struct mirror_log *log, int64_t now)
 {
-	int64_t limit_ns = worker->executor.options->retry_limit_ns;
-
 	if (!deadline_runs(&log->sched.patience) || now < log->sched.patience.at_ns)
 		return;
-	if (!is_to_be_suspended(log) || now - log->image_read.began_ns < limit_ns) {
+	if (!is_to_be_suspended(log) || now - log->image_read.began_ns < commit_patience(worker)) {
 		schedule_patience(worker, log, now + PATIENCE_LOOK_NS);
 		return;
 	}

@@ -194,7 +194,7 @@ static void make_bits(struct worker *worker, struct mirror_log *log, struct slot
 
 void life_bits_made(struct mirror_log *log)
 {
-	log->life.bits_made = true;
+	log->life.making->done = true;
 	schedule_attend(log);
 }
 
@@ -247,7 +247,7 @@ void life_open(struct worker *worker, struct mirror_log *log, int64_t now)
 	struct slot *slot = log->life.opening;
 
 	if (slot && log->life.making) {
-		if (log->life.bits_made)
+		if (log->life.making->done)
 			bits_are_made(worker, log, slot);
 		return;
 	}
@@ -446,8 +446,7 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
 void life_presuspend(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
 	if (has_io(log) || log->commit.waiters.first)
-		schedule_patience(worker, log,
-				  clock_coarse() + worker->executor.options->retry_limit_ns);
+		schedule_patience(worker, log, clock_coarse() + commit_patience(worker));
 	executor_reply(&worker->executor, slot, 0);
 }
 

@@ -388,18 +388,27 @@ static bool no_log_is_left(void)
 	       stat_of("logs") == 0;
 }
 
+/* Its log device hangs, and it waits. */
+static struct wire_message hang_a_mark(void)
+{
+	const uint64_t region = 3;
+	struct wire_message request;
+
+	set_frozen(true);
+	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(QUIET_MSEC);
+	return request;
+}
+
 static void fail_while_suspended(const char *engine)
 {
 	struct loop_device cold = make_cold_loop();
-	const uint64_t region = 3;
 	struct wire_message request;
 
 	bench.io_retry = "1";
 	start_with("any", engine, NEVER);
 	make_log(&cold, REGIONS, " nosync");
-	set_frozen(true);
-	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
-	expect_silence(QUIET_MSEC);
+	request = hang_a_mark();
 	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
 	cr_assert_eq(await_answer(&request).message.request.error, -EIO);
 	expect_health(&cold, 'D');
@@ -426,7 +435,6 @@ Test(bad_day, a_write_of_a_thread_that_hangs_fails_when_its_mirror_is_suspended)
 Test(bad_day, a_write_of_a_mirror_that_reconnects_fails_when_it_is_suspended)
 {
 	struct loop_device cold = make_cold_loop();
-	const uint64_t region = 3;
 	struct wire_message request;
 
 	bench.io_retry = "1";
@@ -435,26 +443,22 @@ Test(bad_day, a_write_of_a_mirror_that_reconnects_fails_when_it_is_suspended)
 	suspend();
 	ask_ok(DM_ULOG_DTR, NULL, 0);
 	reconnect(&cold, REGIONS);
-	set_frozen(true);
-	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
-	expect_silence(QUIET_MSEC);
+	request = hang_a_mark();
 	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
 	cr_assert_eq(await_answer(&request).message.request.error, -EIO);
 	set_frozen(false);
 }
 
-/* It is to be resumed soon: a device that is only slow costs nothing. */
-Test(bad_day, a_slow_write_survives_a_suspend)
+/* It is to be resumed soon: a device that is only slow costs nothing, whatever becomes of one that fails. */
+static void survive_a_suspend(const char *io_retry)
 {
 	struct loop_device cold = make_cold_loop();
-	const uint64_t region = 3;
 	struct wire_message request;
 
+	bench.io_retry = io_retry;
 	start();
 	make_log(&cold, REGIONS, " nosync");
-	set_frozen(true);
-	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
-	expect_silence(QUIET_MSEC);
+	request = hang_a_mark();
 	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
 	expect_silence(QUIET_MSEC);
 	set_frozen(false);
@@ -464,17 +468,24 @@ Test(bad_day, a_slow_write_survives_a_suspend)
 	expect_health(&cold, 'A');
 }
 
+Test(bad_day, a_slow_write_survives_a_suspend)
+{
+	survive_a_suspend("10");
+}
+
+Test(bad_day, a_slow_write_survives_a_suspend_though_errors_are_told_at_once)
+{
+	survive_a_suspend("0");
+}
+
 Test(bad_day, a_log_is_removed_though_its_device_hangs)
 {
 	struct loop_device cold = make_cold_loop();
-	const uint64_t region = 3;
 	struct wire_message request;
 
 	start();
 	make_log(&cold, REGIONS, " nosync");
-	set_frozen(true);
-	send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
-	expect_silence(QUIET_MSEC);
+	hang_a_mark();
 	request = send_request(DM_ULOG_DTR, NULL, 0);
 	cr_assert_eq(asker_receive(&bench.asker, WAIT_MSEC).message.request.error,
 		     -EIO); /* the MARK */
