@@ -98,17 +98,19 @@ static int64_t attend_draining(struct worker *worker, int64_t now)
 	return INT64_MAX;
 }
 
-static int64_t attend_impatient(struct worker *worker, int64_t now)
+/* Those of a list that is in no order. */
+static int64_t attend_all_due(struct list *list,
+			      struct mirror_log *(*log_of)(struct list_node *node), int64_t now)
 {
 	int64_t next = INT64_MAX;
 
-	for (struct list_node *node = worker->impatient.first; node; node = node->next) {
-		struct mirror_log *log = log_of_patience(node);
+	for (struct list_node *node = list->first; node; node = node->next) {
+		int64_t at_ns = container_of(node, struct deadline, node)->at_ns;
 
-		if (log->sched.patience.at_ns <= now)
-			schedule_attend(log);
+		if (at_ns <= now)
+			schedule_attend(log_of(node));
 		else
-			next = earlier(next, log->sched.patience.at_ns);
+			next = earlier(next, at_ns);
 	}
 	return next;
 }
@@ -117,16 +119,8 @@ int64_t schedule_attend_due(struct worker *worker, int64_t now)
 {
 	int64_t next = earlier(attend_aging(worker, now), attend_draining(worker, now));
 
-	next = earlier(next, attend_impatient(worker, now));
-	for (struct list_node *node = worker->retrying.first; node; node = node->next) {
-		struct mirror_log *log = log_of_retry(node);
-
-		if (log->sched.retry.at_ns <= now)
-			schedule_attend(log);
-		else
-			next = earlier(next, log->sched.retry.at_ns);
-	}
-	return next;
+	next = earlier(next, attend_all_due(&worker->impatient, log_of_patience, now));
+	return earlier(next, attend_all_due(&worker->retrying, log_of_retry, now));
 }
 
 void schedule_attend_starved(struct worker *worker)
