@@ -114,7 +114,6 @@ bool device_thread_begin(void)
 	close_all_but_needed();
 	pthread_mutex_unlock(&shared.lock);
 	has_own = true;
-	process_fd = open_process();
 	return true;
 }
 
@@ -127,7 +126,11 @@ static int borrow_through(int pidfd, int fd)
 
 int device_thread_borrow(int fd)
 {
-	return has_own ? borrow_through(process_fd, fd) : fd;
+	if (!has_own)
+		return fd;
+	if (process_fd < 0) /* there was no memory for it, perhaps */
+		process_fd = open_process();
+	return process_fd < 0 ? -ENOMEM : borrow_through(process_fd, fd);
 }
 
 void device_thread_give_back(int borrowed)
