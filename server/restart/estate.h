@@ -123,8 +123,8 @@ void estate_seal(struct estate_header *header);
 void estate_close(struct estate *estate);
 
 /* An extent for memory_bytes of a log's bits, mapped and zeroed, with all its pages; NULL: they cannot be had
- * without somebody being killed for memory, or there are too many logs. Takes long if it is large, about half a
- * second for a GiB. The caller fills in the identity and publishes. */
+ * without somebody being killed for memory, or there are too many logs. Takes long if it is large. The
+ * caller fills in the identity and publishes. */
 struct log_record *estate_add(struct estate *estate, uint64_t memory_bytes);
 
 /* The record is whole: a successor will find it. */
