@@ -8,6 +8,7 @@
 #include "server/control.h"
 #include "server/control_socket.h"
 #include "server/log/mirrors.h"
+#include "server/log/opener.h"
 #include "server/options.h"
 #include "server/restart/fd_store.h"
 #include "server/restart/place.h"
@@ -92,6 +93,11 @@ static void protect_from_oom(void)
 	if (fd >= 0)
 		close(fd);
 }
+
+/* jemalloc reads it. An arena is megabytes, which are locked, and by default there are four for each processor;
+ * what is answered fast allocates nothing. */
+extern const char *malloc_conf;
+const char *malloc_conf = "narenas:2";
 
 /* Nothing that we wait for may wait for a write to a mirror that waits for us. */
 static void protect_memory(void)
@@ -234,7 +240,8 @@ static int start_workers(struct daemon *daemon)
 	return 0;
 }
 
-/* The mirror thread posts to logs: it ends after the workers' threads, and before what it would wake. */
+/* The mirror thread and those that open devices post to logs: they end after the workers' threads, and before
+ * what they would wake. */
 static void stop_threads(struct daemon *daemon)
 {
 	for (unsigned i = 0; i < daemon->nworkers; i++)
@@ -242,6 +249,7 @@ static void stop_threads(struct daemon *daemon)
 	for (unsigned i = 0; i < daemon->nworkers; i++)
 		worker_stop(&daemon->workers[i]);
 	mirrors_stop(daemon->mirrors);
+	opener_end();
 	for (unsigned i = 0; i < daemon->nworkers; i++)
 		worker_destroy(&daemon->workers[i]);
 	free(daemon->workers);
@@ -427,7 +435,9 @@ static int run_threads(struct daemon *daemon)
 	r = mirrors_start(&daemon->mirrors);
 	if (r < 0)
 		goto out;
-	r = start_workers(daemon);
+	r = opener_begin();
+	if (r == 0)
+		r = start_workers(daemon);
 	if (r == 0)
 		r = receive_until_stopped(daemon);
 	stop_threads(daemon);

@@ -10,7 +10,6 @@
 struct bits_job {
 	struct log_mail head; /* MAIL_BITS_MADE */
 	struct mirror_log *log; /* a reference */
-	bool done; /* the worker's: it has come back */
 	int error; /* as mirror_log_make_bits returned it */
 };
 

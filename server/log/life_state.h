@@ -26,18 +26,27 @@ enum log_state {
 	LOG_DEAD, /* answers as if it were unknown, until the receiver frees it */
 };
 
+/* On the way out of LOG_OPENING; the worker keeps the log meanwhile (inbox.h). A CTR goes through those that
+ * it needs, from the top; a predecessor's log has its device opened alone. */
+enum opening_phase {
+	OPENING_NOTHING,
+	OPENING_LOOKS, /* for a reconnect's device, in the mirror's table */
+	OPENING_DEVICE, /* opener.h */
+	OPENING_BITS, /* bits_job.h */
+};
+
 struct life_state {
 	bool ever_resumed;
 	bool nudged; /* mirrors.h: was asked for since the last reconnect */
 	unsigned reconnects; /* reconnect CTRs whose RESUME has not come yet */
 	enum log_state
 		former_state; /* of a predecessor's log, until its worker has taken it over */
-	/* A reconnect's CTR whose device is looked for in the mirror's table: the worker keeps the log. */
-	struct slot *opening;
-	struct bits_job *
-		making; /* of that CTR, or of a first one: its bits are made by a thread of their own */
-	bool looked; /* the mirror thread has: device is its number, or "" */
-	char device[24];
+	enum opening_phase opening;
+	struct slot *ctr; /* while it opens; NULL: a predecessor's log */
+	bool attained; /* what is waited for has come: a device, from the table or open, or bits */
+	char device[24]; /* its number, from the mirror's table; "": not found */
+	struct open_job *device_job; /* of OPENING_DEVICE */
+	struct bits_job *bits_job; /* of OPENING_BITS */
 	struct slot *closing; /* a DTR to answer when I/O has ended */
 	struct slot *resuming; /* a RESUME that waits for earlier writes to end */
 };

@@ -206,8 +206,8 @@ struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record
 
 struct slot *mirror_log_waiter(const struct mirror_log *log)
 {
-	if (log->life.opening)
-		return log->life.opening;
+	if (log->life.opening != OPENING_NOTHING)
+		return log->life.ctr;
 	if (log->image_read.phase != IMAGE_NOT_READING)
 		return log->image_read.slot;
 	if (log->commit.running.first)

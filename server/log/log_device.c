@@ -2,7 +2,8 @@
 /* Log devices: open, check, share.
  *
  * One table of all that are open, by number, behind a lock that is never held over a system call that can
- * wait. A device is opened outside of it, and given up again if another log has come first. `users` may
+ * wait. A device is opened outside of it, by a thread that may wait (opener.h), and given up again if
+ * another log has come first. `users` may
  * use the fd, which the last one closes, so that the device can be removed while a dead log that the
  * receiver has not freed yet still has its numbers (`refs`).
  */
@@ -79,12 +80,18 @@ int log_device_open_number(uint32_t major, uint32_t minor, int flags)
 	return fd >= 0 ? fd : open_kernel_name(major, minor, flags);
 }
 
+static bool is_number(const char *name, unsigned *major, unsigned *minor)
+{
+	char rest;
+
+	return sscanf(name, "%u:%u%c", major, minor, &rest) == 2;
+}
+
 static int open_named(const char *name, int flags)
 {
 	unsigned major, minor;
-	char rest;
 
-	if (sscanf(name, "%u:%u%c", &major, &minor, &rest) == 2)
+	if (is_number(name, &major, &minor))
 		return log_device_open_number(major, minor, flags);
 	if (name[0] != '/')
 		return -ENODEV;
@@ -130,10 +137,13 @@ static int check_size(const struct log_device *device, uint64_t region_count, ch
 }
 
 /* Each device by the same node, whatever name it was given: locks (log_device_claim) are on the node. */
-static void open_by_number(struct log_device *device)
+static void open_by_number(struct log_device *device, const char *name)
 {
-	int fd = log_device_open_number(device->major, device->minor, O_RDWR | O_DIRECT);
+	unsigned major, minor;
+	int fd = -1;
 
+	if (!is_number(name, &major, &minor))
+		fd = log_device_open_number(device->major, device->minor, O_RDWR | O_DIRECT);
 	if (fd < 0)
 		return;
 	close(device->fd);
@@ -168,11 +178,11 @@ static struct log_device *share(struct log_device *fresh, bool may_be_kept)
 	return fresh;
 }
 
-static void discard(struct log_device *device)
+void log_device_discard(struct log_device *fresh)
 {
-	if (device->fd >= 0)
-		close(device->fd);
-	free(device);
+	if (fresh->fd >= 0)
+		close(fresh->fd);
+	free(fresh);
 }
 
 static void say_why(int error, char *why, size_t why_bytes)
@@ -197,41 +207,42 @@ static int open_measured(struct log_device *device, const char *name, uint64_t r
 	return r == 0 ? check_size(device, region_count, why, why_bytes) : r;
 }
 
-/* A table that takes another's place has the same device, which needs no descriptor more. */
-static int get_shared(struct log_device *fresh, unsigned spare, struct log_device **device)
+int log_device_open(const char *name, uint64_t region_count, struct log_device **fresh, char *why,
+		    size_t why_bytes)
 {
-	bool may_be_kept;
+	struct log_device *device = calloc(1, sizeof(*device));
+	int r;
 
-	open_by_number(fresh);
-	may_be_kept = leaves_spare(fresh->fd, spare);
+	if (!device)
+		return -ENOMEM;
+	why[0] = '\0';
+	r = open_measured(device, name, region_count, why, why_bytes);
+	if (r == 0) {
+		open_by_number(device, name);
+		*fresh = device;
+		return 0;
+	}
+	if (!why[0])
+		say_why(r, why, why_bytes);
+	log_device_discard(device);
+	return r;
+}
+
+/* A table that takes another's place has the same device, which needs no descriptor more. */
+int log_device_share(struct log_device *fresh, unsigned spare, struct log_device **device,
+		     char *why, size_t why_bytes)
+{
+	bool may_be_kept = leaves_spare(fresh->fd, spare);
+
 	pthread_mutex_lock(&devices.lock);
 	*device = share(fresh, may_be_kept);
 	pthread_mutex_unlock(&devices.lock);
-	if (!*device)
-		return -EMFILE;
 	if (*device != fresh)
-		discard(fresh);
-	return 0;
-}
-
-int log_device_get(const char *name, uint64_t region_count, unsigned spare,
-		   struct log_device **device, char *why, size_t why_bytes)
-{
-	struct log_device *fresh = calloc(1, sizeof(*fresh));
-	int r;
-
-	if (!fresh)
-		return -ENOMEM;
-	why[0] = '\0';
-	r = open_measured(fresh, name, region_count, why, why_bytes);
-	if (r == 0)
-		r = get_shared(fresh, spare, device);
-	if (r == 0)
+		log_device_discard(fresh);
+	if (*device)
 		return 0;
-	if (!why[0])
-		say_why(r, why, why_bytes);
-	discard(fresh);
-	return r;
+	say_why(-EMFILE, why, why_bytes);
+	return -EMFILE;
 }
 
 struct log_device *log_device_absent(uint32_t major, uint32_t minor, uint32_t block_bytes)

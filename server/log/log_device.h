@@ -39,12 +39,20 @@ struct log_device {
 #define LOG_DEVICE_SPARE 64u
 
 /* Open the device named (path or major:minor; the latter without udev too) for a log of region_count
- * regions. 0 with a reference in *device, or -errno with what is wrong in why (why_bytes long):
- * -ENODEV not there, -ENOTBLK not a block device, -ENOSPC too small, -EINVAL its blocks are too
- * large, -EMFILE a device that is not open yet would leave less than spare descriptors, else what open(2)
- * says. Blocks on open(2): for the cold path. */
-int log_device_get(const char *name, uint64_t region_count, unsigned spare,
-		   struct log_device **device, char *why, size_t why_bytes);
+ * regions: nobody knows of it yet. 0 with it in *fresh, or -errno with what is wrong in why (why_bytes
+ * long): -ENODEV not there, -ENOTBLK not a block device, -ENOSPC too small, -EINVAL its blocks are too
+ * large, else what open(2) says. May wait for the device, for ever if that hangs: opener.h. */
+int log_device_open(const char *name, uint64_t region_count, struct log_device **fresh, char *why,
+		    size_t why_bytes);
+
+/* Share what was opened: *device is it, or the one of the same number that is in use already, with a reference;
+ * fresh is gone either way. 0, or -EMFILE with the reason in why: a device that is not in use yet would leave
+ * less than spare descriptors. */
+int log_device_share(struct log_device *fresh, unsigned spare, struct log_device **device,
+		     char *why, size_t why_bytes);
+
+/* Close and forget one that is not shared. */
+void log_device_discard(struct log_device *fresh);
 
 static inline bool log_device_is_full(const struct log_device *device)
 {

@@ -34,6 +34,7 @@ enum mail_kind {
 	MAIL_REQUEST, /* a struct slot */
 	MAIL_LEGS, /* a struct mirror_job that has been done */
 	MAIL_LEGS_FLUSHED, /* a struct leg_flush that has ended */
+	MAIL_OPENED, /* a struct open_job that has been done */
 	MAIL_BITS_MADE, /* a struct bits_job that has been done */
 	MAIL_ATTEND, /* the worker has something to execute the log for */
 	MAIL_RETIRE, /* the log is to go: an orphan */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A log's life, step by step as the kernel tells it (life_state.h draws it):
  *
- * CTR opens the device and makes the bits; of a reconnect it reads the image too, since the mirror runs.
+ * CTR opens the device and makes the bits, which others do for us if they can take long (enum opening_phase); of
+ * a reconnect it reads the image too, since the mirror runs.
  * RESUME reads the image, unless memory is younger, and brings it to the device; it is answered when all
  * is durable. POSTSUSPEND writes the lazy clears. DTR waits for I/O on its way, closes the device, and
  * leaves the log in the graveyard, where the receiver finds it. After a RESUME the mirror thread is asked
@@ -28,6 +29,8 @@
 #define NUDGE_DELAY_NS (3 * NSEC_PER_SEC)
 #define CLOSE_LIMIT_NS (2 * NSEC_PER_SEC) /* of a DTR's wait for the log device */
 #define LOOK_LIMIT_NS (2 * NSEC_PER_SEC) /* for a device in device-mapper's tables */
+#define OPEN_LIMIT_NS (2 * NSEC_PER_SEC) /* a device's, of a mirror that runs */
+#define FIRST_OPEN_LIMIT_NS (10 * NSEC_PER_SEC) /* before the kernel asks again (15 s) */
 
 /* The device as the kernel shall open it; a reconnect has no room for it (docs/protocol.md). */
 static void reply_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)
@@ -48,16 +51,6 @@ static bool is_reconnect(const struct slot *slot)
 	const struct wire_message *message = &slot->message;
 
 	return message->payload[message->request.data_size - 1] == '\0';
-}
-
-static int open_device(struct mirror_log *log, const char *name, unsigned spare)
-{
-	char why[160] = "";
-	int r = log_device_get(name, log->args.region_count, spare, &log->device, why, sizeof(why));
-
-	if (r < 0)
-		diag_error("log %s: cannot use log device %s: %s", log->uuid, name, why);
-	return r;
 }
 
 /* A mirror that runs must not be refused its log: the kernel would ask again every two seconds, for ever,
@@ -81,15 +74,6 @@ static int go_without_device(struct mirror_log *log, uint32_t major, uint32_t mi
 static const char *device_name(const struct mirror_log *log)
 {
 	return log->life.device[0] ? log->life.device : log->args.device;
-}
-
-static int open_log(struct mirror_log *log, bool reconnect)
-{
-	/* A mirror that runs is not refused for lack of descriptors, if there is one. */
-	unsigned spare = reconnect ? 0 : LOG_DEVICE_SPARE;
-	int r = log->args.disk ? open_device(log, device_name(log), spare) : 0;
-
-	return r < 0 && reconnect ? go_without_device(log, 0, 0, SHARD_BYTES) : r;
 }
 
 static bool device_is_anothers(struct mirror_log *log)
@@ -176,39 +160,164 @@ static void finish_making(struct worker *worker, struct mirror_log *log, struct 
 		reply_ctr(worker, log, slot);
 }
 
-static void make_bits(struct worker *worker, struct mirror_log *log, struct slot *slot)
-{
-	int r = open_log(log, is_reconnect(slot));
+/* --- opening: a CTR is carried out, or a predecessor's log gets its device --- */
 
-	if (r < 0) {
-		refuse(worker, log, slot, r);
-		return;
-	}
+static bool is_taken_over(const struct mirror_log *log)
+{
+	return !log->life.ctr;
+}
+
+static void open_waits(struct worker *worker, struct mirror_log *log, enum opening_phase phase,
+		       int64_t limit_ns)
+{
+	log->life.opening = phase;
+	log->life.attained = false;
+	schedule_retry(worker, log, clock_coarse() + limit_ns);
+}
+
+static void open_ends(struct mirror_log *log)
+{
+	log->life.opening = OPENING_NOTHING;
+	log->life.ctr = NULL;
+	schedule_no_retry(log);
+}
+
+static void made(struct worker *worker, struct mirror_log *log, int error)
+{
+	struct slot *slot = log->life.ctr;
+
+	open_ends(log);
+	finish_making(worker, log, slot, error);
+}
+
+static void make_bits(struct worker *worker, struct mirror_log *log)
+{
 	if (mirror_log_bits_bytes(log) >= MIRROR_LOG_LARGE_BYTES)
-		log->life.making = bits_job_start(log);
-	if (log->life.making)
-		log->life.opening = slot;
+		log->life.bits_job = bits_job_start(log);
+	if (log->life.bits_job)
+		open_waits(worker, log, OPENING_BITS, INT64_MAX / 2);
 	else
-		finish_making(worker, log, slot, mirror_log_make_bits(log));
+		made(worker, log, mirror_log_make_bits(log));
 }
 
 void life_bits_made(struct mirror_log *log)
 {
-	log->life.making->done = true;
+	log->life.attained = true;
 	schedule_attend(log);
 }
 
 /* The receiver's reference keeps it, beside the job's. */
-static void bits_are_made(struct worker *worker, struct mirror_log *log, struct slot *slot)
+static void bits_are_made(struct worker *worker, struct mirror_log *log)
 {
-	int error = log->life.making->error;
+	int error = log->life.bits_job->error;
 
-	free(log->life.making);
-	log->life.making = NULL;
-	log->life.opening = NULL;
-	executor_in_hand(&worker->executor, slot);
-	finish_making(worker, log, slot, error);
+	free(log->life.bits_job);
+	log->life.bits_job = NULL;
+	made(worker, log, error);
 	mirror_log_put(log);
+}
+
+/* Of a CTR: what comes of its device. */
+static void go_on_making(struct worker *worker, struct mirror_log *log, int error)
+{
+	struct slot *slot = log->life.ctr;
+
+	if (error < 0 && is_reconnect(slot))
+		error = go_without_device(log, 0, 0, SHARD_BYTES);
+	if (error == 0) {
+		make_bits(worker, log);
+		return;
+	}
+	open_ends(log);
+	refuse(worker, log, slot, error);
+}
+
+static void finish_take_over(struct worker *worker, struct mirror_log *log, int error);
+
+static void device_is_open(struct worker *worker, struct mirror_log *log, int error)
+{
+	if (is_taken_over(log))
+		finish_take_over(worker, log, error);
+	else
+		go_on_making(worker, log, error);
+}
+
+static void cannot_open(struct worker *worker, struct mirror_log *log, const char *name,
+			const char *why, int error)
+{
+	diag_error("log %s: cannot use log device %s: %s", log->uuid, name, why);
+	device_is_open(worker, log, error);
+}
+
+/* A mirror that runs is not refused for lack of descriptors, if there is one. */
+static unsigned spare_for(const struct mirror_log *log)
+{
+	return is_taken_over(log) || is_reconnect(log->life.ctr) ? 0 : LOG_DEVICE_SPARE;
+}
+
+static int64_t open_limit(const struct mirror_log *log)
+{
+	return is_taken_over(log) || is_reconnect(log->life.ctr) ? OPEN_LIMIT_NS
+								 : FIRST_OPEN_LIMIT_NS;
+}
+
+static void open_device(struct worker *worker, struct mirror_log *log, const char *name)
+{
+	int r = opener_open(log, name, &log->life.device_job);
+
+	if (r == 0)
+		open_waits(worker, log, OPENING_DEVICE, open_limit(log));
+	else
+		cannot_open(worker, log, name,
+			    r == -EBUSY ? "an earlier try to open it still waits for it: it hangs"
+					: strerror(-r),
+			    r);
+}
+
+void life_device_opened(struct open_job *job)
+{
+	if (!job->log) {
+		opener_free(job);
+		return;
+	}
+	job->log->life.attained = true;
+	schedule_attend(job->log);
+}
+
+static void device_came(struct worker *worker, struct mirror_log *log)
+{
+	struct open_job *job = log->life.device_job;
+	struct log_device *fresh = opener_take(job);
+	int r = job->error;
+
+	log->life.device_job = NULL;
+	if (fresh)
+		r = log_device_share(fresh, spare_for(log), &log->device, job->why,
+				     sizeof(job->why));
+	if (r == 0)
+		device_is_open(worker, log, 0);
+	else
+		cannot_open(worker, log, job->name, job->why, r);
+	opener_free(job);
+}
+
+static void device_does_not_come(struct worker *worker, struct mirror_log *log)
+{
+	struct open_job *job = log->life.device_job;
+	char name[sizeof(job->name)];
+
+	memcpy(name, job->name, sizeof(name)); /* the job is the thread's */
+	opener_abandon(job);
+	log->life.device_job = NULL;
+	cannot_open(worker, log, name, "it has not been opened for seconds: it hangs", -ETIMEDOUT);
+}
+
+static void open_device_of_ctr(struct worker *worker, struct mirror_log *log)
+{
+	if (log->args.disk)
+		open_device(worker, log, device_name(log));
+	else
+		make_bits(worker, log);
 }
 
 /* A name may have moved since the mirror got its table; a number cannot, while the table holds it. */
@@ -221,47 +330,65 @@ static bool must_look(const struct worker *worker, struct mirror_log *log, const
 
 static void make(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
-	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record && !log->life.opening);
+	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record && !log->life.ctr);
 	log->no_legs = slot->from.nl_pid != 0;
-	if (!must_look(worker, log, slot)) {
-		make_bits(worker, log, slot);
-		return;
-	}
-	log->life.opening = slot;
-	schedule_retry(worker, log, clock_coarse() + LOOK_LIMIT_NS);
+	log->life.ctr = slot;
+	if (must_look(worker, log, slot))
+		open_waits(worker, log, OPENING_LOOKS, LOOK_LIMIT_NS);
+	else
+		open_device_of_ctr(worker, log);
 }
 
 void life_device_found(struct mirror_log *log, const struct mirror_job *job)
 {
-	if (!log->life.opening || log->life.making)
+	if (log->life.opening != OPENING_LOOKS)
 		return; /* too late */
-	log->life.looked = true;
+	log->life.attained = true;
 	if (job->found)
 		snprintf(log->life.device, sizeof(log->life.device), "%u:%u", job->major,
 			 job->minor);
 	schedule_attend(log);
 }
 
-void life_open(struct worker *worker, struct mirror_log *log, int64_t now)
+static void looked(struct worker *worker, struct mirror_log *log)
 {
-	struct slot *slot = log->life.opening;
-
-	if (slot && log->life.making) {
-		if (log->life.making->done)
-			bits_are_made(worker, log, slot);
-		return;
-	}
-	if (!slot || (!log->life.looked && now < log->sched.retry.at_ns))
-		return;
 	if (!log->life.device[0])
 		diag_warning("log %s: its log device is not found in the mirror's table: %s is "
 			     "taken for it",
 			     log->uuid, log->args.device);
-	log->life.opening = NULL;
-	schedule_no_retry(log);
-	executor_in_hand(&worker->executor, slot);
-	make_bits(worker, log, slot);
+	open_device_of_ctr(worker, log);
 }
+
+static void open_next(struct worker *worker, struct mirror_log *log)
+{
+	switch (log->life.opening) {
+	case OPENING_LOOKS:
+		looked(worker, log);
+		break;
+	case OPENING_DEVICE:
+		if (log->life.attained)
+			device_came(worker, log);
+		else
+			device_does_not_come(worker, log);
+		break;
+	case OPENING_BITS:
+		bits_are_made(worker, log);
+		break;
+	case OPENING_NOTHING:
+		break;
+	}
+}
+
+void life_open(struct worker *worker, struct mirror_log *log, int64_t now)
+{
+	if (log->life.opening == OPENING_NOTHING ||
+	    (!log->life.attained && now < log->sched.retry.at_ns))
+		return;
+	executor_in_hand(&worker->executor, log->life.ctr);
+	open_next(worker, log);
+}
+
+/* --- a predecessor's log --- */
 
 /* What a predecessor had in mind for the mirror, and took with it. */
 static void ask_mirrors_again(struct worker *worker, struct mirror_log *log)
@@ -278,17 +405,6 @@ static void ask_mirrors_again(struct worker *worker, struct mirror_log *log)
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
 }
 
-/* By number: the name may mean another device by now. */
-static int open_recorded_device(struct mirror_log *log)
-{
-	char number[32];
-
-	if (!log->args.disk)
-		return 0;
-	snprintf(number, sizeof(number), "%u:%u", log->record->major, log->record->minor);
-	return open_device(log, number, 0);
-}
-
 static void drop_device(struct mirror_log *log)
 {
 	log_device_leave(log->device);
@@ -297,35 +413,25 @@ static void drop_device(struct mirror_log *log)
 }
 
 /* As the record has it; or none, if it is gone, or is another. */
-static int take_over_device(struct mirror_log *log)
+static int take_over_device(struct mirror_log *log, int error)
 {
 	const struct log_record *record = log->record;
-	int r = open_recorded_device(log);
 
-	if (r == 0 && log->device && log->device->block_bytes != record->block_bytes) {
+	if (error == 0 && log->device && log->device->block_bytes != record->block_bytes) {
 		diag_error("log %s: its log device %u:%u has other blocks than it had", log->uuid,
 			   record->major, record->minor);
 		drop_device(log);
-		r = -EINVAL;
+		error = -EINVAL;
 	}
-	if (r < 0)
+	if (error < 0)
 		return go_without_device(log, record->major, record->minor, record->block_bytes);
 	if (log->device)
 		log_device_take_over_writer(log->device, log->id, record->wrote);
 	return 0;
 }
 
-void life_take_over(struct worker *worker, struct mirror_log *log)
+static void be_what_it_was(struct worker *worker, struct mirror_log *log)
 {
-	CHECK(mirror_log_state(log) == LOG_OPENING && log->record);
-	executor_takes_over(&worker->executor, log->record);
-	if (take_over_device(log) < 0) {
-		diag_error("log %s cannot be taken over: the kernel has to make it again",
-			   log->uuid);
-		executor_takes_over(&worker->executor, NULL);
-		bury(worker, log);
-		return;
-	}
 	schedule_enrol(worker, log);
 	mirror_log_set_state(log, log->life.former_state);
 	if (mirror_log_state(log) == LOG_ACTIVE || log->life.reconnects > 0)
@@ -333,7 +439,34 @@ void life_take_over(struct worker *worker, struct mirror_log *log)
 	ask_mirrors_again(worker, log);
 	if (mirror_log_state(log) == LOG_ACTIVE && dirty_log_known(&log->dirty))
 		commit_start(worker, log);
+}
+
+static void finish_take_over(struct worker *worker, struct mirror_log *log, int error)
+{
+	executor_takes_over(&worker->executor, log->record);
+	open_ends(log);
+	if (take_over_device(log, error) == 0) {
+		be_what_it_was(worker, log);
+	} else {
+		diag_error("log %s cannot be taken over: the kernel has to make it again",
+			   log->uuid);
+		bury(worker, log);
+	}
 	executor_takes_over(&worker->executor, NULL);
+}
+
+void life_take_over(struct worker *worker, struct mirror_log *log)
+{
+	char number[32];
+
+	CHECK(mirror_log_state(log) == LOG_OPENING && log->record && is_taken_over(log));
+	if (!log->args.disk) {
+		finish_take_over(worker, log, 0);
+		return;
+	}
+	/* By number: the name may mean another device by now. */
+	snprintf(number, sizeof(number), "%u:%u", log->record->major, log->record->minor);
+	open_device(worker, log, number);
 }
 
 void life_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)

@@ -6,6 +6,7 @@
 #define SERVER_WORK_LIFE_H
 
 #include "server/log/mirrors.h"
+#include "server/log/opener.h"
 #include "server/work/schedule.h"
 
 /* Requests; each is answered, at once or when what it waits for has ended. */
@@ -17,10 +18,13 @@ void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot
 /* The mirror thread has looked for the device of a reconnecting log. */
 void life_device_found(struct mirror_log *log, const struct mirror_job *job);
 
-/* A thread has made the bits, or could not (log->life.making). */
+/* A thread has opened its device, or could not: the job is the log's, or to be freed if it waits no longer. */
+void life_device_opened(struct open_job *job);
+
+/* A thread has made the bits, or could not (log->life.bits_job). */
 void life_bits_made(struct mirror_log *log);
 
-/* Go on with the CTR, if the device was looked for, or long enough, or the bits are made. */
+/* A log that opens goes on if what it waits for has come, or has not for too long. */
 void life_open(struct worker *worker, struct mirror_log *log, int64_t now);
 
 /* slot: the DTR, NULL for an orphan. */

@@ -4,7 +4,7 @@
  * A log is executed in three steps: operations of its that have ended, its mail in the order of arrival,
  * and what is due. Mail that may wait for storage goes to life.c and commit.c. While an image is read
  * the log is kept (inbox.h), and its mail stays unread, so that no request sees half of it; likewise while
- * a reconnecting log's device is looked for in the mirror's table, or a large log's bits are made.
+ * a log's device is looked for in the mirror's table or opened, or a large log's bits are made.
  *
  * What ends or comes due on a log outside of its execution (a completion, a deadline, a free buffer) is
  * noted in log->sched, and the log attended (schedule.h), since the receiver may be executing it.
@@ -132,8 +132,9 @@ static void handle_mail(struct worker *worker, struct mirror_log *log, struct lo
 	case MAIL_LEGS:
 		handle_legs(worker, log, (struct mirror_job *)mail);
 		break;
+	case MAIL_OPENED:
 	case MAIL_BITS_MADE:
-		CHECK(false); /* comes to the worker */
+		CHECK(false); /* come to the worker */
 		break;
 	case MAIL_LEGS_FLUSHED:
 		handle_legs_flushed(worker, log, (struct leg_flush *)mail);
@@ -146,7 +147,7 @@ static void handle_mail(struct worker *worker, struct mirror_log *log, struct lo
 /* It waits for what no mail may be handled before. */
 static bool keeps(const struct mirror_log *log)
 {
-	return log->image_read.phase != IMAGE_NOT_READING || log->life.opening;
+	return log->image_read.phase != IMAGE_NOT_READING || log->life.opening != OPENING_NOTHING;
 }
 
 static void execute_completed(struct worker *worker, struct mirror_log *log)
@@ -227,6 +228,16 @@ static void take_device(struct mirror_job *job)
 	free(job);
 }
 
+static void take_one_found(struct log_mail *head)
+{
+	if (head->kind == MAIL_OPENED)
+		life_device_opened(container_of(head, struct open_job, head));
+	else if (head->kind == MAIL_BITS_MADE)
+		life_bits_made(container_of(head, struct bits_job, head)->log);
+	else
+		take_device(container_of(head, struct mirror_job, head));
+}
+
 static void take_found(struct worker *worker)
 {
 	struct mail *mail = mailbox_take(&worker->queue.found);
@@ -235,10 +246,7 @@ static void take_found(struct worker *worker)
 		struct log_mail *head = container_of(mail, struct log_mail, mail);
 
 		mail = mail->next;
-		if (head->kind == MAIL_BITS_MADE)
-			life_bits_made(container_of(head, struct bits_job, head)->log);
-		else
-			take_device(container_of(head, struct mirror_job, head));
+		take_one_found(head);
 	}
 }
 

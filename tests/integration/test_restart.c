@@ -960,3 +960,69 @@ Test(restart, a_log_whose_device_is_gone_is_taken_over_as_failed)
 	cr_assert_eq(stat_of("server"), 2);
 	cr_assert_eq(stat_of("unknown_log"), 0);
 }
+
+/* --- opens that hang --- */
+
+static void expect_status(const struct loop_device *loop, char health)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "3 disk %s %c", loop->number, health);
+	expect_text(DM_ULOG_STATUS_INFO, text);
+}
+
+/* As one that is gone: its mirror reads on, and can be given another log. */
+Test(restart, a_log_device_that_hangs_when_it_is_opened_costs_its_own_mirror_only)
+{
+	enum { OTHERS = 6 };
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512), others[OTHERS];
+	uint64_t region = 3;
+	char uuid[32];
+
+	make_hanging_path();
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(3);
+	for (unsigned i = 0; i < OTHERS; i++) {
+		others[i] = make_loop(DEVICE_BYTES, 512);
+		snprintf(uuid, sizeof(uuid), "LVM-other-%u", i);
+		become(10 + i, uuid);
+		make_log(&others[i], REGIONS, " nosync");
+	}
+	let_opens_hang(&loop);
+	kill_server();
+	for (unsigned i = 0; i < OTHERS; i++) {
+		snprintf(uuid, sizeof(uuid), "LVM-other-%u", i);
+		become(10 + i, uuid);
+		mark(5);
+		cr_assert_not(clean_on_disk(&others[i], 5));
+	}
+	become(1, "LVM-one");
+	cr_assert_eq(in_sync(4), 1);
+	cr_assert_eq(is_clean(3), 0);
+	expect_status(&loop, 'D');
+	region = 7;
+	cr_assert_lt(ask_error(DM_ULOG_MARK_REGION, &region, sizeof(region)), 0);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	let_opens_fail();
+}
+
+Test(restart, a_log_that_reconnects_does_not_wait_for_a_device_that_hangs)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	make_hanging_path();
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	let_opens_hang(&loop);
+	cr_assert_eq(reconnect_error("%u disk %s 8", REGIONS * 8, loop.number), 0);
+	cr_assert_eq(in_sync(4), 0);
+	expect_said("is served as failed", "");
+	expect_said(loop.number, "it hangs");
+	let_opens_fail();
+}

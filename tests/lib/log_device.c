@@ -8,11 +8,17 @@
 #include "perf/generator/slow_device.h"
 #include "tests/lib/wait.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fs.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct loop_device make_loop_in(const char *directory, off_t bytes, uint32_t block)
@@ -62,6 +68,76 @@ void end_cold_loop(void)
 	if (is_frozen)
 		set_frozen(false);
 	slow_device_release(&cold);
+}
+
+/* --- opens that hang --- */
+
+static struct {
+	int fuse; /* a file system whose server never answers */
+	char path[32];
+} hanging = {.fuse = -1};
+
+static void mount_here(const char *type, const char *path, const char *options)
+{
+	cr_assert_eq(mount("none", path, type, 0, options), 0, "no %s: %s", type, strerror(errno));
+}
+
+const char *make_hanging_path(void)
+{
+	char directory[] = "/tmp/log_device.XXXXXX", options[64];
+
+	cr_assert_not_null(mkdtemp(directory));
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	hanging.fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	cr_assert_geq(hanging.fuse, 0, "no /dev/fuse: %s", strerror(errno));
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0",
+		 hanging.fuse);
+	mount_here("fuse", directory, options);
+	snprintf(hanging.path, sizeof(hanging.path), "%s/device", directory);
+	return hanging.path;
+}
+
+void let_opens_fail(void)
+{
+	close(hanging.fuse);
+}
+
+/* A symbolic link for each that lay there: they are relative, and hold. */
+static void copy_links(DIR *from, const char *except)
+{
+	struct dirent *entry;
+	char target[256];
+
+	while ((entry = readdir(from))) {
+		ssize_t n = readlinkat(dirfd(from), entry->d_name, target, sizeof(target) - 1);
+
+		if (n < 0 || strcmp(entry->d_name, except) == 0)
+			continue;
+		target[n] = '\0';
+		cr_assert_eq(symlink(target, entry->d_name), 0);
+	}
+}
+
+/* The kernel's list of devices is all that is left of the ways from a number to a device. */
+void let_opens_hang(const struct loop_device *loop)
+{
+	DIR *devices = opendir("/sys/dev/block");
+	char path[64];
+	int here = open(".", O_PATH | O_CLOEXEC);
+
+	cr_assert_not_null(devices);
+	if (access("/dev/block", F_OK) == 0)
+		mount_here("tmpfs", "/dev/block", NULL);
+	mount_here("tmpfs", "/sys/dev/block", NULL);
+	cr_assert_eq(chdir("/sys/dev/block"), 0);
+	copy_links(devices, loop->number);
+	closedir(devices);
+	cr_assert_eq(mkdir(loop->number, 0700), 0);
+	snprintf(path, sizeof(path), "%s/uevent", loop->number);
+	cr_assert_eq(symlink(hanging.path, path), 0);
+	cr_assert_eq(fchdir(here), 0);
+	close(here);
 }
 
 void fill_loop(const struct loop_device *loop, uint32_t version, uint64_t nr_regions,

@@ -21,6 +21,12 @@ void set_frozen(bool frozen);
 /* Thawed first, or it could never be given up. Does nothing where there is none. */
 void end_cold_loop(void);
 
+/* A path that never comes to be opened, in a mount namespace of the test's own, until let_opens_fail. */
+const char *make_hanging_path(void);
+void let_opens_fail(void);
+/* From now on the device's number leads to it, for whoever shares the mount namespace. */
+void let_opens_hang(const struct loop_device *loop);
+
 /* A header and bits before any daemon comes; bits beyond count are 0. */
 void fill_loop(const struct loop_device *loop, uint32_t version, uint64_t nr_regions,
 	       const uint8_t *bits, size_t bytes);
