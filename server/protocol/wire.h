@@ -47,6 +47,7 @@ enum wire_payload {
 
 /* Who may answer it, and whether the answer waits for storage. */
 enum wire_lane {
+	WIRE_LANE_QUERY, /* whoever executes the log, at once, before others that wait: it changes nothing */
 	WIRE_LANE_INLINE, /* whoever executes the log, at once */
 	WIRE_LANE_MAYBE, /* the same, unless there is something to be made durable first */
 	WIRE_LANE_WORKER, /* the log's worker alone: may wait for storage in any case */

@@ -86,7 +86,8 @@ void express_write(struct executor *executor)
 bool express_answer(struct executor *executor, struct mirror_log *log, struct slot *slot)
 {
 	CHECK(inbox_state(&log->inbox) == INBOX_HELD);
-	if (!mailbox_empty(&log->inbox.mail))
+	if (!mailbox_empty(&log->inbox.mail) &&
+	    wire_opcode(&slot->message)->lane != WIRE_LANE_QUERY)
 		return false;
 	if (answer(log, &slot->message)) {
 		stats_add(STATS_SERVED_INLINE, 1);

@@ -19,7 +19,9 @@ bool express_start(struct executor *executor, struct mirror_log *log, struct slo
  * go to a log in one write. */
 void express_write(struct executor *executor);
 
-/* A request for a log that the receiver writes at the moment. Returns false if it must be posted. */
+/* A request for a log that the receiver writes at the moment. Returns false if it must be posted: mail for the
+ * worker waits until the write has ended, which it does not on a device that hangs, and who changes something
+ * comes behind it; a query does not. */
 bool express_answer(struct executor *executor, struct mirror_log *log, struct slot *slot);
 
 /* The worker has something to do with the log, which does not wait for an express write that is on its way:

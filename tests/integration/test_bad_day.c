@@ -494,3 +494,24 @@ Test(bad_day, a_log_is_removed_though_its_device_hangs)
 	set_frozen(false);
 	expect_said("nobody waited for any more has ended", "");
 }
+
+/* Whoever asks for the status of a mirror would hang with it, and so would lvs. */
+Test(bad_day, a_log_tells_its_status_though_its_device_hangs)
+{
+	struct loop_device cold = make_cold_loop();
+	struct wire_message request;
+
+	start_with("any", "auto", "0.3");
+	make_log(&cold, REGIONS, " nosync");
+	mark(5);
+	clear(5);
+	request = hang_a_mark();
+	/* Meanwhile the clear is due, which is the worker's. */
+	sleep_msec(600);
+	expect_health(&cold, 'A');
+	cr_assert_eq(sync_count(), REGIONS);
+	cr_assert_eq(in_sync(4), 1);
+	cr_assert_eq(is_clean(3), 0);
+	set_frozen(false);
+	await_success(&request);
+}

@@ -274,5 +274,8 @@ Test(wire, requests_that_wait_are_never_served_inline)
 		cr_assert_eq(wire_opcodes[workers[i]].lane, WIRE_LANE_WORKER);
 	cr_assert_eq(wire_opcodes[DM_ULOG_FLUSH].lane, WIRE_LANE_MAYBE);
 	cr_assert_eq(wire_opcodes[DM_ULOG_SET_REGION_SYNC].lane, WIRE_LANE_MAYBE);
-	cr_assert_eq(wire_opcodes[DM_ULOG_IN_SYNC].lane, WIRE_LANE_INLINE);
+	cr_assert_eq(wire_opcodes[DM_ULOG_IN_SYNC].lane, WIRE_LANE_QUERY);
+	cr_assert_eq(wire_opcodes[DM_ULOG_CLEAR_REGION].lane, WIRE_LANE_INLINE);
+	/* It hands a region out. */
+	cr_assert_eq(wire_opcodes[DM_ULOG_GET_RESYNC_WORK].lane, WIRE_LANE_INLINE);
 }
