@@ -5,6 +5,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/diag.h"
+#include "server/base/kill_point.h"
 #include "server/base/stats.h"
 
 #include <errno.h>
@@ -97,6 +98,7 @@ static void answer_client(const struct control *control, struct control_client *
 		leave_client(client);
 		return;
 	}
+	kill_point("control");
 	print_answer(control, client->line, out);
 	if (fclose(out) != 0)
 		leave_client(client);
@@ -265,8 +267,10 @@ void control_run(struct control *control)
 		control->clients[i] = (struct control_client){.fd = -1};
 	for (;;) {
 		fill_waiting(control, &waiting);
+		estate_waits(control->watched);
 		if (poll(waiting.fds, waiting.count, timeout_msec(waiting.until_ns)) < 0)
 			continue; /* a signal */
+		estate_works(control->watched);
 		if (waiting.fds[STOP_FD].revents & POLLIN)
 			break;
 		serve_clients(control, &waiting);
@@ -277,4 +281,5 @@ void control_run(struct control *control)
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
 		if (control->clients[i].fd >= 0)
 			leave_client(&control->clients[i]);
+	estate_waits(control->watched); /* for ever */
 }

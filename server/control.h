@@ -7,6 +7,7 @@
 #define SERVER_CONTROL_H
 
 #include "server/log/registry.h"
+#include "server/restart/estate.h"
 
 #define CONTROL_ERROR "error: "
 #define CONTROL_CLIENTS 32u
@@ -28,6 +29,7 @@ struct control {
 	int stop_fd;
 	struct registry *registry;
 	unsigned generation; /* which server we are, the first is 1 */
+	struct estate_executor *watched; /* its turns are the watchdog's to see */
 
 	struct control_client clients[CONTROL_CLIENTS];
 	int64_t pause_until_ns; /* nobody is accepted */

@@ -325,9 +325,12 @@ static void *control_thread(void *argument)
 		.stop_fd = daemon->signal_fd,
 		.registry = &daemon->registry,
 		.generation = daemon->generation,
+		.watched = &daemon->estate.fixed->executors[ESTATE_CONTROL],
 	};
 
 	pthread_setname_np(pthread_self(), "control");
+	crash_mark(&control.watched->crashed);
+	atomic_store(&control.watched->thread, (uint32_t)gettid());
 	placement_all(&daemon->options.placement); /* not where the receiver polls */
 	if (answers_first(daemon))
 		protect_memory();

@@ -119,6 +119,20 @@ Test(watchdog, a_receiver_that_hangs_is_named_and_its_request_answered)
 	expect_servers(2);
 }
 
+/* SIGTERM is its business, too. */
+Test(watchdog, a_control_thread_that_hangs_is_replaced)
+{
+	start_watched("control:1~"); /* the first one tells that it has started */
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	mark(3);
+	stat_of("server"); /* who asks first gets no answer */
+	expect_said("control", "at no request and no log");
+	expect_servers(2);
+	cr_assert_eq(is_clean(3), 0);
+	cr_assert_eq(WEXITSTATUS(end_daemon(SIGTERM)), 0);
+}
+
 Test(watchdog, a_request_that_hangs_each_time_is_refused)
 {
 	uint64_t region = 3;
