@@ -169,7 +169,7 @@ static void stand_by(void)
 	}
 }
 
-static int add_thread(void);
+static int add_opener(void);
 
 static void serve_all(void)
 {
@@ -178,7 +178,7 @@ static void serve_all(void)
 
 	opener.waiting--;
 	opener.serving++;
-	if (opener.waiting == 0 && opener.serving < THREADS_MAX && add_thread() < 0)
+	if (opener.waiting == 0 && opener.serving < THREADS_MAX && add_opener() < 0)
 		diag_limited(DIAG_ERROR, "no thread more to open log devices");
 	while (opener.queued.first && !opener.stopping)
 		serve(container_of(opener.queued.first, struct open_job, node), own_files);
@@ -201,7 +201,7 @@ static void *opener_thread(void *unused)
 }
 
 /* Under the lock. */
-static int add_thread(void)
+static int add_opener(void)
 {
 	int r = device_thread_start(opener_thread, NULL);
 
@@ -222,7 +222,7 @@ int opener_begin(void)
 	opener.sends = ends[0];
 	opener.receives = ends[1];
 	opener.own_files = device_thread_can_borrow(opener.sends);
-	r = add_thread();
+	r = add_opener();
 	pthread_mutex_unlock(&opener.lock);
 	return r;
 }
@@ -236,7 +236,7 @@ void opener_end(void)
 }
 
 /* Under the lock. */
-static bool hangs(const char *name)
+static bool is_stuck(const char *name)
 {
 	for (struct list_node *node = opener.running.first; node; node = node->next) {
 		struct open_job *job = container_of(node, struct open_job, node);
@@ -260,7 +260,7 @@ int opener_open(struct mirror_log *log, const char *name, struct open_job **made
 	job->region_count = log->args.region_count;
 	strncpy(job->name, name, sizeof(job->name) - 1);
 	pthread_mutex_lock(&opener.lock);
-	if (hangs(name)) {
+	if (is_stuck(name)) {
 		r = -EBUSY;
 	} else {
 		mirror_log_get(log);

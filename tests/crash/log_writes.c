@@ -199,9 +199,9 @@ static void refresh(void)
 
 	replay.valid = log_image_decode_header(replay.image, &header) == LOG_IMAGE_VALID;
 	for (uint64_t r = 0; r < replay.regions; r++)
-		replay.differs[r] = memcmp(leg(0, r * replay.region_bytes),
-					   leg(1, r * replay.region_bytes),
-					   replay.region_bytes) != 0;
+		replay.differs[r] =
+			memcmp(leg(0, r * replay.region_bytes), leg(1, r * replay.region_bytes),
+			       replay.region_bytes) != 0;
 }
 
 static void try_order(const unsigned order[3])
@@ -330,7 +330,8 @@ int main(int argc, char **argv)
 	for (uint64_t i = 0; i < entries; i++)
 		take_entry();
 	end_batch();
-	printf("%lu states, %lu of them behind a write to the log, legs of a region found to differ %lu times, %lu faults\n",
+	printf("%lu states, %lu of them behind a write to the log, legs of a region found to "
+	       "differ %lu times, %lu faults\n",
 	       replay.states, replay.log_prefixes, replay.unlike, replay.faults);
 	return replay.faults > 0;
 }
