@@ -11,6 +11,7 @@
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
+#include "server/log/answer.h"
 #include "server/work/commit.h"
 
 #include <errno.h>
@@ -192,14 +193,6 @@ void image_read_continue(struct worker *worker, struct mirror_log *log)
 	executor_io_submit(&worker->executor, io);
 }
 
-static bool is_presuspend(struct mail *mail)
-{
-	struct log_mail *head = container_of(mail, struct log_mail, mail);
-	struct slot *slot = container_of(head, struct slot, head);
-
-	return head->kind == MAIL_REQUEST && wire_type(&slot->message) == DM_ULOG_PRESUSPEND;
-}
-
 void image_read_start(struct worker *worker, struct mirror_log *log, struct slot *slot,
 		      bool reconnect)
 {
@@ -210,30 +203,83 @@ void image_read_start(struct worker *worker, struct mirror_log *log, struct slot
 	log->clears.interrupted = false;
 	log->image_read = (struct image_read_state){
 		.slot = slot, .reconnect = reconnect, .began_ns = clock_coarse()};
-	if (reconnect)
-		schedule_patience(worker, log, clock_coarse() + PATIENCE_LOOK_NS);
+	schedule_patience(worker, log, clock_coarse() + PATIENCE_LOOK_NS);
 	image_read_continue(worker, log);
 }
 
-/* Its mail stays unread, but is looked at. */
-static bool is_to_be_suspended(struct mirror_log *log)
-{
-	struct mail **last = &log->sched.unread;
-	bool found = false;
+/* --- mail meanwhile --- */
 
-	for (; *last; last = &(*last)->next)
-		found |= is_presuspend(*last);
-	*last = mailbox_take(&log->inbox.mail);
-	for (struct mail *mail = *last; mail; mail = mail->next)
-		found |= is_presuspend(mail);
-	return found;
+static struct slot *request_in(struct mail *mail)
+{
+	struct log_mail *head = container_of(mail, struct log_mail, mail);
+
+	return head->kind == MAIL_REQUEST ? container_of(head, struct slot, head) : NULL;
 }
 
-void image_read_lose_patience(struct worker *worker, struct mirror_log *log, int64_t now)
+/* What dmsetup status and table ask, of a mirror that is just being resumed too. They look at no region. */
+static bool asks_for_status(struct mail *mail)
+{
+	struct slot *slot = request_in(mail);
+
+	if (!slot)
+		return false;
+	switch (wire_type(&slot->message)) {
+	case DM_ULOG_GET_REGION_SIZE:
+	case DM_ULOG_GET_SYNC_COUNT:
+	case DM_ULOG_STATUS_INFO:
+	case DM_ULOG_STATUS_TABLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* All mail stays unread but for what asks for the status, which is answered: lvs must not hang with a device. */
+static void look_at_mail(struct worker *worker, struct mirror_log *log)
+{
+	struct mail **at = &log->sched.unread;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = mailbox_take(&log->inbox.mail);
+	at = &log->sched.unread;
+	while (*at) {
+		struct mail *mail = *at;
+		struct slot *slot = request_in(mail);
+
+		if (asks_for_status(mail)) {
+			*at = mail->next;
+			CHECK(answer(log, &slot->message));
+			outbox_add(&worker->executor.outbox, slot);
+		} else {
+			at = &mail->next;
+		}
+	}
+}
+
+static bool is_to_be_suspended(const struct mirror_log *log)
+{
+	for (struct mail *mail = log->sched.unread; mail; mail = mail->next) {
+		struct slot *slot = request_in(mail);
+
+		if (slot && wire_type(&slot->message) == DM_ULOG_PRESUSPEND)
+			return true;
+	}
+	return false;
+}
+
+static bool loses_patience(const struct worker *worker, const struct mirror_log *log, int64_t now)
+{
+	return log->image_read.reconnect && is_to_be_suspended(log) &&
+	       now - log->image_read.began_ns >= commit_patience(worker);
+}
+
+void image_read_look(struct worker *worker, struct mirror_log *log, int64_t now)
 {
 	if (!deadline_runs(&log->sched.patience) || now < log->sched.patience.at_ns)
 		return;
-	if (!is_to_be_suspended(log) || now - log->image_read.began_ns < commit_patience(worker)) {
+	look_at_mail(worker, log);
+	if (!loses_patience(worker, log, now)) {
 		schedule_patience(worker, log, now + PATIENCE_LOOK_NS);
 		return;
 	}

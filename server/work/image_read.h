@@ -16,8 +16,8 @@ void image_read_start(struct worker *worker, struct mirror_log *log, struct slot
 /* Go on after buffers ran out. */
 void image_read_continue(struct worker *worker, struct mirror_log *log);
 
-/* While a reconnecting log's image is read and the device does not answer: a mirror that is to be suspended
- * must be let go, to get another log. The log has failed then. */
-void image_read_lose_patience(struct worker *worker, struct mirror_log *log, int64_t now);
+/* While the image is read and the device does not answer: who asks for the status is told, and a mirror that has
+ * reconnected and is to be suspended is let go, to get another log. The log has failed then. */
+void image_read_look(struct worker *worker, struct mirror_log *log, int64_t now);
 
 #endif

@@ -184,7 +184,7 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 	if (log->image_read.phase == IMAGE_STALLED)
 		image_read_continue(worker, log);
 	if (log->image_read.phase != IMAGE_NOT_READING)
-		image_read_lose_patience(worker, log, now);
+		image_read_look(worker, log, now);
 	if (keeps(log))
 		return;
 	commit_lose_patience(worker, log, now);

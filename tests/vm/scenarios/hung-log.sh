@@ -66,5 +66,21 @@ check "restarted: another log takes its place" ends_within 10 dmsetup resume h
 check "restarted: the write ends" until_true 20 gone $hung_write
 dmsetup resume hlog
 rm_mirror h
+
+# One whose log hangs when it is resumed for the first time: that waits, as with the kernel's log, and nothing else.
+wipe "$(dev log)"
+dmsetup suspend --noflush --nolockfs hlog
+dmsetup create h --notable
+dmsetup load h --table "$(mirror_table dirtylogd $SECTORS /dev/mapper/hlog 128 "$A" "$B" dl-h nosync)"
+dmsetup resume h &
+hung_resume=$!
+sleep 2
+check "resumed: its status is told while its log hangs" ends_within 5 dmsetup status h
+check "resumed: and its table" ends_within 5 dmsetup table h
+check_not "resumed: the resume waits" gone $hung_resume
+dmsetup resume hlog
+check "resumed: and ends when the log answers" until_true 20 gone $hung_resume
+check "resumed: a write to it ends well" ends_within 5 write_block /dev/mapper/h 101
+rm_mirror h
 check "no log is left" until_true 10 no_logs
 check "daemon alive" daemon_lives
