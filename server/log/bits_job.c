@@ -6,25 +6,29 @@
 
 #include <stdlib.h>
 
-static void *make_bits(void *argument)
+static void *do_work(void *argument)
 {
 	struct bits_job *job = argument;
 
-	job->error = mirror_log_make_bits(job->log);
+	job->error = job->work(job->log);
 	run_queue_found(job->log->run_queue, &job->head.mail);
 	return NULL;
 }
 
-struct bits_job *bits_job_start(struct mirror_log *log)
+struct bits_job *bits_job_start(struct mirror_log *log, bits_job_work *work)
 {
-	struct bits_job *job = calloc(1, sizeof(*job));
+	struct bits_job *job;
 
+	if (mirror_log_bits_bytes(log) < MIRROR_LOG_LARGE_BYTES)
+		return NULL;
+	job = calloc(1, sizeof(*job));
 	if (!job)
 		return NULL;
+	job->work = work;
 	job->head.kind = MAIL_BITS_MADE;
 	job->log = log;
 	mirror_log_get(log);
-	if (device_thread_start(make_bits, job) == 0)
+	if (device_thread_start(do_work, job) == 0)
 		return job;
 	mirror_log_put(log);
 	free(job);

@@ -26,13 +26,14 @@ enum log_state {
 	LOG_DEAD, /* answers as if it were unknown, until the receiver frees it */
 };
 
-/* On the way out of LOG_OPENING; the worker keeps the log meanwhile (inbox.h). A CTR goes through those that
- * it needs, from the top; a predecessor's log has its device opened alone. */
+/* What others do for a log, whose worker keeps it meanwhile (inbox.h). A CTR goes through the first three, as far
+ * as it needs them; a predecessor's log has its device opened alone. */
 enum opening_phase {
 	OPENING_NOTHING,
 	OPENING_LOOKS, /* for a reconnect's device, in the mirror's table */
 	OPENING_DEVICE, /* opener.h */
 	OPENING_BITS, /* bits_job.h */
+	OPENING_FILLS, /* the same, for the first RESUME of a core log */
 };
 
 struct life_state {
@@ -42,11 +43,11 @@ struct life_state {
 	enum log_state
 		former_state; /* of a predecessor's log, until its worker has taken it over */
 	enum opening_phase opening;
-	struct slot *ctr; /* while it opens; NULL: a predecessor's log */
+	struct slot *asks; /* meanwhile: for what request; NULL: a predecessor's log is taken over */
 	bool attained; /* what is waited for has come: a device, from the table or open, or bits */
 	char device[24]; /* its number, from the mirror's table; "": not found */
 	struct open_job *device_job; /* of OPENING_DEVICE */
-	struct bits_job *bits_job; /* of OPENING_BITS */
+	struct bits_job *bits_job; /* of OPENING_BITS and _FILLS */
 	struct slot *closing; /* a DTR to answer when I/O has ended */
 	struct slot *resuming; /* a RESUME that waits for earlier writes to end */
 };

@@ -207,7 +207,7 @@ struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record
 struct slot *mirror_log_waiter(const struct mirror_log *log)
 {
 	if (log->life.opening != OPENING_NOTHING)
-		return log->life.ctr;
+		return log->life.asks;
 	if (log->image_read.phase != IMAGE_NOT_READING)
 		return log->image_read.slot;
 	if (log->commit.running.first)

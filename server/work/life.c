@@ -164,7 +164,7 @@ static void finish_making(struct worker *worker, struct mirror_log *log, struct 
 
 static bool is_taken_over(const struct mirror_log *log)
 {
-	return !log->life.ctr;
+	return !log->life.asks;
 }
 
 static void open_waits(struct worker *worker, struct mirror_log *log, enum opening_phase phase,
@@ -178,13 +178,13 @@ static void open_waits(struct worker *worker, struct mirror_log *log, enum openi
 static void open_ends(struct mirror_log *log)
 {
 	log->life.opening = OPENING_NOTHING;
-	log->life.ctr = NULL;
+	log->life.asks = NULL;
 	schedule_no_retry(log);
 }
 
 static void made(struct worker *worker, struct mirror_log *log, int error)
 {
-	struct slot *slot = log->life.ctr;
+	struct slot *slot = log->life.asks;
 
 	open_ends(log);
 	finish_making(worker, log, slot, error);
@@ -192,8 +192,7 @@ static void made(struct worker *worker, struct mirror_log *log, int error)
 
 static void make_bits(struct worker *worker, struct mirror_log *log)
 {
-	if (mirror_log_bits_bytes(log) >= MIRROR_LOG_LARGE_BYTES)
-		log->life.bits_job = bits_job_start(log);
+	log->life.bits_job = bits_job_start(log, mirror_log_make_bits);
 	if (log->life.bits_job)
 		open_waits(worker, log, OPENING_BITS, INT64_MAX / 2);
 	else
@@ -206,21 +205,21 @@ void life_bits_made(struct mirror_log *log)
 	schedule_attend(log);
 }
 
-/* The receiver's reference keeps it, beside the job's. */
-static void bits_are_made(struct worker *worker, struct mirror_log *log)
+/* The receiver's reference keeps the log, beside the job's. */
+static int end_bits_job(struct mirror_log *log)
 {
 	int error = log->life.bits_job->error;
 
 	free(log->life.bits_job);
 	log->life.bits_job = NULL;
-	made(worker, log, error);
 	mirror_log_put(log);
+	return error;
 }
 
 /* Of a CTR: what comes of its device. */
 static void go_on_making(struct worker *worker, struct mirror_log *log, int error)
 {
-	struct slot *slot = log->life.ctr;
+	struct slot *slot = log->life.asks;
 
 	if (error < 0 && is_reconnect(slot))
 		error = go_without_device(log, 0, 0, SHARD_BYTES);
@@ -252,12 +251,12 @@ static void cannot_open(struct worker *worker, struct mirror_log *log, const cha
 /* A mirror that runs is not refused for lack of descriptors, if there is one. */
 static unsigned spare_for(const struct mirror_log *log)
 {
-	return is_taken_over(log) || is_reconnect(log->life.ctr) ? 0 : LOG_DEVICE_SPARE;
+	return is_taken_over(log) || is_reconnect(log->life.asks) ? 0 : LOG_DEVICE_SPARE;
 }
 
 static int64_t open_limit(const struct mirror_log *log)
 {
-	return is_taken_over(log) || is_reconnect(log->life.ctr) ? OPEN_LIMIT_NS
+	return is_taken_over(log) || is_reconnect(log->life.asks) ? OPEN_LIMIT_NS
 								 : FIRST_OPEN_LIMIT_NS;
 }
 
@@ -330,9 +329,9 @@ static bool must_look(const struct worker *worker, struct mirror_log *log, const
 
 static void make(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
-	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record && !log->life.ctr);
+	CHECK(mirror_log_state(log) == LOG_OPENING && !log->record && !log->life.asks);
 	log->no_legs = slot->from.nl_pid != 0;
-	log->life.ctr = slot;
+	log->life.asks = slot;
 	if (must_look(worker, log, slot))
 		open_waits(worker, log, OPENING_LOOKS, LOOK_LIMIT_NS);
 	else
@@ -359,6 +358,8 @@ static void looked(struct worker *worker, struct mirror_log *log)
 	open_device_of_ctr(worker, log);
 }
 
+static void filled(struct worker *worker, struct mirror_log *log);
+
 static void open_next(struct worker *worker, struct mirror_log *log)
 {
 	switch (log->life.opening) {
@@ -372,7 +373,11 @@ static void open_next(struct worker *worker, struct mirror_log *log)
 			device_does_not_come(worker, log);
 		break;
 	case OPENING_BITS:
-		bits_are_made(worker, log);
+		made(worker, log, end_bits_job(log));
+		break;
+	case OPENING_FILLS:
+		end_bits_job(log);
+		filled(worker, log);
 		break;
 	case OPENING_NOTHING:
 		break;
@@ -384,7 +389,7 @@ void life_open(struct worker *worker, struct mirror_log *log, int64_t now)
 	if (log->life.opening == OPENING_NOTHING ||
 	    (!log->life.attained && now < log->sched.retry.at_ns))
 		return;
-	executor_in_hand(&worker->executor, log->life.ctr);
+	executor_in_hand(&worker->executor, log->life.asks);
 	open_next(worker, log);
 }
 
@@ -543,6 +548,45 @@ static void resume_unusable(struct worker *worker, struct mirror_log *log, struc
 	executor_reply(&worker->executor, slot, -EBUSY); /* a warning to the kernel */
 }
 
+static void finish_resume(struct worker *worker, struct mirror_log *log, struct slot *slot,
+			  bool good)
+{
+	log->life.ever_resumed |= good;
+	mirror_log_record_status(log);
+	kill_point("resume");
+	if (good)
+		commit_wait(worker, log, slot);
+	else
+		life_read_when_idle(worker, log, slot);
+}
+
+static int fill_core(struct mirror_log *log)
+{
+	dirty_log_begin_core(&log->dirty);
+	return 0;
+}
+
+static void filled(struct worker *worker, struct mirror_log *log)
+{
+	struct slot *slot = log->life.asks;
+
+	open_ends(log);
+	finish_resume(worker, log, slot, true);
+}
+
+/* A core log's first RESUME. */
+static void begin_core(struct worker *worker, struct mirror_log *log, struct slot *slot)
+{
+	log->life.asks = slot;
+	log->life.bits_job = bits_job_start(log, fill_core);
+	if (log->life.bits_job) {
+		open_waits(worker, log, OPENING_FILLS, INT64_MAX / 2);
+		return;
+	}
+	fill_core(log);
+	filled(worker, log);
+}
+
 void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
 	bool good = memory_is_good(log);
@@ -561,17 +605,10 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
 	log->life.reconnects = 0;
 	clears_resumed(worker, log);
 	dirty_log_resume(&log->dirty);
-	if (!log->device && !good) {
-		dirty_log_begin_core(&log->dirty);
-		good = true;
-	}
-	log->life.ever_resumed |= good;
-	mirror_log_record_status(log);
-	kill_point("resume");
-	if (good)
-		commit_wait(worker, log, slot);
+	if (!log->device && !good)
+		begin_core(worker, log, slot);
 	else
-		life_read_when_idle(worker, log, slot);
+		finish_resume(worker, log, slot, good);
 }
 
 /* The kernel waits for the writes of the mirror next, and they may wait for a mark that does not come to be
