@@ -18,7 +18,7 @@
 #include "server/log/legs.h"
 #include "server/netlink/slot.h"
 
-#define LEG_FLUSHER_THREADS 64u
+#define LEG_FLUSHER_THREADS 512u /* a storage array that dies has very many legs */
 #define LEG_FLUSHER_HANGS_NS (5 * NSEC_PER_SEC) /* a flush that has taken so long */
 
 struct leg_flush;

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DEVICES 128u
+#define DEVICES (LEG_FLUSHER_THREADS + 64u)
 
 static struct {
 	pthread_mutex_t lock;
@@ -249,17 +249,17 @@ Test(leg_flusher, fails_when_all_threads_hang)
 		ask(i, 1);
 		cr_assert(reaches(&fake.begun[i], 1));
 	}
-	ask(100, 2);
+	ask(LEG_FLUSHER_THREADS + 10, 2);
 	usleep(100 * 1000);
 	cr_assert_eq(fake.done, 0, "they may be only slow");
 	usleep(LEG_FLUSHER_HANGS_NS / NSEC_PER_USEC);
-	ask(110, 1);
+	ask(LEG_FLUSHER_THREADS + 20, 1);
 	cr_assert(reaches(&fake.done, 2));
 	cr_assert_eq(fake.errors[0], -EAGAIN);
 	cr_assert_eq(fake.errors[1], -EAGAIN);
 	hang(0, false);
 	cr_assert(reaches(&fake.done, 3));
-	ask(100, 2);
+	ask(LEG_FLUSHER_THREADS + 10, 2);
 	cr_assert(reaches(&fake.done, 4));
 	cr_assert_eq(fake.errors[3], 0, "one thread is enough");
 }

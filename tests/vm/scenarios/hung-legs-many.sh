@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 # about: twenty legs whose flush never ends: the mirrors of others are flushed and suspended all the same
-# disks: a=64M b=128M log=64M
-# timeout: 200
+# disks: a=512M b=1024M log=128M
+# timeout: 600
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
 A=$(dev a) B=$(dev b)
-HUNG=20 # the kernel has 8 workers for the fsyncs of a ring on two processors
+: "${HUNG:=20}" # more of them by tests/vm/run --set; the kernel has 8 workers for the fsyncs of a ring on two processors
 WELL=4
 SECTORS=4096
 REGIONS=32
@@ -57,7 +57,7 @@ each $HUNG $WELL write_one
 each $HUNG $WELL suspend_one
 check "mirrors that are well are suspended" until_true 5 all_suspended $WELL
 each 0 $HUNG suspend_one
-check "so are those whose leg hangs" until_true 8 all_suspended $((HUNG + WELL))
+check "so are those whose leg hangs" until_true $((8 + HUNG / 4)) all_suspended $((HUNG + WELL))
 
 repair_one() {
 	dmsetup load "m$1" --table "$(mirror_table dirtylogd $SECTORS "/dev/mapper/log$1" 128 \
@@ -66,7 +66,7 @@ repair_one() {
 }
 each 0 $HUNG repair_one
 each $HUNG $WELL resume_one
-check "tables without the hung legs take their place" until_true 15 all_suspended 0
+check "tables without the hung legs take their place" until_true $((15 + HUNG / 4)) all_suspended 0
 one_in_sync() { check "m$1 in sync again" until_true 30 in_sync "m$1"; }
 each 0 $((HUNG + WELL)) one_in_sync
 
