@@ -142,7 +142,7 @@ static void wait_if_stuck(void)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += STUCK_NS;
 	if (until.tv_nsec >= NSEC_PER_SEC) {
 		until.tv_nsec -= NSEC_PER_SEC;
@@ -169,7 +169,24 @@ static void stand_by(void)
 	}
 }
 
-static int add_opener(void);
+static void *opener_thread(void *unused);
+
+/* Under the lock. */
+static int add_opener(void)
+{
+	int r = device_thread_start(opener_thread, NULL);
+
+	if (r == 0)
+		opener.waiting++;
+	return r;
+}
+
+/* Under the lock: somebody has to notice when all others are stuck. */
+static void see_that_one_stands_by(void)
+{
+	if (opener.waiting == 0 && opener.serving < THREADS_MAX && add_opener() < 0)
+		diag_limited(DIAG_ERROR, "no thread more to open log devices");
+}
 
 static void serve_all(void)
 {
@@ -178,8 +195,7 @@ static void serve_all(void)
 
 	opener.waiting--;
 	opener.serving++;
-	if (opener.waiting == 0 && opener.serving < THREADS_MAX && add_opener() < 0)
-		diag_limited(DIAG_ERROR, "no thread more to open log devices");
+	see_that_one_stands_by();
 	while (opener.queued.first && !opener.stopping)
 		serve(container_of(opener.queued.first, struct open_job, node), own_files);
 	opener.serving--;
@@ -200,22 +216,23 @@ static void *opener_thread(void *unused)
 	return NULL;
 }
 
-/* Under the lock. */
-static int add_opener(void)
-{
-	int r = device_thread_start(opener_thread, NULL);
-
-	if (r == 0)
-		opener.waiting++;
-	return r;
-}
-
 /* --- calls --- */
+
+static void wait_by_monotonic_clock(void)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&opener.work, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
 
 int opener_begin(void)
 {
 	int ends[2], r;
 
+	wait_by_monotonic_clock();
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return -errno;
 	pthread_mutex_lock(&opener.lock);
@@ -265,6 +282,7 @@ int opener_open(struct mirror_log *log, const char *name, struct open_job **made
 	} else {
 		mirror_log_get(log);
 		list_append(&opener.queued, &job->node);
+		see_that_one_stands_by();
 		pthread_cond_broadcast(&opener.work);
 		*made = job;
 	}

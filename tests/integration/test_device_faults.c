@@ -350,3 +350,24 @@ Test(device_faults, a_device_that_hangs_when_it_is_opened_is_refused)
 		    "the earlier try never ends");
 	make_log(&good, REGIONS, " nosync");
 }
+
+/* More of them than threads that open devices when all is well. */
+Test(device_faults, many_devices_that_hang_when_they_are_opened_hold_up_no_other)
+{
+	struct loop_device good = make_loop(DEVICE_BYTES, 512);
+	const char *path = make_hanging_path();
+	char name[64];
+
+	start();
+	for (unsigned i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "LVM-hung-%u", i);
+		become(20 + i, name);
+		snprintf(name, sizeof(name), "%s-%u", path, i);
+		send_ctr_of(name);
+	}
+	become(1, "LVM-one");
+	make_log(&good, REGIONS, " nosync");
+	mark(5);
+	cr_assert_not(clean_on_disk(&good, 5));
+	let_opens_fail();
+}
