@@ -7,7 +7,7 @@
 . /scenarios/lib.sh
 
 A=$(dev a) B=$(dev b)
-: "${HUNG:=20}" # more of them by tests/vm/run --set; the kernel has 8 workers for the fsyncs of a ring on two processors
+HUNG=$((${HUNG:-20})) # more of them by tests/vm/run --set; the kernel has 8 workers for the fsyncs of a ring on two processors
 WELL=4
 SECTORS=4096
 REGIONS=32
