@@ -333,14 +333,14 @@ Test(lifecycle, a_large_log_holds_up_no_other_when_it_is_resumed)
 	start();
 	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	become(2, "LVM-one");
-	ctr_ok("%llu core 8 nosync", 8ULL << 32);
+	ctr_ok("%llu core 8 nosync", 8ULL << 28);
 	large = send_request(DM_ULOG_RESUME, NULL, 0);
 	become(1, "LVM-one");
 	other = send_request(DM_ULOG_RESUME, NULL, 0);
 	await_success(&other);
 	await_success(&large);
 	become(2, "LVM-one");
-	cr_assert_eq(sync_count(), 1ULL << 32);
+	cr_assert_eq(sync_count(), 1ULL << 28);
 	mark(5);
 	cr_assert_eq(is_clean(5), 0);
 	ask_ok(DM_ULOG_DTR, NULL, 0);
