@@ -43,7 +43,8 @@ struct life_state {
 	enum log_state
 		former_state; /* of a predecessor's log, until its worker has taken it over */
 	enum opening_phase opening;
-	struct slot *asks; /* meanwhile: for what request; NULL: a predecessor's log is taken over */
+	struct slot
+		*asks; /* meanwhile: for what request; NULL: a predecessor's log is taken over */
 	bool attained; /* what is waited for has come: a device, from the table or open, or bits */
 	char device[24]; /* its number, from the mirror's table; "": not found */
 	struct open_job *device_job; /* of OPENING_DEVICE */

@@ -257,7 +257,7 @@ static unsigned spare_for(const struct mirror_log *log)
 static int64_t open_limit(const struct mirror_log *log)
 {
 	return is_taken_over(log) || is_reconnect(log->life.asks) ? OPEN_LIMIT_NS
-								 : FIRST_OPEN_LIMIT_NS;
+								  : FIRST_OPEN_LIMIT_NS;
 }
 
 static void open_device(struct worker *worker, struct mirror_log *log, const char *name)
