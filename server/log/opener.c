@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #define SERVING 2u /* while devices answer */
-#define THREADS_MAX 256u
-#define STUCK_NS (5 * NSEC_PER_MSEC)
+#define THREADS_MAX 1024u /* a storage array that dies has very many log devices */
+#define STUCK_NS (2 * NSEC_PER_MSEC)
 
 static struct {
 	pthread_mutex_t lock; /* of all below */
@@ -44,7 +44,7 @@ union fd_control {
 	char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-static int send_fd(int socket, struct open_job *job)
+static int send_fd(int socket, struct open_job *job, int fd)
 {
 	union fd_control control = {0};
 	struct iovec iov = {.iov_base = &job, .iov_len = sizeof(job)};
@@ -58,14 +58,14 @@ static int send_fd(int socket, struct open_job *job)
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &job->fresh->fd, sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(int));
 	do
 		sent = sendmsg(socket, &message, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
 	return sent < 0 ? -errno : 0;
 }
 
-/* Returns the job that it is of, with its descriptor, or -1 if there was no room for one. */
+/* Returns the job that it is of, with its descriptor, or -1 if there was no room for one; NULL: none has come. */
 static struct open_job *receive_fd(int socket)
 {
 	union fd_control control = {0};
@@ -76,11 +76,14 @@ static struct open_job *receive_fd(int socket)
 				 .msg_control = &control,
 				 .msg_controllen = sizeof(control)};
 	struct cmsghdr *header;
+	ssize_t got;
 
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != sizeof(job))
+	do
+		got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got != sizeof(job))
 		return NULL;
 	header = CMSG_FIRSTHDR(&message);
-	job->fresh->fd = -1;
 	if (header && header->cmsg_type == SCM_RIGHTS)
 		memcpy(&job->fresh->fd, CMSG_DATA(header), sizeof(int));
 	job->received = true;
@@ -100,12 +103,14 @@ static void hand_over(struct open_job *job)
 {
 	int own = job->fresh->fd;
 	int socket = device_thread_borrow(opener.sends);
-	int r = socket < 0 ? socket : send_fd(socket, job);
+	int r;
 
+	/* Before it is sent: the same number means another file in the process's table. */
+	job->fresh->fd = -1;
+	r = socket < 0 ? socket : send_fd(socket, job, own);
+	close(own); /* the message has another */
 	if (r < 0)
 		fail(job, r);
-	else
-		close(own); /* the message has another */
 	if (socket >= 0)
 		device_thread_give_back(socket);
 }
@@ -126,6 +131,7 @@ static void serve(struct open_job *job, bool own_files)
 	list_remove(&job->node);
 	list_append(&opener.running, &job->node);
 	opener.begun++;
+	job->began_ns = clock_coarse();
 	pthread_mutex_unlock(&opener.lock);
 	open_now(job);
 	if (job->fresh && own_files)
@@ -290,6 +296,16 @@ int opener_open(struct mirror_log *log, const char *name, struct open_job **made
 	if (r < 0)
 		free(job);
 	return r;
+}
+
+int64_t opener_began(struct open_job *job)
+{
+	int64_t began_ns;
+
+	pthread_mutex_lock(&opener.lock);
+	began_ns = job->began_ns;
+	pthread_mutex_unlock(&opener.lock);
+	return began_ns;
 }
 
 void opener_abandon(struct open_job *job)

@@ -20,6 +20,7 @@ struct open_job {
 	/* The opener's, under its lock. */
 	struct list_node node;
 	struct run_queue *queue;
+	int64_t began_ns; /* 0: it is queued */
 	bool received; /* fresh->fd is the process's */
 	char name[CTR_ARGS_DEVICE_MAX];
 	uint64_t region_count;
@@ -32,6 +33,10 @@ void opener_end(void);
 /* Open the device named for log. 0, and *job comes through log->run_queue->found when it is done; nobody else
  * touches it meanwhile. -EBUSY: an earlier try hangs still. -ENOMEM. A worker's call. */
 int opener_open(struct mirror_log *log, const char *name, struct open_job **job);
+
+/* When the device began to be opened (clock_coarse()); 0: others have come first. Patience with a device begins
+ * then. The worker's. */
+int64_t opener_began(struct open_job *job);
 
 /* The log waits for it no longer; it comes all the same, to be freed. The worker's. */
 void opener_abandon(struct open_job *job);

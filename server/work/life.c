@@ -29,7 +29,7 @@
 #define NUDGE_DELAY_NS (3 * NSEC_PER_SEC)
 #define CLOSE_LIMIT_NS (2 * NSEC_PER_SEC) /* of a DTR's wait for the log device */
 #define LOOK_LIMIT_NS (2 * NSEC_PER_SEC) /* for a device in device-mapper's tables */
-#define OPEN_LIMIT_NS (2 * NSEC_PER_SEC) /* a device's, of a mirror that runs */
+#define OPEN_LIMIT_NS (5 * NSEC_PER_SEC) /* a device's, of a mirror that runs */
 #define FIRST_OPEN_LIMIT_NS (10 * NSEC_PER_SEC) /* before the kernel asks again (15 s) */
 
 /* The device as the kernel shall open it; a reconnect has no room for it (docs/protocol.md). */
@@ -167,12 +167,15 @@ static bool is_taken_over(const struct mirror_log *log)
 	return !log->life.asks;
 }
 
+/* limit_ns 0: for ever. */
 static void open_waits(struct worker *worker, struct mirror_log *log, enum opening_phase phase,
 		       int64_t limit_ns)
 {
 	log->life.opening = phase;
 	log->life.attained = false;
-	schedule_retry(worker, log, clock_coarse() + limit_ns);
+	schedule_no_retry(log);
+	if (limit_ns > 0)
+		schedule_retry(worker, log, clock_coarse() + limit_ns);
 }
 
 static void open_ends(struct mirror_log *log)
@@ -194,7 +197,7 @@ static void make_bits(struct worker *worker, struct mirror_log *log)
 {
 	log->life.bits_job = bits_job_start(log, mirror_log_make_bits);
 	if (log->life.bits_job)
-		open_waits(worker, log, OPENING_BITS, INT64_MAX / 2);
+		open_waits(worker, log, OPENING_BITS, 0);
 	else
 		made(worker, log, mirror_log_make_bits(log));
 }
@@ -300,11 +303,17 @@ static void device_came(struct worker *worker, struct mirror_log *log)
 	opener_free(job);
 }
 
-static void device_does_not_come(struct worker *worker, struct mirror_log *log)
+/* A device is not to blame for those that are opened before it. */
+static void device_does_not_come(struct worker *worker, struct mirror_log *log, int64_t now)
 {
 	struct open_job *job = log->life.device_job;
+	int64_t began_ns = opener_began(job);
 	char name[sizeof(job->name)];
 
+	if (began_ns == 0 || now < began_ns + open_limit(log)) {
+		schedule_retry(worker, log, (began_ns ? began_ns : now) + open_limit(log));
+		return;
+	}
 	memcpy(name, job->name, sizeof(name)); /* the job is the thread's */
 	opener_abandon(job);
 	log->life.device_job = NULL;
@@ -360,7 +369,7 @@ static void looked(struct worker *worker, struct mirror_log *log)
 
 static void filled(struct worker *worker, struct mirror_log *log);
 
-static void open_next(struct worker *worker, struct mirror_log *log)
+static void open_next(struct worker *worker, struct mirror_log *log, int64_t now)
 {
 	switch (log->life.opening) {
 	case OPENING_LOOKS:
@@ -370,7 +379,7 @@ static void open_next(struct worker *worker, struct mirror_log *log)
 		if (log->life.attained)
 			device_came(worker, log);
 		else
-			device_does_not_come(worker, log);
+			device_does_not_come(worker, log, now);
 		break;
 	case OPENING_BITS:
 		made(worker, log, end_bits_job(log));
@@ -387,10 +396,11 @@ static void open_next(struct worker *worker, struct mirror_log *log)
 void life_open(struct worker *worker, struct mirror_log *log, int64_t now)
 {
 	if (log->life.opening == OPENING_NOTHING ||
-	    (!log->life.attained && now < log->sched.retry.at_ns))
+	    (!log->life.attained &&
+	     (!deadline_runs(&log->sched.retry) || now < log->sched.retry.at_ns)))
 		return;
 	executor_in_hand(&worker->executor, log->life.asks);
-	open_next(worker, log);
+	open_next(worker, log, now);
 }
 
 /* --- a predecessor's log --- */
@@ -563,6 +573,7 @@ static void finish_resume(struct worker *worker, struct mirror_log *log, struct 
 static int fill_core(struct mirror_log *log)
 {
 	dirty_log_begin_core(&log->dirty);
+	kill_point("fill");
 	return 0;
 }
 
@@ -580,7 +591,7 @@ static void begin_core(struct worker *worker, struct mirror_log *log, struct slo
 	log->life.asks = slot;
 	log->life.bits_job = bits_job_start(log, fill_core);
 	if (log->life.bits_job) {
-		open_waits(worker, log, OPENING_FILLS, INT64_MAX / 2);
+		open_waits(worker, log, OPENING_FILLS, 0);
 		return;
 	}
 	fill_core(log);

@@ -377,6 +377,17 @@ Test(restart, a_large_log_that_was_half_made_is_made_again)
 	cr_assert_eq(stat_of("server"), 2);
 }
 
+Test(restart, a_large_log_that_was_half_resumed_is_resumed_again)
+{
+	start_supervised("fill:0");
+	ctr_ok("%llu core 8 nosync", 8ULL << 27);
+	resume();
+	cr_assert_eq(sync_count(), 1ULL << 27);
+	mark(5);
+	cr_assert_eq(is_clean(5), 0);
+	cr_assert_eq(stat_of("server"), 2);
+}
+
 /* --- writes of the dead --- */
 
 /* Nor do they hold up a log of another device. */
