@@ -81,7 +81,7 @@ static struct open_job *receive_fd(int socket)
 	do
 		got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	while (got < 0 && errno == EINTR);
-	if (got != sizeof(job))
+	if (got != sizeof(job) || !job)
 		return NULL;
 	header = CMSG_FIRSTHDR(&message);
 	if (header && header->cmsg_type == SCM_RIGHTS)
