@@ -339,11 +339,12 @@ int option_table_parse(const struct option_table *table, void *options, int argc
 		.doc = table->doc,
 		.help_filter = add_preset,
 	};
+	unsigned flags = ARGP_NO_EXIT | ARGP_NO_HELP | (table->in_order ? ARGP_IN_ORDER : 0);
 	error_t r;
 
 	set_presets(table, options);
 	make_argp_options(table, argp_options);
-	r = argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, next, &parse);
+	r = argp_parse(&argp, argc, argv, flags, next, &parse);
 	if (r == 0)
 		return -1;
 	return r == ECANCELED ? 0 : advise(table);

@@ -84,6 +84,7 @@ struct option_table {
 	const char *arguments; /* as --help shows them; NULL: none are taken */
 	const char *doc; /* the purpose, \v and what is behind the options */
 	const struct option_entry *entries; /* the last one is empty */
+	bool in_order; /* what is behind the first argument is not ours */
 };
 
 /* Set the presets, and then what the command line says. Returns -1 to go on, or the exit status: 0

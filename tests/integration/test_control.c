@@ -143,7 +143,7 @@ static void run_ctl(const char *command, uid_t uid)
 
 static void expect_fault(const char *words)
 {
-	cr_assert(WIFEXITED(ctl.status) && WEXITSTATUS(ctl.status) == 1, "status %#x: %s",
+	cr_assert(WIFEXITED(ctl.status) && WEXITSTATUS(ctl.status) == 3, "status %#x: %s",
 		  (unsigned)ctl.status, ctl.err);
 	cr_assert(strstr(ctl.err, words), "no \"%s\" in: %s", words, ctl.err);
 	cr_assert_str_empty(ctl.out);

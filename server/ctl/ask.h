@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A question to the running dirtylogd, over its control socket. The main thread's. */
+#ifndef SERVER_CTL_ASK_H
+#define SERVER_CTL_ASK_H
+
+#include <stddef.h>
+
+/* The exit statuses of dirtylogctl that are not a command's own. */
+#define CTL_NO_ANSWER 3 /* no daemon, or one that refuses or does not answer within 2 s */
+#define CTL_WRONG_COMMAND_LINE 2
+
+/* All that the daemon answers to the line, which has no line end. NULL: it has not, and stderr says why. The
+ * caller frees it. size may be NULL. */
+char *ctl_ask(const char *line, size_t *size);
+
+#endif

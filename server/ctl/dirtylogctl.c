@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dirtylogctl: one program, many commands. */
+#include "server/base/option_table.h"
+#include "server/ctl/command.h"
+
+#include <string.h>
+
+/* In the order of commands[]. */
+static ctl_command *const functions[] = {NULL, ctl_stats, ctl_logs};
+
+static const struct option_entry commands[] = {
+	{.help = "What dirtylogd does:"},
+	{"stats",
+	 .help = "counters since the start: requests of each type, writes, flushes, errors"},
+	{"logs", .help = "a line for each log: UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC "
+			 "DIRTY LAZY STATE"},
+	{0},
+};
+
+static ctl_command *find_command(const char *text)
+{
+	for (unsigned i = 0; commands[i].help; i++)
+		if (commands[i].name && strcmp(commands[i].name, text) == 0)
+			return functions[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option_table table = {
+		.program = "dirtylogctl",
+		.arguments = "COMMAND [ARGUMENT...]",
+		.doc = "Ask the running dirtylogd, and see to its mirrors.",
+		.entries = commands,
+		.in_order = true,
+	};
+	ctl_command *command;
+	int next;
+	int status = option_table_parse(&table, NULL, argc, argv, &next);
+
+	if (status >= 0)
+		return status;
+	if (next == argc)
+		return option_table_fault(&table, "a command is expected");
+	command = find_command(argv[next]);
+	if (!command)
+		return option_table_fault(&table, "%s: no such command", argv[next]);
+	return command(argc - next, argv + next);
+}
