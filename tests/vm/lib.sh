@@ -10,57 +10,8 @@
 DAEMON_LOG=/tmp/dirtylogd.log
 DAEMON_PID=
 
-pass() { echo "PASS $*"; }
-fail() { echo "FAIL $*"; }
-figure() { echo "FIGURE $*"; }
-say() { echo "SAY $*"; } # shown at once by tests/vm/run --narrate
-note() { echo "note: $*"; }
-
-# check WHAT COMMAND...: passes if the command succeeds.
-check() {
-	check_what=$1
-	shift
-	if "$@"; then pass "$check_what"; else fail "$check_what"; fi
-}
-
-# check_not WHAT COMMAND...: passes if the command fails.
-check_not() {
-	check_what=$1
-	shift
-	if "$@"; then fail "$check_what"; else pass "$check_what"; fi
-}
-
-# equal WHAT GOT WANTED
-equal() {
-	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1: '$2' instead of '$3'"; fi
-}
-
-# at_least WHAT GOT WANTED, at_most WHAT GOT WANTED: decimal numbers.
-at_least() {
-	if awk -v a="$2" -v b="$3" 'BEGIN { exit !(a != "" && a + 0 >= b + 0) }'; then
-		pass "$1"
-	else
-		fail "$1: $2 instead of at least $3"
-	fi
-}
-at_most() {
-	if awk -v a="$2" -v b="$3" 'BEGIN { exit !(a != "" && a + 0 <= b + 0) }'; then
-		pass "$1"
-	else
-		fail "$1: $2 instead of at most $3"
-	fi
-}
-
-# until_true SECONDS COMMAND...: tries ten times a second.
-until_true() {
-	until_left=$(($1 * 10))
-	shift
-	until "$@"; do
-		until_left=$((until_left - 1))
-		[ $until_left -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
+# shellcheck source=tests/vm/checks.sh
+. /scenarios/checks.sh
 
 on_kernel_log() { [ "$KERNEL_LOG" = 1 ]; }
 

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What jobs are written in. Runs in the guest as root, in /job.
+
+# shellcheck source=tests/vm/checks.sh
+. /job/checks.sh
+
+# dN: the data disk with that serial number.
+disk() { readlink -f "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_$1"; }
+
+elapsed_since() { # START, of date +%s.%N
+	awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.2f", b - a }'
+}
+now() { date +%s.%N; }
+
+make_vg() { # VG DISK...
+	local vg=$1 name
+	shift
+	local -a disks=()
+	for name; do disks+=("$(disk "$name")"); done
+	vgcreate -q "$vg" "${disks[@]}" >/dev/null
+}
+
+make_mirror() { # VG/LV SIZE [core|disk]
+	lvcreate -q -y --type mirror -m 1 --mirrorlog "${3:-core}" --nosync -R 512k -L "$2" -n "${1#*/}" "${1%/*}" >/dev/null 2>&1
+}
+
+dm_name() { # VG/LV
+	lvs --noheadings -o lv_dm_path "$1" 2>/dev/null | sed 's|.*/||; s/ *$//'
+}
+
+# The log type of the live table: core, disk or userspace.
+log_type() { # DM_NAME
+	dmsetup table "$1" | awk '$3 == "mirror" { print $4; exit }'
+}
+is_on() { [[ $(log_type "$1") == "$2" ]]; } # DM_NAME TYPE
+
+# To dirtylogd, as the README shows.
+by_hand() { # DM_NAME
+	local line
+	line=$(dmsetup table "$1" | awk -v uuid="LOG-$1" '
+		{ words = $5; type = $4; first = 6
+		  out = $1 " " $2 " mirror userspace " words + 2 " " uuid " " type
+		  for (i = first; i <= NF; i++) out = out " " $i; print out }')
+	dmsetup reload "$1" --table "$line" && dmsetup suspend --noflush "$1" && dmsetup resume "$1"
+}
+
+# Writes until told: 4 KiB at a time, ten milliseconds apart; the slowest is what I/O saw of whatever happened.
+start_writes() { # DEVICE
+	rm -f /run/fio.json
+	fio --name=io --filename="$1" --direct=1 --rw=randwrite --bs=4k --iodepth=1 --thinktime=10ms --time_based \
+		--runtime="${2:-600}" --output-format=json --output=/run/fio.json >/run/fio.out 2>&1 &
+	FIO=$!
+	sleep 3
+}
+slowest_write() { # ends them; milliseconds
+	kill -INT "$FIO"
+	wait "$FIO"
+	jq '.jobs[0].write.clat_ns.max / 1e6 | floor' /run/fio.json
+}
+
+service_pid() { systemctl show -P MainPID dirtylogd; }
+server_pid() { dirtylogctl stats 2>/dev/null | awk '$1 == "server_pid" { print $2 }'; }
