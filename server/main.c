@@ -601,6 +601,14 @@ static int supervise(struct daemon *daemon)
 	return supervisor_run(supervisor);
 }
 
+/* At the end of the system all are killed but who is named so (systemd, ROOT_STORAGE_DAEMONS.md): a file system
+ * that is unmounted behind that writes still. */
+static void stay_to_the_last_write(char **argv)
+{
+	if (argv[0] && argv[0][0])
+		argv[0][0] = '@';
+}
+
 int main(int argc, char **argv)
 {
 	static struct daemon self;
@@ -613,6 +621,7 @@ int main(int argc, char **argv)
 		return mirrors_query_device(self.options.query_device);
 	if (self.options.cycle_device)
 		return mirrors_cycle_device(self.options.cycle_device);
+	stay_to_the_last_write(argv);
 	kill_point_arm();
 	inherits = supervisor_inherits(&self.supervisor);
 	diag_open(self.options.log_level, inherits && !self.options.foreground);

@@ -130,7 +130,8 @@ static void scan_tables(struct mirror_scan *scan)
 static void spawn_self(const char *option, const struct mirror_found *found)
 {
 	char option_copy[32], number[32];
-	char *argv[] = {"dirtylogd", option_copy, number, NULL};
+	/* One that has suspended a mirror is not killed at the end of the system: see main.c. */
+	char *argv[] = {"@dirtylogd", option_copy, number, NULL};
 	pid_t pid;
 	int r;
 

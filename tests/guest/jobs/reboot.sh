@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# about: a reboot with mirrors of dirtylogd mounted, and written until the end, takes seconds
+# timeout: 240
+# shellcheck source=tests/guest/lib.sh
+. /job/lib.sh
+
+down_at() { # when the kernel of this boot began
+	awk -v now="$(date +%s.%N)" '{ printf "%.2f", now - $1 }' /proc/uptime
+}
+
+if [ -e /var/began ]; then
+	took=$(awk -v a="$(cat /var/began)" -v b="$(down_at)" 'BEGIN { printf "%.1f", b - a }')
+	figure "shutdown: $took s"
+	at_most "shutdown took seconds" "$took" 40
+	check "mounted again" until_true 60 mountpoint -q /mnt/a
+	equal "what was written is there" "$(cat /mnt/a/word)" written
+	exit
+fi
+
+make_vg vg d0 d1 d2
+make_mirror vg/a 96M core
+make_mirror vg/b 96M disk
+by_hand vg-a
+by_hand vg-b
+equal "a is on dirtylogd" "$(log_type vg-a)" userspace
+mkfs.ext4 -q /dev/vg/a
+mkdir -p /mnt/a
+echo '/dev/vg/a /mnt/a ext4 defaults,nofail 0 2' >>/etc/fstab
+systemctl daemon-reload
+mount /mnt/a
+echo written >/mnt/a/word
+equal "b is on dirtylogd" "$(log_type vg-b)" userspace
+# Nothing stops it in order.
+systemd-run -q --unit=writer -p DefaultDependencies=no sh -c 'while :; do dd if=/dev/urandom of=/mnt/a/new bs=64k count=16 conv=fsync 2>/dev/null; done'
+sleep 2
+date +%s.%N >/var/began
+touch /run/job-goes-on
+sync
+systemctl reboot
