@@ -24,7 +24,7 @@
 static const char *const state_names[] = {"opening",   "created", "active",
 					  "suspended", "closing", "dead"};
 
-static void print_stats(FILE *out, struct registry *registry, unsigned generation)
+static void print_stats(FILE *out, const struct control *control)
 {
 	for (unsigned i = 1; i < WIRE_TYPES; i++)
 		fprintf(out, "%s %" PRIu64 "\n", wire_opcodes[i].name,
@@ -32,8 +32,10 @@ static void print_stats(FILE *out, struct registry *registry, unsigned generatio
 	for (unsigned i = 0; i < STATS_COUNTERS; i++)
 		fprintf(out, "%s %" PRIu64 "\n", stats_names[i],
 			atomic_load_explicit(&stats.counters[i], memory_order_relaxed));
-	fprintf(out, "logs %u\n", registry_count(registry));
-	fprintf(out, "server %u\nserver_pid %d\n", generation, getpid());
+	fprintf(out, "logs %u\n", registry_count(control->registry));
+	fprintf(out, "server %u\nserver_pid %d\n", control->generation, getpid());
+	fprintf(out, "supervisor_pid %d\nprogram %" PRId64 "\n", control->supervisor,
+		control->program_ns);
 }
 
 static void print_log(const struct mirror_log *log, void *context)
@@ -58,7 +60,7 @@ static void print_log(const struct mirror_log *log, void *context)
 static void print_answer(const struct control *control, const char *line, FILE *out)
 {
 	if (strcmp(line, "stats") == 0)
-		print_stats(out, control->registry, control->generation);
+		print_stats(out, control);
 	else if (strcmp(line, "logs") == 0)
 		registry_visit(control->registry, print_log, out);
 	else

@@ -28,6 +28,8 @@ struct control {
 	int listen_fds[CONTROL_SOCKETS]; /* -1: none */
 	int stop_fd;
 	struct registry *registry;
+	pid_t supervisor; /* 0: none */
+	int64_t program_ns; /* when the program began that the supervisor is now, clock_now() */
 	unsigned generation; /* which server we are, the first is 1 */
 	struct estate_executor *watched; /* its turns are the watchdog's to see */
 

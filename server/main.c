@@ -41,6 +41,7 @@ struct daemon {
 	struct supervisor supervisor;
 	struct estate estate;
 	unsigned generation; /* which server this is, the first is 1 */
+	int64_t program_ns; /* when this program began */
 	int control_fds[CONTROL_SOCKETS]; /* -1, or an error: none */
 	int place_fd;
 	int signal_fd;
@@ -229,10 +230,7 @@ static int start_workers(struct daemon *daemon)
 				daemon->transport.fd, &daemon->slots);
 		r = worker_start(worker);
 		if (r < 0) {
-			diag_error("no I/O engine: %s%s", strerror(-r),
-				   worker->engine_kind == FLUSH_ENGINE_URING
-					   ? " (try --io-engine auto)"
-					   : "");
+			diag_error("no I/O engine: %s", strerror(-r));
 			return r;
 		}
 		daemon->nworkers++;
@@ -324,6 +322,8 @@ static void *control_thread(void *argument)
 		.listen_fds = {daemon->control_fds[0], daemon->control_fds[1]},
 		.stop_fd = daemon->signal_fd,
 		.registry = &daemon->registry,
+		.supervisor = daemon->options.supervise ? getppid() : 0,
+		.program_ns = daemon->program_ns,
 		.generation = daemon->generation,
 		.watched = &daemon->estate.fixed->executors[ESTATE_CONTROL],
 	};
@@ -344,22 +344,22 @@ static void *control_thread(void *argument)
 	return NULL;
 }
 
-/* A successor's recording is a file of its own, and no reason for it not to serve. */
-static int start_recorder(struct daemon *daemon)
+/* A successor's recording is a file of its own. None is no reason not to serve. */
+static void start_recorder(struct daemon *daemon)
 {
 	char path[PATH_MAX];
 	int r;
 
 	if (!daemon->options.record)
-		return 0;
+		return;
 	if (daemon->generation > 1)
 		snprintf(path, sizeof(path), "%s.%u", daemon->options.record, daemon->generation);
 	else
 		snprintf(path, sizeof(path), "%s", daemon->options.record);
 	r = recorder_start(&daemon->recorder, path);
 	if (r < 0)
-		diag_error("cannot record to %s: %s", path, strerror(-r));
-	return daemon->generation > 1 ? 0 : r;
+		diag_error("cannot record to %s: %s%s; nothing is recorded", path, strerror(-r),
+			   r == -EROFS ? " (the unit lets dirtylogd write below /run alone)" : "");
 }
 
 /* Before anything new is received. 0, or -errno: another try may do better. */
@@ -399,10 +399,9 @@ static void say_ready(struct daemon *daemon)
 
 static int receive_until_stopped(struct daemon *daemon)
 {
-	int r = start_recorder(daemon);
+	int r;
 
-	if (r < 0)
-		return r;
+	start_recorder(daemon);
 	set_up_receiver(daemon);
 	if (!daemon->receiver.follows)
 		placement_one(&daemon->options.placement, 0);
@@ -601,6 +600,28 @@ static int supervise(struct daemon *daemon)
 	return supervisor_run(supervisor);
 }
 
+/* The file's faults, where who has asked sees them. */
+static int check_config(const struct options *options)
+{
+	if (!options->config_faults)
+		return 0;
+	fputs(options->config_faults, stderr);
+	return 1;
+}
+
+static void tell_config_faults(const struct options *options)
+{
+	const char *at = options->config_faults;
+
+	while (at && *at) {
+		size_t length = strcspn(at, "\n");
+
+		diag_error("%.*s (this line is passed over; dirtylogd --check shows all)",
+			   (int)length, at);
+		at += length + 1;
+	}
+}
+
 /* At the end of the system all are killed but who is named so (systemd, ROOT_STORAGE_DAEMONS.md): a file system
  * that is unmounted behind that writes still. */
 static void stay_to_the_last_write(char **argv)
@@ -617,15 +638,23 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	if (self.options.check)
+		return check_config(&self.options);
+	if (self.options.print_config) {
+		options_print_config(stdout);
+		return 0;
+	}
 	if (self.options.query_device)
 		return mirrors_query_device(self.options.query_device);
 	if (self.options.cycle_device)
 		return mirrors_cycle_device(self.options.cycle_device);
 	stay_to_the_last_write(argv);
+	self.program_ns = clock_now();
 	kill_point_arm();
 	inherits = supervisor_inherits(&self.supervisor);
 	diag_open(self.options.log_level, inherits && !self.options.foreground);
 	signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more */
+	tell_config_faults(&self.options);
 	r = supervisor_prepare(&self.supervisor, argv);
 	watchdog_open(&self.supervisor.watchdog, &self.estate, self.options.watchdog_ns);
 	if (r == 0)

@@ -3,11 +3,15 @@
 #include "server/options.h"
 
 #include "server/base/option_table.h"
+#include "server/config.h"
 #include "server/restart/estate.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#define CONFIG_FILE "/etc/dirtylogd/dirtylogd.conf"
 #define DEFAULT_WORKERS_MAX 4
 #define WORKERS_TEXT OPTION_DIGITS(DEFAULT_WORKERS_MAX)
 #define SECONDS_MAX 86400
@@ -32,14 +36,26 @@ static bool set_level(const struct option_entry *entry, const char *text, void *
 static bool set_cpus(const struct option_entry *entry, const char *text, void *field)
 {
 	struct options *options = field;
+	struct placement placement = {0};
 
-	return placement_parse(&options->placement, text);
+	if (!placement_parse(&placement, text))
+		return false;
+	options->placement = placement;
+	return true;
 }
 
 static const struct option_entry entries[] = {
 	{.help = "Process:"},
 	{"foreground", 'f', NULL, "stay in the foreground and log to stderr",
-	 OPTION_FLAG(struct options, foreground)},
+	 OPTION_FLAG(struct options, foreground), .line_only = true},
+	{"config", 'C', "FILE",
+	 "options are read from here; those of the command line go before. A line that is wrong is "
+	 "told, and passed over",
+	 OPTION_TEXT(struct options, config), .preset = CONFIG_FILE, .line_only = true},
+	{"check", .help = "say what is wrong with the file of options, and do nothing else: 0 or 1",
+	 OPTION_FLAG(struct options, check), .line_only = true},
+	{"print-config", .help = "print a file of options with all of them, commented out",
+	 OPTION_FLAG(struct options, print_config), .line_only = true},
 	{"supervise", 's', "yes|no",
 	 "serve in a child process, and start it again if it dies; no: a single process, for a "
 	 "debugger",
@@ -116,12 +132,51 @@ static unsigned default_workers(void)
 	return cores > DEFAULT_WORKERS_MAX ? DEFAULT_WORKERS_MAX : (unsigned)cores;
 }
 
+static const struct option_table table = {.program = "dirtylogd", .doc = doc, .entries = entries};
+
+void options_print_config(FILE *out)
+{
+	fputs("# Options of dirtylogd, see dirtylogd(8). Taken by: systemctl reload dirtylogd\n",
+	      out);
+	option_table_print_file(&table, out);
+}
+
+static void read_config(struct options *options, const char *path)
+{
+	size_t size;
+	FILE *faults = open_memstream(&options->config_faults, &size);
+	int r;
+
+	if (!faults)
+		abort();
+	r = config_read(path, &table, options, faults);
+	/* The one that nobody has named need not be there. */
+	if (r < 0 && (r != -ENOENT || strcmp(path, CONFIG_FILE) != 0))
+		fprintf(faults, "%s: %s\n", path, strerror(-r));
+	fclose(faults);
+	if (size > 0)
+		return;
+	free(options->config_faults);
+	options->config_faults = NULL;
+}
+
+/* The command line is read twice: it names the file, and goes before it. */
 int options_parse(struct options *options, int argc, char **argv)
 {
-	static const struct option_table table = {
-		.program = "dirtylogd", .doc = doc, .entries = entries};
+	struct option_table again = table;
+	const char *path;
+	int r;
 
 	memset(options, 0, sizeof(*options));
 	options->workers = default_workers();
-	return option_table_parse(&table, options, argc, argv, NULL);
+	r = option_table_parse(&table, options, argc, argv, NULL);
+	if (r >= 0)
+		return r;
+	path = options->config;
+	memset(options, 0, sizeof(*options));
+	options->workers = default_workers();
+	option_table_preset(&table, options);
+	read_config(options, path);
+	again.keep = true;
+	return option_table_parse(&again, options, argc, argv, NULL);
 }

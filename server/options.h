@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "iouring/flush_engine.h"
 #include "server/base/diag.h"
@@ -26,12 +27,19 @@ struct options {
 	bool supervise;
 	int64_t watchdog_ns;
 	const char *record; /* file, NULL: none */
+	const char *config; /* file of options */
+	char *config_faults; /* what was wrong in it, a line each; NULL: nothing */
+	bool check, print_config;
 	/* Hidden: what a child process is asked to do, see mirrors.h. */
 	const char *query_device, *cycle_device;
 };
 
-/* Fill options from the command line. Returns -1 to go on, or the exit status: 0 after --help or
- * --version, 2 with the fault on stderr. */
+/* Fill options from the file of options and the command line, which goes before. Returns -1 to go on, or the
+ * exit status: 0 after --help or --version, 2 with the fault on stderr. A fault in the file keeps nobody from
+ * going on: mirrors that wait for a daemon wait for ever if it is not there. */
 int options_parse(struct options *options, int argc, char **argv);
+
+/* The shipped file of options. */
+void options_print_config(FILE *out);
 
 #endif

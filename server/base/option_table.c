@@ -36,6 +36,7 @@ static unsigned shift_of(char suffix)
 bool option_parse_number(const char *text, double min, double max, uint64_t *value)
 {
 	unsigned long long number;
+	uint64_t shifted;
 	unsigned shift;
 	char *end;
 
@@ -48,18 +49,25 @@ bool option_parse_number(const char *text, double min, double max, uint64_t *val
 	shift = shift_of(*end);
 	if (shift)
 		end++;
-	*value = (uint64_t)number << shift;
-	return *end == '\0' && *value >> shift == number && (double)*value >= min &&
-	       (double)*value <= max;
+	shifted = (uint64_t)number << shift;
+	if (*end != '\0' || shifted >> shift != number || (double)shifted < min ||
+	    (double)shifted > max)
+		return false;
+	*value = shifted;
+	return true;
 }
 
 bool option_parse_real(const char *text, double min, double max, double *value)
 {
 	char *end;
+	double real;
 
 	errno = 0;
-	*value = strtod(text, &end);
-	return errno == 0 && end != text && *end == '\0' && *value >= min && *value <= max;
+	real = strtod(text, &end);
+	if (errno != 0 || end == text || *end != '\0' || !(real >= min && real <= max))
+		return false;
+	*value = real;
+	return true;
 }
 
 /* Which one of a|b|c text is, or -1. */
@@ -86,8 +94,10 @@ bool option_set_flag(const struct option_entry *entry, const char *text, void *f
 
 bool option_set_bool(const struct option_entry *entry, const char *text, void *field)
 {
+	if (find_word(entry->argument, text) < 0)
+		return false;
 	*(bool *)field = strcmp(text, entry->truth) == 0;
-	return find_word(entry->argument, text) >= 0;
+	return true;
 }
 
 bool option_set_text(const struct option_entry *entry, const char *text, void *field)
@@ -100,8 +110,10 @@ bool option_set_choice(const struct option_entry *entry, const char *text, void 
 {
 	int index = find_word(entry->argument, text);
 
+	if (index < 0)
+		return false;
 	*(unsigned *)field = (unsigned)index;
-	return index >= 0;
+	return true;
 }
 
 bool option_set_unsigned(const struct option_entry *entry, const char *text, void *field)
@@ -189,17 +201,112 @@ int option_table_fault(const struct option_table *table, const char *format, ...
 	return advise(table);
 }
 
+/* --- a file of options --- */
+
+static bool is_last(const struct option_entry *entry)
+{
+	return !entry->name && !entry->help;
+}
+
+static bool is_for_file(const struct option_entry *entry)
+{
+	return entry->name && entry->set && !entry->hidden && !entry->line_only;
+}
+
+static const struct option_entry *find_named(const struct option_table *table, const char *name)
+{
+	for (const struct option_entry *entry = table->entries; !is_last(entry); entry++)
+		if (is_for_file(entry) && strcmp(entry->name, name) == 0)
+			return entry;
+	return NULL;
+}
+
+/* A text is kept as long as the process lives. */
+static bool set_from_file(const struct option_entry *entry, const char *text, void *field)
+{
+	static const struct option_entry flag = {.argument = "yes|no", .truth = "yes"};
+	char *kept;
+
+	if (!entry->argument)
+		return option_set_bool(&flag, text, field);
+	if (entry->set != option_set_text)
+		return entry->set(entry, text, field);
+	kept = strdup(text);
+	return kept && option_set_text(entry, kept, field);
+}
+
+static void print_file_wanted(const struct option_entry *entry, FILE *out)
+{
+	if (entry->argument)
+		print_wanted(entry, out);
+	else
+		fputs("yes or no", out);
+}
+
+bool option_table_set(const struct option_table *table, void *options, const char *name,
+		      const char *text, FILE *wanted)
+{
+	const struct option_entry *entry = find_named(table, name);
+
+	if (!entry) {
+		fprintf(wanted, "no such option");
+		return false;
+	}
+	if (set_from_file(entry, text, (char *)options + entry->field))
+		return true;
+	fprintf(wanted, "expected ");
+	print_file_wanted(entry, wanted);
+	return false;
+}
+
+#define FILE_COLUMNS 90u
+
+/* As a comment, in lines. */
+static void print_comment(const char *text, FILE *out)
+{
+	unsigned column = 0;
+
+	while (*text) {
+		size_t length = strcspn(text, " ");
+
+		if (column == 0 || column + 1 + length > FILE_COLUMNS) {
+			fprintf(out, "%s#", column ? "\n" : "");
+			column = 1;
+		}
+		fprintf(out, " %.*s", (int)length, text);
+		column += 1 + (unsigned)length;
+		text += length + strspn(text + length, " ");
+	}
+	fputc('\n', out);
+}
+
+static void print_file_entry(const struct option_entry *entry, FILE *out)
+{
+	fputc('\n', out);
+	print_comment(entry->help, out);
+	fprintf(out, "# Values: ");
+	print_file_wanted(entry, out);
+	if (entry->preset || !entry->argument)
+		fprintf(out, ". Default: %s", entry->argument ? entry->preset : "no");
+	fprintf(out, ".\n#%s = %s\n", entry->name,
+		!entry->argument ? "no"
+		: entry->preset	 ? entry->preset
+				 : "");
+}
+
+void option_table_print_file(const struct option_table *table, FILE *out)
+{
+	for (const struct option_entry *entry = table->entries; !is_last(entry); entry++)
+		if (is_for_file(entry))
+			print_file_entry(entry, out);
+}
+
 /* --- argp --- */
 
 struct parse {
 	const struct option_table *table;
 	void *options;
 };
-
-static bool is_last(const struct option_entry *entry)
-{
-	return !entry->name && !entry->help;
-}
 
 static int key_of(const struct option_table *table, const struct option_entry *entry)
 {
@@ -320,7 +427,7 @@ static void make_argp_options(const struct option_table *table, struct argp_opti
 	options[n] = (struct argp_option){0};
 }
 
-static void set_presets(const struct option_table *table, void *options)
+void option_table_preset(const struct option_table *table, void *options)
 {
 	for (const struct option_entry *entry = table->entries; !is_last(entry); entry++)
 		if (entry->preset && !set(entry, entry->preset, options))
@@ -342,7 +449,8 @@ int option_table_parse(const struct option_table *table, void *options, int argc
 	unsigned flags = ARGP_NO_EXIT | ARGP_NO_HELP | (table->in_order ? ARGP_IN_ORDER : 0);
 	error_t r;
 
-	set_presets(table, options);
+	if (!table->keep)
+		option_table_preset(table, options);
 	make_argp_options(table, argp_options);
 	r = argp_parse(&argp, argc, argv, flags, next, &parse);
 	if (r == 0)

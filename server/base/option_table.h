@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct option_entry;
 
-/* Set the field from text, which is NULL where the option has no value. False: no such value. */
+/* Set the field from text, which is NULL where the option has no value. False: no such value, and the field is as
+ * it was. */
 typedef bool option_setter(const struct option_entry *entry, const char *text, void *field);
 
 /* An option; or without a name a header for those behind it; or without a setter a word that --help
@@ -30,6 +32,7 @@ struct option_entry {
 	const char *preset; /* the value by default, told by --help; NULL: the caller's */
 	bool optional; /* the value; given, it follows as --name=value or as the next word */
 	bool hidden; /* from --help */
+	bool line_only; /* for the command line, not for a file of options */
 };
 
 #define OPTION_UNLIMITED INFINITY
@@ -85,7 +88,19 @@ struct option_table {
 	const char *doc; /* the purpose, \v and what is behind the options */
 	const struct option_entry *entries; /* the last one is empty */
 	bool in_order; /* what is behind the first argument is not ours */
+	bool keep; /* what is set already stands: the presets are not set */
 };
+
+/* Set the presets alone. */
+void option_table_preset(const struct option_table *table, void *options);
+
+/* Set one option from a file, where a flag is yes or no. False: it cannot be, and wanted says why. */
+bool option_table_set(const struct option_table *table, void *options, const char *name,
+		      const char *text, FILE *wanted);
+
+/* A file of all options that a file may set, each with what it does, its values and its default, and
+ * commented out. */
+void option_table_print_file(const struct option_table *table, FILE *out);
 
 /* Set the presets, and then what the command line says. Returns -1 to go on, or the exit status: 0
  * after --help or --version, 2 with the fault on stderr. next: becomes the index of the first

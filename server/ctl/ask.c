@@ -13,12 +13,12 @@
 
 #define PATIENCE_SEC 2
 
-static void fault(int error)
+static void fault(int error, FILE *complaints)
 {
 	if (error == -EAGAIN)
-		fprintf(stderr, "dirtylogctl: dirtylogd does not answer\n");
+		fprintf(complaints, "dirtylogctl: dirtylogd does not answer\n");
 	else
-		fprintf(stderr, "dirtylogctl: the answer is cut: %s\n", strerror(-error));
+		fprintf(complaints, "dirtylogctl: the answer is cut: %s\n", strerror(-error));
 }
 
 /* All that comes until the end. *error: 0 or -errno. The caller frees it. */
@@ -40,52 +40,71 @@ static char *read_answer(int fd, size_t *size, int *error)
 	return text;
 }
 
-static void no_daemon(int error, const struct ucred *holder)
+static void no_daemon(int error, const struct ucred *holder, FILE *complaints)
 {
 	if (error == -EAGAIN)
-		fault(error);
+		fault(error, complaints);
 	else if (error == -EPERM)
-		fprintf(stderr,
+		fprintf(complaints,
 			"dirtylogctl: the name of dirtylogd's socket is taken by process %d of "
 			"user %u, which is not root\n",
 			holder->pid, holder->uid);
 	else
-		fprintf(stderr, "dirtylogctl: no dirtylogd serves here: %s\n", strerror(-error));
+		fprintf(complaints, "dirtylogctl: no dirtylogd serves here: %s\n",
+			strerror(-error));
 }
 
 /* error: how the answer ended. One that says what is wrong is whole: who is refused has asked in vain, and the
  * socket was closed before that was read. */
-static bool is_answer(const char *text, int error)
+static bool is_answer(const char *text, int error, FILE *complaints)
 {
 	if (text && strncmp(text, CONTROL_ERROR, strlen(CONTROL_ERROR)) == 0) {
-		fprintf(stderr, "dirtylogctl: %s", text + strlen(CONTROL_ERROR));
+		fprintf(complaints, "dirtylogctl: %s", text + strlen(CONTROL_ERROR));
 		return false;
 	}
 	if (error < 0)
-		fault(error);
+		fault(error, complaints);
 	return error == 0;
 }
 
-char *ctl_ask(const char *line, size_t *size)
+static char *ask(const char *line, size_t *size, FILE *complaints)
 {
 	struct ucred holder;
 	int fd = control_connect((struct timeval){.tv_sec = PATIENCE_SEC}, &holder);
-	size_t bytes = 0;
 	int error;
 	char *text;
 
 	if (fd < 0) {
-		no_daemon(fd, &holder);
+		no_daemon(fd, &holder, complaints);
 		return NULL;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	dprintf(fd, "%s\n", line);
-	text = read_answer(fd, &bytes, &error);
+	text = read_answer(fd, size, &error);
 	close(fd);
-	if (size)
-		*size = bytes;
-	if (is_answer(text, error))
+	if (is_answer(text, error, complaints))
 		return text;
 	free(text);
 	return NULL;
+}
+
+char *ctl_ask(const char *line, size_t *size)
+{
+	size_t bytes = 0;
+	char *text = ask(line, &bytes, stderr);
+
+	if (size)
+		*size = bytes;
+	return text;
+}
+
+char *ctl_try(const char *line)
+{
+	FILE *nobody = fopen("/dev/null", "we");
+	size_t size = 0;
+	char *text = nobody ? ask(line, &size, nobody) : NULL;
+
+	if (nobody)
+		fclose(nobody);
+	return text;
 }

@@ -13,4 +13,7 @@
  * caller frees it. size may be NULL. */
 char *ctl_ask(const char *line, size_t *size);
 
+/* The same, and nobody is told why there is no answer. */
+char *ctl_try(const char *line);
+
 #endif

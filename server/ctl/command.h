@@ -10,4 +10,8 @@ typedef int ctl_command(int argc, char **argv);
 /* What the daemon counts, and its logs a line each. */
 ctl_command ctl_stats, ctl_logs;
 
+/* Have it go on as the program that is installed now, with the options that the file has now; back when that
+ * serves. 1: it goes on as it was. */
+ctl_command ctl_reload;
+
 #endif

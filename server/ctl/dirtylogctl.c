@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* In the order of commands[]. */
-static ctl_command *const functions[] = {NULL, ctl_stats, ctl_logs};
+static ctl_command *const functions[] = {NULL, ctl_stats, ctl_logs, ctl_reload};
 
 static const struct option_entry commands[] = {
 	{.help = "What dirtylogd does:"},
@@ -14,6 +14,8 @@ static const struct option_entry commands[] = {
 	 .help = "counters since the start: requests of each type, writes, flushes, errors"},
 	{"logs", .help = "a line for each log: UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC "
 			 "DIRTY LAZY STATE"},
+	{"reload", .help = "go on as the program and with the options that are installed now; the "
+			   "mirrors notice nothing"},
 	{0},
 };
 

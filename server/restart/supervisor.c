@@ -117,16 +117,16 @@ static char **copy_words(char **words, char ***room)
 	return copy;
 }
 
-/* To try a program: our own command line, and `--version` behind it: options are read from left to right. */
+/* To try a program: our own command line, and `--check` behind it. */
 static int make_trial(struct supervisor *supervisor)
 {
-	static char version[] = "--version";
+	static char check[] = "--check";
 	char **room;
 
 	supervisor->trial_argv = copy_words(supervisor->argv, &room);
 	if (!supervisor->trial_argv)
 		return -ENOMEM;
-	*room = version;
+	*room = check;
 	return 0;
 }
 
@@ -259,7 +259,7 @@ static void check_trial_time(struct supervisor *supervisor)
 	if (clock_now() < supervisor->trial_end_ns)
 		return;
 	kill_trial(supervisor);
-	diag_error("%s --version does not end within %d s: dirtylogd goes on as it is",
+	diag_error("%s --check does not end within %d s: dirtylogd goes on as it is",
 		   supervisor->program, TRIAL_LIMIT_SEC);
 }
 
@@ -274,7 +274,9 @@ static void judge_trial(struct supervisor *supervisor, bool runs)
 	} else if (runs) {
 		become_new_program(supervisor);
 	} else if (supervisor->trial_end_ns != INT64_MAX) {
-		diag_error("%s cannot be run: dirtylogd goes on as it is", supervisor->program);
+		diag_error("%s cannot be run, or its options are wrong (%s --check): dirtylogd "
+			   "goes on as it is",
+			   supervisor->program, supervisor->program);
 	}
 }
 

@@ -356,11 +356,15 @@ static int set_up_worker(struct worker *worker)
 	int r;
 
 	worker->executor.ops = &worker_ops;
-	r = executor_open(&worker->executor, worker->engine_kind, WORKER_IOS, WORKER_EXTRA_IOS);
+	/* Who wants io_uring wants to be served without it rather than not at all. */
+	r = executor_open(&worker->executor,
+			  worker->engine_kind == FLUSH_ENGINE_URING ? FLUSH_ENGINE_AUTO
+								    : worker->engine_kind,
+			  WORKER_IOS, WORKER_EXTRA_IOS);
 	if (r < 0)
 		return r;
 	worker->queue.engine = worker->executor.engine;
-	if (worker->index == 0 && worker->engine_kind == FLUSH_ENGINE_AUTO &&
+	if (worker->index == 0 && worker->engine_kind != FLUSH_ENGINE_SYNC &&
 	    strcmp(worker->executor.engine->ops->name, "sync") == 0)
 		diag_warning(
 			"io_uring is not allowed here: writes to log devices are left to threads, "

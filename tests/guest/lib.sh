@@ -56,7 +56,7 @@ start_writes() { # DEVICE
 slowest_write() { # ends them; milliseconds
 	kill -INT "$FIO"
 	wait "$FIO"
-	jq '.jobs[0].write.clat_ns.max / 1e6 | floor' /run/fio.json
+	sed -n '/^{/,$p' /run/fio.json | jq '.jobs[0].write.clat_ns.max / 1e6 | floor'
 }
 
 service_pid() { systemctl show -P MainPID dirtylogd; }

@@ -370,7 +370,7 @@ Test(host_program, a_long_command_line_is_tried_whole)
 	}
 	snprintf(script, sizeof(script),
 		 "for last; do :; done\n"
-		 "[ \"$last\" != --version ] || { [ $# = %u ]; exit; }\n"
+		 "[ \"$last\" != --check ] || { [ $# = %u ]; exit; }\n"
 		 "exec %s \"$@\"",
 		 MANY + 4, daemon_path());
 	use_a_copy();

@@ -609,7 +609,7 @@ Test(restart, a_program_that_does_not_run_is_not_taken)
 	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	/* It knows not all of our options. */
 	snprintf(command, sizeof(command),
-		 "rm %s && printf '#!/bin/sh\n[ \"$*\" = --version ]\n' >%s && chmod +x %s", path,
+		 "rm %s && printf '#!/bin/sh\n[ \"$*\" = --check ]\n' >%s && chmod +x %s", path,
 		 path, path);
 	cr_assert_eq(system(command), 0);
 	kill(bench.daemon, SIGHUP);

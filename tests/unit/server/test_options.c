@@ -14,6 +14,8 @@ static int parse(int argc, char **argv)
 
 static int run(const char *line)
 {
+	free(options.config_faults);
+	options.config_faults = NULL;
 	return command_line_run(parse, "dirtylogd", line);
 }
 
@@ -190,4 +192,134 @@ Test(options, help_fits_and_hides_what_is_for_children)
 	cr_assert(strstr(said, "SIGHUP"));
 	cr_assert_not(strstr(said, "query-device"));
 	cr_assert_not(strstr(said, "cycle-device"));
+}
+
+/* --- the file of options --- */
+
+/* With what stands in the file, and the line behind it. */
+static void take_file(const char *text, const char *line)
+{
+	char path[] = "/tmp/dirtylogd-options.XXXXXX", whole[256];
+	int fd = mkstemp(path);
+
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	snprintf(whole, sizeof(whole), "--config %s %s", path, line);
+	take(whole);
+	unlink(path);
+}
+
+/* One fault, on that line. */
+static void expect_fault(unsigned line, const char *fault)
+{
+	char *colon = options.config_faults ? strchr(options.config_faults, ':') : NULL;
+	char whole[256];
+
+	snprintf(whole, sizeof(whole), ":%u: %s\n", line, fault);
+	cr_assert(colon, "no fault");
+	cr_assert_str_eq(colon, whole);
+}
+
+Test(options_file, sets_what_the_command_line_sets)
+{
+	take_file(
+		"# a comment\nclear-delay = 0.5\n  max-lazy=7 ; another\n\nfollow = no\r\n"
+		"record = /tmp/r\nclustered-as-single-host = yes\nlog-level: debug\nrcvbuf = 1M\n",
+		"");
+	cr_assert_null(options.config_faults, "%s", options.config_faults);
+	cr_assert_eq(options.log.clear_delay_ns, 500000000);
+	cr_assert_eq(options.log.max_lazy, 7);
+	cr_assert_not(options.follow);
+	cr_assert_str_eq(options.record, "/tmp/r");
+	free((char *)options.record);
+	cr_assert(options.clustered_as_single_host);
+	cr_assert_eq(options.log_level, DIAG_DEBUG);
+	cr_assert_eq(options.rcvbuf, 1 << 20);
+	cr_assert_eq(options.log.retry_limit_ns, 10000000000,
+		     "the default of what it does not say");
+}
+
+Test(options_file, the_command_line_goes_before)
+{
+	take_file("clear-delay = 9\nmax-lazy = 9\n", "--clear-delay 3");
+	cr_assert_eq(options.log.clear_delay_ns, 3000000000);
+	cr_assert_eq(options.log.max_lazy, 9);
+}
+
+Test(options_file, a_wrong_line_is_named_and_passed_over)
+{
+	take_file("max-lazy = 9\n\nworkers = many\nclear-delay = 3\n", "");
+	expect_fault(3, "workers = many: expected a number from 1 to 64");
+	cr_assert_eq(options.log.max_lazy, 9);
+	cr_assert_eq(options.log.clear_delay_ns, 3000000000);
+	cr_assert_geq(options.workers, 1);
+	take_file("io-engine = sync\nio-engine = fast\n", "");
+	expect_fault(2, "io-engine = fast: expected auto, uring or sync");
+	cr_assert_eq(options.io_engine, FLUSH_ENGINE_SYNC, "what was set before stands");
+	take_file("max-lazy = 7\nmax-lazy = 99999999999G\n", "");
+	cr_assert_eq(options.log.max_lazy, 7);
+	take_file("follow = no\nfollow = perhaps\n", "");
+	expect_fault(2, "follow = perhaps: expected yes or no");
+	cr_assert_not(options.follow);
+	take_file("cpus = 0\ncpus = 4095\n", "");
+	cr_assert_eq(options.placement.count, 1);
+	cr_assert(CPU_ISSET(0, &options.placement.cpus));
+}
+
+Test(options_file, what_is_no_option_is_named)
+{
+	take_file("[threads]\n", "");
+	expect_fault(1, "there are no sections");
+	take_file("workers\n", "");
+	expect_fault(1, "expected `name = value`");
+	take_file("wrkers = 3\n", "");
+	expect_fault(1, "wrkers = 3: no such option");
+	/* Of the command line alone. */
+	take_file("foreground = yes\n", "");
+	expect_fault(1, "foreground = yes: no such option");
+	take_file("cycle-device = 1:1\n", "");
+	expect_fault(1, "cycle-device = 1:1: no such option");
+}
+
+Test(options_file, one_that_is_named_must_be_there)
+{
+	take("--config /nonexistent/file");
+	cr_assert_str_eq(options.config_faults, "/nonexistent/file: No such file or directory\n");
+	take("--config /tmp");
+	cr_assert_str_eq(options.config_faults, "/tmp: Is a directory\n");
+}
+
+Test(options_file, the_shipped_one_has_every_option_and_changes_none)
+{
+	char *text = NULL, *at;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	options_print_config(out);
+	fclose(out);
+	for (const char *const *name =
+		     (const char *const[]){"workers", "cpus", "rcvbuf", "busy-poll", "follow",
+					   "accept-from", "clustered-as-single-host", "record",
+					   "clear-delay", "max-lazy", "io-retry", "io-engine",
+					   "log-level", "supervise", NULL};
+	     *name; name++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "\n#%s = ", *name);
+		cr_assert(strstr(text, line), "no %s", *name);
+	}
+	/* With its defaults in place. */
+	for (at = text; (at = strstr(at, "\n#")); at++)
+		if (at[2] != ' ')
+			at[1] = ' ';
+	at = strstr(text, " cpus = ");
+	at[0] = '#';
+	at = strstr(text, " record = ");
+	at[0] = '#';
+	at = strstr(text, " workers = ");
+	at[0] = '#';
+	take_file(text, "");
+	cr_assert_null(options.config_faults, "%s", options.config_faults);
+	cr_assert_eq(options.log.clear_delay_ns, 5000000000);
+	free(text);
 }

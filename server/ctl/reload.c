@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What `systemctl reload` runs. */
+#include "server/base/clock.h"
+#include "server/ctl/ask.h"
+#include "server/ctl/command.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LIMIT_NS (30 * NSEC_PER_SEC)
+#define PAUSE_NS (20 * NSEC_PER_MSEC)
+
+extern char **environ;
+
+/* --- what runs --- */
+
+struct running {
+	long supervisor, server, program; /* program: changes when it goes on as another one */
+};
+
+/* The value of a line of the daemon's counters; 0: there is none. */
+static long counter(const char *stats, const char *name)
+{
+	size_t length = strlen(name);
+
+	while (stats && *stats) {
+		const char *end = strchrnul(stats, '\n');
+
+		if (strncmp(stats, name, length) == 0 && stats[length] == ' ')
+			return strtol(stats + length, NULL, 10);
+		stats = *end ? end + 1 : end;
+	}
+	return 0;
+}
+
+static bool look(char *stats, struct running *running)
+{
+	*running = (struct running){.supervisor = counter(stats, "supervisor_pid"),
+				    .server = counter(stats, "server_pid"),
+				    .program = counter(stats, "program")};
+	free(stats);
+	return running->server > 0;
+}
+
+/* --- the program that it will go on as --- */
+
+#define WORDS_MAX 256u
+#define DELETED " (deleted)"
+
+/* Where the supervisor's program was installed; another may be there now. */
+static bool find_program(long supervisor, char path[PATH_MAX])
+{
+	char link[64];
+	size_t end = strlen(DELETED);
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%ld/exe", supervisor);
+	n = readlink(link, path, PATH_MAX - 1);
+	if (n < 0)
+		return false;
+	path[n] = '\0';
+	if ((size_t)n > end && strcmp(path + n - end, DELETED) == 0)
+		path[(size_t)n - end] = '\0';
+	return true;
+}
+
+static size_t read_command_line(long supervisor, char *text, size_t room)
+{
+	char path[64];
+	size_t n = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%ld/cmdline", supervisor);
+	file = fopen(path, "re");
+	if (file) {
+		n = fread(text, 1, room - 1, file);
+		fclose(file);
+	}
+	text[n] = '\0';
+	return n;
+}
+
+/* Its own words, and --check behind them; it says itself what is wrong. */
+static bool check_passes(long supervisor, const char *program)
+{
+	static char text[65536], check[] = "--check";
+	size_t size = read_command_line(supervisor, text, sizeof(text));
+	char *words[WORDS_MAX + 2];
+	unsigned count = 0;
+	int status = -1, r;
+	pid_t pid;
+
+	for (char *at = text; at < text + size && count < WORDS_MAX; at += strlen(at) + 1)
+		words[count++] = at;
+	words[count++] = check;
+	words[count] = NULL;
+	r = posix_spawn(&pid, program, NULL, NULL, words, environ);
+	if (r != 0) {
+		fprintf(stderr, "dirtylogctl: %s cannot be run: %s\n", program, strerror(r));
+		return false;
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		fprintf(stderr,
+			"dirtylogctl: not reloaded: %s --check failed; dirtylogd goes on "
+			"as it is\n",
+			program);
+		return false;
+	}
+	return true;
+}
+
+/* --- going on as it --- */
+
+static bool await_program(const struct running *before, struct running *now)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	int64_t end_ns = clock_now() + LIMIT_NS;
+
+	do {
+		if (look(ctl_try("stats"), now) && now->program != before->program)
+			return true;
+		nanosleep(&pause, NULL);
+	} while (clock_now() < end_ns);
+	return false;
+}
+
+static int reload(const struct running *before)
+{
+	char program[PATH_MAX];
+	struct running now;
+
+	if (!find_program(before->supervisor, program) ||
+	    !check_passes(before->supervisor, program))
+		return 1;
+	if (kill((pid_t)before->supervisor, SIGHUP) != 0) {
+		fprintf(stderr, "dirtylogctl: process %ld: %s\n", before->supervisor,
+			strerror(errno));
+		return 1;
+	}
+	if (!await_program(before, &now)) {
+		fprintf(stderr,
+			"dirtylogctl: dirtylogd has not gone on as %s within %lld s: its log "
+			"says why (journalctl -u dirtylogd)\n",
+			program, (long long)(LIMIT_NS / NSEC_PER_SEC));
+		return 1;
+	}
+	printf("dirtylogd goes on as %s, server process %ld\n", program, now.server);
+	return 0;
+}
+
+int ctl_reload(int argc, char **argv)
+{
+	struct running before;
+
+	if (argc != 1) {
+		fprintf(stderr, "dirtylogctl reload: no arguments are expected\n");
+		return CTL_WRONG_COMMAND_LINE;
+	}
+	if (!look(ctl_ask("stats", NULL), &before))
+		return CTL_NO_ANSWER;
+	if (before.supervisor > 0)
+		return reload(&before);
+	fprintf(stderr, "dirtylogctl: it runs without a supervisor, which could reload it: start "
+			"it again\n");
+	return 1;
+}
