@@ -59,22 +59,24 @@ static uint64_t check_of_note(const uint8_t *bytes)
 	return ~(get_le64(bytes + NOTE_AT) ^ get_le64(bytes + NOTE_REGIONS_AT));
 }
 
-static uint32_t noted_region_size(const uint8_t *bytes, uint64_t nr_regions)
+static enum log_image_note judge_note(const uint8_t *bytes, uint64_t nr_regions)
 {
-	if (get_le32(bytes + NOTE_AT) != NOTE_MAGIC ||
-	    get_le64(bytes + NOTE_REGIONS_AT) != nr_regions ||
-	    get_le64(bytes + NOTE_CHECK_AT) != check_of_note(bytes))
-		return 0;
-	return get_le32(bytes + NOTE_SIZE_AT);
+	if (get_le32(bytes + NOTE_AT) != NOTE_MAGIC)
+		return LOG_IMAGE_NO_NOTE;
+	if (get_le64(bytes + NOTE_CHECK_AT) != check_of_note(bytes))
+		return LOG_IMAGE_NOTE_IS_DAMAGED;
+	return get_le64(bytes + NOTE_REGIONS_AT) == nr_regions ? LOG_IMAGE_NOTE_HOLDS
+							       : LOG_IMAGE_NOTE_IS_OLD;
 }
 
 enum log_image_verdict log_image_decode_header(const uint8_t *bytes,
 					       struct log_image_header *header)
 {
 	header->magic = get_le32(bytes + MAGIC_AT);
-	header->version = get_le32(bytes + VERSION_AT);
+	header->version = header->written_version = get_le32(bytes + VERSION_AT);
 	header->nr_regions = 0; /* until the rest has earned belief */
 	header->region_size = 0;
+	header->note = LOG_IMAGE_NO_NOTE;
 	if (header->magic != LOG_IMAGE_MAGIC)
 		return LOG_IMAGE_NEW;
 	if (header->version == 1)
@@ -82,7 +84,9 @@ enum log_image_verdict log_image_decode_header(const uint8_t *bytes,
 	if (header->version != LOG_IMAGE_VERSION)
 		return LOG_IMAGE_WRONG_VERSION;
 	header->nr_regions = get_le64(bytes + NR_REGIONS_AT);
-	header->region_size = noted_region_size(bytes, header->nr_regions);
+	header->note = judge_note(bytes, header->nr_regions);
+	if (header->note == LOG_IMAGE_NOTE_HOLDS)
+		header->region_size = get_le32(bytes + NOTE_SIZE_AT);
 	return LOG_IMAGE_VALID;
 }
 

@@ -23,11 +23,20 @@
 /* LVM2 writes this nr_regions on a log that it has wiped: all bits count as they stand. */
 #define LOG_IMAGE_ALL_REGIONS UINT64_MAX
 
+enum log_image_note {
+	LOG_IMAGE_NO_NOTE, /* the kernel, LVM or cmirrord made it */
+	LOG_IMAGE_NOTE_HOLDS,
+	LOG_IMAGE_NOTE_IS_OLD, /* whole, but of another nr_regions: somebody else has resized the log since */
+	LOG_IMAGE_NOTE_IS_DAMAGED, /* its magic is there, and the check does not hold */
+};
+
 struct log_image_header {
 	uint32_t magic;
 	uint32_t version;
+	uint32_t written_version; /* as it stands there: 1 for some that are taken as 2 */
 	uint64_t nr_regions;
 	uint32_t region_size; /* sectors; 0: not noted */
+	enum log_image_note note;
 };
 
 enum log_image_verdict {

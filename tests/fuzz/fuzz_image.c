@@ -95,7 +95,8 @@ static void decode(const struct log_image *image, uint8_t *bytes, uint64_t first
 	void *mem = make_map(&map, image->nregions);
 
 	if (log_image_decode_header(bytes, &header) != LOG_IMAGE_VALID)
-		check(header.nr_regions == 0);
+		check(header.nr_regions == 0 && header.note == LOG_IMAGE_NO_NOTE);
+	check(header.region_size == 0 || header.note == LOG_IMAGE_NOTE_HOLDS);
 	log_image_decode_blocks(image, &map, header.nr_regions, 0, log_image_blocks(image), bytes);
 	if (first < end)
 		log_image_decode_blocks(image, &map, header.nr_regions, first, end - first,

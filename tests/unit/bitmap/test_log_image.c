@@ -90,20 +90,24 @@ Test(log_image, the_header_notes_the_region_size_where_the_kernel_does_not_look)
 	log_image_encode_header(bytes, 5000, 1024);
 	cr_expect_eq(log_image_decode_header(bytes, &header), LOG_IMAGE_VALID);
 	cr_expect_eq(header.region_size, 1024);
+	cr_expect_eq(header.note, LOG_IMAGE_NOTE_HOLDS);
 	/* Another has written the image since, with regions of another size. */
 	bytes[8] ^= 1;
 	cr_expect_eq(log_image_decode_header(bytes, &header), LOG_IMAGE_VALID);
 	cr_expect_eq(header.region_size, 0);
+	cr_expect_eq(header.note, LOG_IMAGE_NOTE_IS_OLD);
 	bytes[8] ^= 1;
 	for (unsigned at = 64; at < LOG_IMAGE_HEADER_BYTES; at++) {
 		bytes[at] ^= 4;
 		cr_expect_eq(log_image_decode_header(bytes, &header), LOG_IMAGE_VALID);
 		cr_expect_eq(header.region_size, 0, "byte %u is damaged", at);
+		cr_expect_eq(header.note, at < 68 ? LOG_IMAGE_NO_NOTE : LOG_IMAGE_NOTE_IS_DAMAGED);
 		bytes[at] ^= 4;
 	}
 	log_image_encode_header(bytes, 5000, 0);
 	cr_expect_eq(log_image_decode_header(bytes, &header), LOG_IMAGE_VALID);
 	cr_expect_eq(header.region_size, 0);
+	cr_expect_eq(header.note, LOG_IMAGE_NO_NOTE);
 }
 
 static enum log_image_verdict verdict(uint32_t magic, uint8_t version,
@@ -138,6 +142,7 @@ Test(log_image, version_1_is_taken_as_2)
 
 	cr_expect_eq(verdict(LOG_IMAGE_MAGIC, 1, &header), LOG_IMAGE_VALID);
 	cr_expect_eq(header.version, 2);
+	cr_expect_eq(header.written_version, 1);
 	cr_expect_eq(header.nr_regions, 7);
 }
 
