@@ -14,4 +14,7 @@ ctl_command ctl_stats, ctl_logs;
  * serves. 1: it goes on as it was. */
 ctl_command ctl_reload;
 
+/* Log images, without the daemon. */
+ctl_command ctl_image;
+
 #endif

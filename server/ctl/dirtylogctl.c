@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* In the order of commands[]. */
-static ctl_command *const functions[] = {NULL, ctl_stats, ctl_logs, ctl_reload};
+static ctl_command *const functions[] = {NULL, ctl_stats, ctl_logs, ctl_reload, NULL, ctl_image};
 
 static const struct option_entry commands[] = {
 	{.help = "What dirtylogd does:"},
@@ -16,6 +16,8 @@ static const struct option_entry commands[] = {
 			 "DIRTY LAZY STATE"},
 	{"reload", .help = "go on as the program and with the options that are installed now; the "
 			   "mirrors notice nothing"},
+	{.help = "What is on log devices, without dirtylogd:"},
+	{"image", .help = "show, check or diff log images; dirtylogctl image --help"},
 	{0},
 };
 

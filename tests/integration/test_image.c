@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dirtylogctl image: on what a real dirtylogd leaves, and on images that are made by hand. */
+#include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define WORDS_MAX 12u
+#define OUTPUT_BYTES 16384u
+#define PIECE_BYTES (1u << 20) /* of an image, as it is read */
+
+static char directory[] = "/tmp/test_image.XXXXXX";
+
+static struct {
+	char out[OUTPUT_BYTES], err[OUTPUT_BYTES];
+	int status; /* exit status, or -1 */
+	long resident_kib;
+} ctl;
+
+static void set_up_files(void)
+{
+	set_up();
+	cr_assert_not_null(mkdtemp(directory));
+	cr_assert_eq(chdir(directory), 0);
+}
+
+static void tear_down_files(void)
+{
+	char command[64];
+
+	tear_down();
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	cr_assert_eq(system(command), 0);
+}
+
+TestSuite(image, .init = set_up_files, .fini = tear_down_files, .timeout = 60);
+
+/* --- the tool --- */
+
+static void take_output(int fd, char *text)
+{
+	ssize_t n = pread(fd, text, OUTPUT_BYTES - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	close(fd);
+}
+
+static void run_words(char **argv)
+{
+	int out = memfd_create("out", 0), err = memfd_create("err", 0), status;
+	struct rusage usage;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		dup2(out, STDOUT_FILENO);
+		dup2(err, STDERR_FILENO);
+		execv(DIRTYLOGCTL, argv);
+		_exit(127);
+	}
+	wait4(pid, &status, 0, &usage);
+	ctl.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	ctl.resident_kib = usage.ru_maxrss;
+	take_output(out, ctl.out);
+	take_output(err, ctl.err);
+}
+
+/* Words with a space between. */
+__attribute__((format(printf, 1, 2))) static void run_image(const char *format, ...)
+{
+	char line[512], *argv[WORDS_MAX + 3] = {"dirtylogctl", "image"}, *save;
+	unsigned argc = 2;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	for (char *word = strtok_r(line, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		cr_assert_leq(argc, WORDS_MAX);
+		argv[argc++] = word;
+	}
+	run_words(argv);
+}
+
+static void expect_status(int status)
+{
+	cr_assert_eq(ctl.status, status, "status %d, and not %d\n%s%s", ctl.status, status, ctl.out,
+		     ctl.err);
+}
+
+static void expect_out(const char *words)
+{
+	cr_expect(strstr(ctl.out, words), "no \"%s\" in:\n%s%s", words, ctl.out, ctl.err);
+}
+
+static void expect_err(const char *words)
+{
+	cr_expect(strstr(ctl.err, words), "no \"%s\" in:\n%s", words, ctl.err);
+}
+
+/* A line of show. */
+static void expect_line(const char *name, const char *value)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "%-16s %s\n", name, value);
+	expect_out(line);
+}
+
+static void expect_no_line(const char *name)
+{
+	cr_expect_null(strstr(ctl.out, name), "%s is told:\n%s", name, ctl.out);
+}
+
+/* --- images --- */
+
+static int make_file(const char *name, off_t bytes)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(ftruncate(fd, bytes), 0);
+	return fd;
+}
+
+static void put(int fd, const void *bytes, size_t count, off_t at)
+{
+	cr_assert_eq(pwrite(fd, bytes, count, at), (ssize_t)count);
+}
+
+static void put_byte(const char *name, off_t at, uint8_t byte)
+{
+	int fd = open(name, O_RDWR);
+
+	put(fd, &byte, 1, at);
+	close(fd);
+}
+
+/* The header alone: all regions are dirty. */
+static int make_image(const char *name, uint64_t regions, uint32_t region_size, off_t bytes)
+{
+	uint8_t header[LOG_IMAGE_HEADER_BYTES];
+	int fd = make_file(name, bytes);
+
+	log_image_encode_header(header, regions, region_size);
+	put(fd, header, sizeof(header), 0);
+	return fd;
+}
+
+/* Of 20 regions, of which 3 and 17 are dirty. */
+static void make_kernel_image(const char *name)
+{
+	int fd = make_image(name, REGIONS, 0, 8192);
+
+	put(fd, (uint8_t[]){0xF7, 0xFF, 0x0D}, 3, LOG_IMAGE_BITS_OFFSET);
+	close(fd);
+}
+
+/* Of more than one piece, all clean but [first, last]. */
+static void make_large_image(const char *name, uint64_t regions, uint64_t first, uint64_t last)
+{
+	int fd = make_image(name, regions, 0,
+			    (off_t)(LOG_IMAGE_BITS_OFFSET + (regions + 4095) / 4096 * 512));
+	size_t bytes = regions / 8;
+	uint8_t *bits = malloc(bytes);
+
+	memset(bits, 0xFF, bytes);
+	for (uint64_t region = first; region <= last; region++)
+		bits[region / 8] &= (uint8_t) ~(1u << region % 8);
+	put(fd, bits, bytes, LOG_IMAGE_BITS_OFFSET);
+	free(bits);
+	close(fd);
+}
+
+/* --- show --- */
+
+/* Of 20 regions, all in sync but 3, which is being written. */
+static struct loop_device make_served_log(void)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	mark(3);
+	flush();
+	return loop;
+}
+
+Test(image, shows_what_a_dirtylogd_has_left)
+{
+	struct loop_device loop = make_served_log();
+
+	destroy_log();
+	run_image("show %s", loop.path);
+	expect_status(0);
+	expect_line("kind", "dirtylogd");
+	expect_line("regions", "20");
+	expect_line("region_size", "8");
+	expect_line("dirty_range", "3-3");
+	expect_line("clean", "19");
+	expect_line("at_dirtylogd", "1 of 20 regions are resynced");
+	expect_no_line("in_use_by");
+	cr_expect_str_empty(ctl.err);
+	run_image("check %s", loop.path);
+	expect_status(0);
+	expect_out("good: ");
+}
+
+Test(image, a_log_that_is_served_is_shown_with_a_warning)
+{
+	struct loop_device loop = make_served_log();
+
+	run_image("show %s", loop.path);
+	expect_status(0);
+	expect_line("dirty_range", "3-3");
+	expect_line("in_use_by", "dirtylogd");
+	expect_err("is in use by dirtylogd");
+}
+
+/* A lock is on a node, and this is another one of the same device. */
+Test(image, a_log_that_is_served_is_known_by_its_number)
+{
+	struct loop_device loop = make_served_log();
+	struct stat st;
+
+	cr_assert_eq(fstat(loop.fd, &st), 0);
+	cr_assert_eq(mknod("node", S_IFBLK | 0600, st.st_rdev), 0);
+	run_image("show node");
+	expect_status(0);
+	expect_line("in_use_by", "dirtylogd");
+}
+
+/* Whoever writes a log does not write it to the page cache. */
+Test(image, a_device_is_read_past_the_page_cache)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t cached[4096];
+
+	fill_loop(&loop, 2, REGIONS, (uint8_t[]){0xFF, 0xFF, 0x0F}, 3);
+	cr_assert_eq(pread(loop.fd, cached, sizeof(cached), 0), (ssize_t)sizeof(cached));
+	fill_loop(&loop, 2, REGIONS, (uint8_t[]){0xFF, 0xFF, 0x07}, 3);
+	run_image("show %s", loop.path);
+	expect_line("dirty_range", "19-19");
+}
+
+Test(image, a_log_is_shown_as_it_is_now)
+{
+	struct loop_device loop = make_served_log();
+
+	run_image("show %s", loop.path);
+	mark(9);
+	flush();
+	run_image("show %s", loop.path);
+	expect_line("dirty_range", "9-9");
+}
+
+Test(image, shows_the_kernels)
+{
+	make_kernel_image("kernel");
+	run_image("show kernel");
+	expect_status(0);
+	expect_line("kind", "kernel");
+	expect_line("dirty_range", "3-3");
+	expect_line("dirty_range", "17-17");
+	expect_line("dirty", "2");
+	expect_line("at_kernel", "2 of 20 regions are resynced");
+	expect_no_line("region_size");
+}
+
+Test(image, regions_that_the_header_does_not_vouch_for_are_dirty)
+{
+	make_kernel_image("kernel");
+	put_byte("kernel", LOG_IMAGE_BITS_OFFSET + 3, 0xFF);
+	run_image("show --regions 40 kernel");
+	expect_status(0);
+	expect_line("dirty_range", "20-39");
+	expect_line("not_vouched_for", "20");
+	expect_line("clean_beyond_the_end", "8");
+	expect_line("at_dirtylogd", "22 of 40 regions are resynced");
+}
+
+Test(image, of_lvms_new_log_every_bit_counts)
+{
+	int fd = make_image("lvm", UINT64_MAX, 0, 1536);
+
+	put(fd, (uint8_t[]){0xFF}, 1, LOG_IMAGE_BITS_OFFSET);
+	close(fd);
+	run_image("show lvm");
+	expect_status(0);
+	expect_line("kind", "lvm-new");
+	expect_no_line("dirty_range");
+	run_image("show --regions 20 lvm");
+	expect_line("dirty_range", "8-19");
+}
+
+Test(image, what_nobody_can_take_is_shown_with_its_fate)
+{
+	make_kernel_image("version");
+	put_byte("version", 4, 3);
+	run_image("show version");
+	expect_status(0);
+	expect_line("kind", "other-version");
+	expect_line("version", "3");
+	expect_line("at_kernel", "fails the log: all regions are out of sync, status D");
+	close(make_file("zeros", 4096));
+	run_image("show zeros");
+	expect_status(0);
+	expect_line("kind", "none");
+}
+
+Test(image, many_ranges_are_cut_but_for_all)
+{
+	int fd = make_image("many", 4096, 0, 1536);
+	uint8_t bits[512];
+
+	memset(bits, 0x55, sizeof(bits));
+	put(fd, bits, sizeof(bits), LOG_IMAGE_BITS_OFFSET);
+	close(fd);
+	run_image("show many");
+	expect_line("dirty_range", "63-63");
+	expect_no_line("65-65");
+	expect_line("ranges_left_out", "2016");
+	expect_line("dirty", "2048");
+	run_image("show --all many");
+	expect_line("dirty_range", "65-65");
+	expect_no_line("ranges_left_out");
+}
+
+Test(image, json_has_the_same_names)
+{
+	json_t *root, *ranges;
+
+	make_kernel_image("a\"b");
+	run_image("show --json a\"b");
+	expect_status(0);
+	root = json_loads(ctl.out, 0, NULL);
+	cr_assert_not_null(root, "no JSON: %s", ctl.out);
+	cr_expect_str_eq(json_string_value(json_object_get(root, "image")), "a\"b");
+	cr_expect_eq(json_integer_value(json_object_get(root, "regions")), 20);
+	cr_expect_eq(json_integer_value(json_object_get(root, "dirty")), 2);
+	ranges = json_object_get(root, "dirty_ranges");
+	cr_expect_eq(json_array_size(ranges), 2);
+	cr_expect_eq(json_integer_value(json_array_get(json_array_get(ranges, 1), 0)), 17);
+	json_decref(root);
+}
+
+/* 512 MiB of bits, none of which is on the disk. */
+Test(image, a_huge_image_is_not_held_in_memory)
+{
+	uint64_t regions = UINT64_C(1) << 32;
+
+	close(make_image("huge", regions, 0, (off_t)(LOG_IMAGE_BITS_OFFSET + regions / 8)));
+	run_image("show huge");
+	expect_status(0);
+	expect_line("dirty_range", "0-4294967295");
+	expect_line("at_kernel", "cannot count so many regions");
+	cr_expect_lt(ctl.resident_kib, 128 << 10);
+}
+
+Test(image, a_range_goes_on_over_pieces)
+{
+	uint64_t border = (PIECE_BYTES - LOG_IMAGE_BITS_OFFSET) * UINT64_C(8);
+	char range[64];
+
+	make_large_image("large", border + 8192, border - 9, border + 70);
+	snprintf(range, sizeof(range), "%llu-%llu", (unsigned long long)border - 9,
+		 (unsigned long long)border + 70);
+	run_image("show large");
+	expect_status(0);
+	expect_line("dirty_range", range);
+	expect_line("dirty", "80");
+}
+
+Test(image, a_short_copy_ends_where_it_ends)
+{
+	int fd = make_image("short", 100000, 0, 2024);
+	uint8_t bits[1000];
+
+	memset(bits, 0xFF, sizeof(bits));
+	put(fd, bits, sizeof(bits), LOG_IMAGE_BITS_OFFSET);
+	close(fd);
+	run_image("show short");
+	expect_status(0);
+	expect_err("ends at byte 2024, and 100000 regions need 13824");
+	expect_line("dirty_range", "8000-99999");
+	expect_line("not_vouched_for", "92000");
+	run_image("check short");
+	expect_status(1);
+	expect_out("problem: it ends at byte 2024");
+}
+
+Test(image, a_header_that_is_cut_has_no_regions)
+{
+	int fd = make_image("cut", REGIONS, 8, 8192);
+
+	cr_assert_eq(ftruncate(fd, 8), 0);
+	close(fd);
+	run_image("check cut");
+	expect_status(1);
+	expect_out("problem: no regions (byte 8)");
+}
+
+/* As many as would take a year to look at. */
+Test(image, regions_that_no_device_can_have_are_not_looked_at)
+{
+	close(make_image("absurd", UINT64_C(1) << 60, 0, 8192));
+	run_image("show absurd");
+	expect_status(0);
+	expect_line("dirty_range", "0-1152921504606846975");
+	run_image("diff absurd absurd");
+	expect_status(0);
+}
+
+Test(image, what_cannot_be_read_is_named)
+{
+	run_image("show nowhere");
+	expect_status(1);
+	expect_err("nowhere: cannot be opened: No such file");
+	run_image("show /dev/null");
+	expect_status(1);
+	expect_err("/dev/null: is neither a file nor a block device");
+}
+
+/* --- check --- */
+
+static void expect_problem(off_t at, uint8_t byte, const char *words)
+{
+	make_kernel_image("bad");
+	put_byte("bad", at, byte);
+	run_image("check bad");
+	expect_status(1);
+	expect_out(words);
+}
+
+Test(image, check_tells_what_is_wrong)
+{
+	make_kernel_image("good");
+	run_image("check good");
+	expect_status(0);
+	run_image("check --regions 21 good");
+	expect_status(1);
+	expect_out("20 regions (byte 8), and 21 are expected");
+	expect_problem(0, 0, "no log image: magic 0x4d695200 at byte 0");
+	expect_problem(4, 3, "version 3 at byte 4");
+	expect_problem(8, 0, "no regions (byte 8)");
+	expect_problem(LOG_IMAGE_BITS_OFFSET + 2, 0x1D,
+		       "clean bits behind the last region, at byte 1024");
+}
+
+/* The kernel leaves them there when a mirror shrinks. */
+Test(image, clean_bits_past_the_last_word_are_good)
+{
+	make_kernel_image("shrunk");
+	put_byte("shrunk", LOG_IMAGE_BITS_OFFSET + 4, 0xFF);
+	run_image("check shrunk");
+	expect_status(0);
+}
+
+Test(image, check_knows_the_other_byte_order)
+{
+	int fd = make_file("swapped", 4096);
+
+	put(fd, (uint8_t[]){0x4D, 0x69, 0x52, 0x72}, 4, 0);
+	close(fd);
+	run_image("check swapped");
+	expect_status(1);
+	expect_out("other byte order");
+}
+
+Test(image, check_sees_a_damaged_note)
+{
+	close(make_image("note", REGIONS, 1024, 1536));
+	run_image("check note");
+	expect_status(0);
+	put_byte("note", 69, 9);
+	run_image("check note");
+	expect_status(1);
+	expect_out("the note of the region size (byte 64) is damaged");
+}
+
+/* --- diff --- */
+
+Test(image, diff_tells_both_directions)
+{
+	make_kernel_image("a");
+	make_kernel_image("b");
+	run_image("diff a b");
+	expect_status(0);
+	cr_expect_str_empty(ctl.out);
+	put_byte("b", LOG_IMAGE_BITS_OFFSET, 0xCF);
+	run_image("diff a b");
+	expect_status(1);
+	expect_out("dirty only in A 3-3\n");
+	expect_out("dirty only in B 4-5\n");
+	expect_out("dirty only in B: 2 regions\n");
+	expect_no_line("17");
+}
+
+Test(image, diff_goes_over_pieces)
+{
+	uint64_t border = (PIECE_BYTES - LOG_IMAGE_BITS_OFFSET) * UINT64_C(8);
+
+	make_large_image("a", border + 8192, border, border);
+	make_large_image("b", border + 8192, border, border + 1);
+	run_image("diff a b");
+	expect_status(1);
+	expect_out("dirty only in B: 1 regions\n");
+	expect_no_line("only in A");
+}
+
+Test(image, images_of_other_mirrors_are_not_equal)
+{
+	make_kernel_image("a");
+	close(make_image("larger", REGIONS + 1, 0, 8192));
+	run_image("diff a larger");
+	expect_status(1);
+	expect_out("regions: 20 in A, 21 in B");
+	close(make_image("b", REGIONS, 8, 8192));
+	close(make_image("c", REGIONS, 16, 8192));
+	run_image("diff b c");
+	expect_status(1);
+	expect_out("region size: 8 sectors in A, 16 in B");
+	close(make_file("zeros", 4096));
+	run_image("diff a zeros");
+	expect_status(1);
+	expect_err("zeros: no log image");
+}
+
+/* --- command lines --- */
+
+static void expect_wrong(const char *line, const char *words)
+{
+	run_image("%s", line);
+	expect_status(2);
+	expect_err(words);
+	cr_expect_str_empty(ctl.out);
+}
+
+Test(image, wrong_command_lines_are_told)
+{
+	make_kernel_image("a");
+	expect_wrong("", "a command is expected");
+	expect_wrong("look a", "look: no such command");
+	expect_wrong("show", "expected IMAGE");
+	expect_wrong("check a a", "expected IMAGE");
+	expect_wrong("diff a", "expected A B");
+	expect_wrong("show --regions 0 a", "expected a number of at least 1");
+}
+
+Test(image, each_command_has_help)
+{
+	const char *commands[] = {"", "show ", "check ", "diff "};
+	char usage[64];
+
+	for (unsigned i = 0; i < 4; i++) {
+		run_image("%s--help", commands[i]);
+		expect_status(0);
+		snprintf(usage, sizeof(usage), "Usage: dirtylogctl image %s[OPTION...]",
+			 commands[i]);
+		expect_out(usage);
+	}
+}
