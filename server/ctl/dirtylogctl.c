@@ -17,7 +17,7 @@ static const struct option_entry commands[] = {
 	{"reload", .help = "go on as the program and with the options that are installed now; the "
 			   "mirrors notice nothing"},
 	{.help = "What is on log devices, without dirtylogd:"},
-	{"image", .help = "show, check or diff log images; dirtylogctl image --help"},
+	{"image", .help = "show, check, diff or convert a log image; dirtylogctl image --help"},
 	{0},
 };
 

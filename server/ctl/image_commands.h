@@ -5,7 +5,7 @@
 
 #include "server/ctl/command.h"
 
-/* None of them writes anything. */
-ctl_command ctl_image_show, ctl_image_check, ctl_image_diff;
+/* convert alone writes, and only if it is told to. */
+ctl_command ctl_image_show, ctl_image_check, ctl_image_diff, ctl_image_convert;
 
 #endif

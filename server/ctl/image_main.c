@@ -11,12 +11,14 @@ static const struct option_entry image_entries[] = {
 	{"show", .help = "whose it is, its regions, and what becomes of it at RESUME"},
 	{"check", .help = "what is wrong with it, and what to do about it"},
 	{"diff", .help = "the regions that are dirty in one of two only"},
+	{.help = "Written, if --write is given:"},
+	{"convert", .help = "an image for dirtylogd, the kernel's disk log or cmirrord"},
 	{0},
 };
 
 /* In the order of image_entries[]. */
-static ctl_command *const image_functions[] = {NULL, ctl_image_show, ctl_image_check,
-					       ctl_image_diff};
+static ctl_command *const image_functions[] = {NULL,	       ctl_image_show, ctl_image_check,
+					       ctl_image_diff, NULL,	       ctl_image_convert};
 
 static const struct option_table image_table = {
 	.program = "dirtylogctl image",

@@ -148,6 +148,16 @@ static void put_byte(const char *name, off_t at, uint8_t byte)
 	close(fd);
 }
 
+static uint8_t byte_of(const char *name, off_t at)
+{
+	int fd = open(name, O_RDONLY);
+	uint8_t byte = 0;
+
+	cr_assert_eq(pread(fd, &byte, 1, at), 1);
+	close(fd);
+	return byte;
+}
+
 /* The header alone: all regions are dirty. */
 static int make_image(const char *name, uint64_t regions, uint32_t region_size, off_t bytes)
 {
@@ -538,6 +548,259 @@ Test(image, images_of_other_mirrors_are_not_equal)
 	expect_err("zeros: no log image");
 }
 
+/* --- convert --- */
+
+Test(image, a_dirtylogd_takes_what_was_converted_for_it)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	make_kernel_image("kernel");
+	run_image("convert --to dirtylogd --region-size 8 --write kernel %s", loop.path);
+	expect_status(0);
+	expect_out("20 regions for dirtylogd, 2 of them dirty");
+	start();
+	make_log(&loop, REGIONS, "");
+	cr_expect_eq(sync_count(), 18);
+	cr_expect_eq(in_sync(3), 0);
+	cr_expect_eq(in_sync(17), 0);
+	cr_expect_eq(in_sync(16), 1);
+}
+
+/* The size that was noted is what the daemon goes by. */
+Test(image, a_dirtylogd_does_not_take_regions_of_another_size)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	make_kernel_image("kernel");
+	run_image("convert --to dirtylogd --region-size 16 --write kernel %s", loop.path);
+	expect_status(0);
+	start();
+	make_log(&loop, REGIONS, "");
+	cr_expect_eq(sync_count(), 0);
+}
+
+Test(image, what_is_converted_and_back_is_the_same)
+{
+	uint64_t border = (PIECE_BYTES - LOG_IMAGE_BITS_OFFSET) * UINT64_C(8);
+
+	make_large_image("a", border + 8192, border - 9, border + 70);
+	run_image("convert --to cmirrord --write a b");
+	expect_status(0);
+	run_image("convert --to kernel --write b c");
+	expect_status(0);
+	run_image("diff a c");
+	expect_status(0);
+	cr_expect_eq(system("cmp a c"), 0);
+	run_image("show b");
+	expect_out("at_cmirrord      80 of ");
+}
+
+Test(image, blocks_that_hold_header_and_bits_are_written_whole)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 4096);
+
+	make_kernel_image("a");
+	run_image("convert --to kernel --write a %s", loop.path);
+	expect_status(0);
+	run_image("diff a %s", loop.path);
+	expect_status(0);
+	run_image("check %s", loop.path);
+	expect_status(0);
+}
+
+Test(image, what_is_not_known_becomes_dirty)
+{
+	make_kernel_image("a");
+	put_byte("a", LOG_IMAGE_BITS_OFFSET + 3, 0xFF);
+	put_byte("a", LOG_IMAGE_BITS_OFFSET + 100, 0xFF);
+	run_image("convert --to kernel --regions 40 --write a b");
+	expect_status(0);
+	expect_out("20 regions are dirty since FROM does not vouch for them");
+	cr_expect_eq(byte_of("b", LOG_IMAGE_BITS_OFFSET + 2), 0x0D);
+	cr_expect_eq(byte_of("b", LOG_IMAGE_BITS_OFFSET + 3), 0);
+	cr_expect_eq(byte_of("b", LOG_IMAGE_BITS_OFFSET + 100), 0);
+	cr_expect_eq(byte_of("b", 8), 40);
+}
+
+/* The kernel would keep a note that it does not keep true. */
+Test(image, a_note_is_for_dirtylogd_alone)
+{
+	close(make_image("a", REGIONS, 1024, 8192));
+	run_image("convert --to kernel --write a b");
+	expect_status(0);
+	run_image("show b");
+	expect_line("kind", "kernel");
+	run_image("convert --to dirtylogd --write a c");
+	run_image("show c");
+	expect_line("region_size", "1024");
+	run_image("convert --to dirtylogd --region-size 512 --write a d");
+	expect_status(1);
+	expect_err("notes regions of 1024 sectors");
+}
+
+Test(image, nothing_is_written_unless_it_is_said)
+{
+	make_kernel_image("a");
+	run_image("convert --to kernel a b");
+	expect_status(0);
+	expect_out("b: would be written: 20 regions for kernel, 2 of them dirty");
+	expect_out("nothing was written (--write)");
+	run_image("convert --to kernel --dry-run a b");
+	expect_status(0);
+	cr_expect_eq(access("b", F_OK), -1);
+	make_kernel_image("b");
+	put_byte("b", LOG_IMAGE_BITS_OFFSET, 0);
+	run_image("convert --to kernel a b");
+	cr_expect_eq(byte_of("b", LOG_IMAGE_BITS_OFFSET), 0);
+}
+
+static void expect_refused(const char *from, const char *to, const char *words)
+{
+	run_image("convert --to kernel --write %s %s", from, to);
+	expect_status(1);
+	expect_err(words);
+	run_image("convert --to kernel %s %s", from, to);
+	expect_status(1);
+	expect_err(words);
+}
+
+Test(image, a_log_that_is_served_is_not_written_nor_copied)
+{
+	struct loop_device loop = make_served_log();
+
+	make_kernel_image("a");
+	expect_refused("a", loop.path, "is in use by dirtylogd: not written");
+	expect_refused(loop.path, "b", "is in use by dirtylogd, and a copy would be old");
+	cr_expect_eq(access("b", F_OK), -1);
+	run_image("show %s", loop.path);
+	expect_line("dirty", "1");
+}
+
+/* As device-mapper claims its devices. */
+Test(image, a_device_that_is_claimed_is_not_written)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	int claim = open(loop.path, O_RDONLY | O_EXCL);
+
+	cr_assert_geq(claim, 0);
+	make_kernel_image("a");
+	expect_refused("a", loop.path, "is in use by device-mapper");
+	close(claim);
+	run_image("convert --to kernel --write a %s", loop.path);
+	expect_status(0);
+}
+
+Test(image, no_image_is_written_over_itself)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	make_kernel_image("a");
+	cr_assert_eq(symlink("a", "b"), 0);
+	cr_assert_eq(link("a", "c"), 0);
+	expect_refused("a", "a", "is the image to be converted itself");
+	expect_refused("a", "b", "is the image to be converted itself");
+	expect_refused("a", "c", "is the image to be converted itself");
+	run_image("convert --to kernel --write a %s", loop.path);
+	cr_assert_eq(symlink(loop.path, "d"), 0);
+	expect_refused(loop.path, "d", "is the image to be converted itself");
+}
+
+Test(image, what_is_no_log_is_not_overwritten)
+{
+	make_kernel_image("a");
+	close(make_file("ext4", 65536));
+	put_byte("ext4", 1080, 0x53);
+	expect_refused("a", "ext4", "holds something else than a log");
+	cr_expect_eq(byte_of("ext4", 1080), 0x53);
+	make_kernel_image("version");
+	put_byte("version", 4, 3);
+	expect_refused("a", "version", "holds something else than a log");
+	expect_refused("version", "b", "nothing in it can be believed");
+}
+
+Test(image, a_device_that_is_too_small_is_not_written)
+{
+	struct loop_device loop = make_loop(4096, 512);
+
+	make_kernel_image("a");
+	run_image("convert --to cmirrord --write a %s", loop.path);
+	expect_status(1);
+	expect_err("has 4096 bytes, and cmirrord wants 8192");
+	cr_expect_eq(byte_of(loop.path, 0), 0);
+	run_image("convert --to kernel --write a %s", loop.path);
+	expect_status(0);
+}
+
+Test(image, a_number_that_the_reader_cannot_count_is_refused)
+{
+	close(make_image("a", UINT64_C(1) << 31, 0, 8192));
+	run_image("convert --to cmirrord a b");
+	expect_status(1);
+	expect_err("cmirrord counts 2147483647 at most");
+}
+
+/* A device with room for the first of several pieces alone (a loop device tells nothing of a write that was
+ * cut), and a log on it that was believed. */
+static struct loop_device make_full_loop(void)
+{
+	struct loop_device loop;
+
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mkdir("full", 0700), 0);
+	cr_assert_eq(mount("none", "full", "tmpfs", 0, "size=64k"), 0);
+	loop = make_loop_in("full", 4 * DEVICE_BYTES, 512);
+	fill_loop(&loop, 2, REGIONS, (uint8_t[]){0xFF}, 1);
+	return loop;
+}
+
+Test(image, what_breaks_off_leaves_no_header)
+{
+	struct loop_device loop = make_full_loop();
+
+	make_large_image("a", 1 << 24, 0, 0);
+	run_image("convert --to kernel --write a %s", loop.path);
+	expect_status(1);
+	expect_err("it has no header, so it counts as a new log");
+	run_image("show %s", loop.path);
+	expect_line("kind", "none");
+	umount2("full", MNT_DETACH);
+}
+
+static void expect_no_header_after(const char *kill_point)
+{
+	make_kernel_image("a");
+	make_kernel_image("b");
+	setenv("DIRTYLOGD_KILL_AT", kill_point, 1);
+	run_image("convert --to kernel --write a b");
+	unsetenv("DIRTYLOGD_KILL_AT");
+	expect_status(-1);
+	run_image("show b");
+	expect_line("kind", "none");
+}
+
+Test(image, the_header_goes_first_and_comes_last)
+{
+	expect_no_header_after("header_away");
+	expect_no_header_after("bits_written");
+	cr_expect_eq(byte_of("b", LOG_IMAGE_BITS_OFFSET), 0xF7);
+}
+
+/* Of more than one piece, of which FROM has the first alone. */
+Test(image, clean_bits_of_an_older_log_do_not_show_through)
+{
+	uint64_t regions = (PIECE_BYTES - LOG_IMAGE_BITS_OFFSET) * UINT64_C(8) + 8192;
+	char count[32];
+
+	make_large_image("old", regions, 0, 0);
+	make_kernel_image("a");
+	run_image("convert --to kernel --regions %llu --write a old", (unsigned long long)regions);
+	expect_status(0);
+	snprintf(count, sizeof(count), "%llu", (unsigned long long)regions - 18);
+	run_image("show old");
+	expect_line("dirty", count);
+}
+
 /* --- command lines --- */
 
 static void expect_wrong(const char *line, const char *words)
@@ -557,14 +820,19 @@ Test(image, wrong_command_lines_are_told)
 	expect_wrong("check a a", "expected IMAGE");
 	expect_wrong("diff a", "expected A B");
 	expect_wrong("show --regions 0 a", "expected a number of at least 1");
+	expect_wrong("convert a b", "--to is expected");
+	expect_wrong("convert --to lvm a b", "expected dirtylogd, kernel or cmirrord");
+	expect_wrong("convert --to kernel --write --dry-run a b", "exclude each other");
+	expect_wrong("convert --to dirtylogd --region-size 9 a b", "expected a power of two");
+	cr_expect_eq(access("b", F_OK), -1);
 }
 
 Test(image, each_command_has_help)
 {
-	const char *commands[] = {"", "show ", "check ", "diff "};
+	const char *commands[] = {"", "show ", "check ", "diff ", "convert "};
 	char usage[64];
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		run_image("%s--help", commands[i]);
 		expect_status(0);
 		snprintf(usage, sizeof(usage), "Usage: dirtylogctl image %s[OPTION...]",
