@@ -41,7 +41,7 @@ static int take_value(void *context, const char *section, const char *name, cons
 	return 1;
 }
 
-static void read_line(const struct config *config, const char *text)
+static void take_line(const struct config *config, const char *text)
 {
 	bool section = text[strspn(text, " \t")] == '[';
 
@@ -65,7 +65,7 @@ int config_read_from(FILE *file, const char *name, const struct option_table *ta
 	errno = 0;
 	while (getline(&text, &room, file) >= 0) {
 		config.line++;
-		read_line(&config, text);
+		take_line(&config, text);
 	}
 	r = ferror(file) ? -errno : 0;
 	free(text);

@@ -42,7 +42,7 @@ static long counter(const char *stats, const char *name)
 	return 0;
 }
 
-static bool look(char *stats, struct running *running)
+static bool learn(char *stats, struct running *running)
 {
 	*running = (struct running){.supervisor = counter(stats, "supervisor_pid"),
 				    .server = counter(stats, "server_pid"),
@@ -126,7 +126,7 @@ static bool await_program(const struct running *before, struct running *now)
 	int64_t end_ns = clock_now() + LIMIT_NS;
 
 	do {
-		if (look(ctl_try("stats"), now) && now->program != before->program)
+		if (learn(ctl_try("stats"), now) && now->program != before->program)
 			return true;
 		nanosleep(&pause, NULL);
 	} while (clock_now() < end_ns);
@@ -165,7 +165,7 @@ int ctl_reload(int argc, char **argv)
 		fprintf(stderr, "dirtylogctl reload: no arguments are expected\n");
 		return CTL_WRONG_COMMAND_LINE;
 	}
-	if (!look(ctl_ask("stats", NULL), &before))
+	if (!learn(ctl_ask("stats", NULL), &before))
 		return CTL_NO_ANSWER;
 	if (before.supervisor > 0)
 		return reload(&before);
