@@ -30,6 +30,8 @@ static uint64_t encode(unsigned major, unsigned minor)
 int dm_device_open(unsigned major, unsigned minor)
 {
 	device.number = encode(major, minor);
+	if (device.control_fd > 0)
+		return 0;
 	device.control_fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
 	return device.control_fd < 0 ? -errno : 0;
 }
@@ -82,21 +84,98 @@ int dm_device_query(void)
 	return dm_control(DM_TABLE_STATUS, DM_NOFLUSH_FLAG, STATUS_BYTES);
 }
 
-bool dm_device_all_alive(void)
+static int visit_targets(dm_target_visit *visit, void *context)
 {
 	const struct dm_ioctl *head = &device.request.head;
-	const char *first, *at;
+	const char *first = device.request.bytes + head->data_start, *at = first;
 
-	if (dm_device_query() < 0 || (head->flags & DM_BUFFER_FULL_FLAG))
-		return false;
-	first = at = device.request.bytes + head->data_start;
+	if (head->flags & DM_BUFFER_FULL_FLAG)
+		return -E2BIG;
 	for (uint32_t i = 0; i < head->target_count; i++) {
 		const struct dm_target_spec *target = (const struct dm_target_spec *)at;
+		int r = visit(target->sector_start, target->length, target->target_type,
+			      (const char *)(target + 1), context);
 
-		if (strcmp(target->target_type, "mirror") == 0 &&
-		    !mirror_status_all_alive((const char *)(target + 1)))
-			return false;
+		if (r != 0)
+			return r;
 		at = first + target->next;
 	}
-	return true;
+	return 0;
+}
+
+int dm_device_table(dm_target_visit *visit, void *context)
+{
+	int r = dm_control(DM_TABLE_STATUS, DM_STATUS_TABLE_FLAG | DM_NOFLUSH_FLAG, STATUS_BYTES);
+
+	return r < 0 ? r : visit_targets(visit, context);
+}
+
+int dm_device_status(dm_target_visit *visit, void *context)
+{
+	int r = dm_device_query();
+
+	return r < 0 ? r : visit_targets(visit, context);
+}
+
+static int is_alive(uint64_t start, uint64_t sectors, const char *type, const char *params,
+		    void *context)
+{
+	return strcmp(type, "mirror") != 0 || mirror_status_all_alive(params) ? 0 : -EIO;
+}
+
+bool dm_device_all_alive(void)
+{
+	return dm_device_status(is_alive, NULL) == 0;
+}
+
+/* --- another table --- */
+
+static struct {
+	uint32_t targets, used; /* used: bytes of the request */
+	union {
+		struct dm_ioctl head;
+		char bytes[STATUS_BYTES];
+	} request;
+} table;
+
+void dm_device_table_begin(void)
+{
+	table.targets = 0;
+	table.used = sizeof(struct dm_ioctl);
+}
+
+int dm_device_table_add(uint64_t start, uint64_t sectors, const char *type, const char *params)
+{
+	size_t bytes = (sizeof(struct dm_target_spec) + strlen(params) + 1 + 7) & ~(size_t)7;
+	struct dm_target_spec *target = (struct dm_target_spec *)(table.request.bytes + table.used);
+
+	if (bytes > STATUS_BYTES - table.used || strlen(type) >= sizeof(target->target_type))
+		return -E2BIG;
+	memset(target, 0, bytes);
+	target->sector_start = start;
+	target->length = sectors;
+	target->next = (uint32_t)bytes;
+	memcpy(target->target_type, type, strlen(type));
+	memcpy(target + 1, params, strlen(params));
+	table.used += (uint32_t)bytes;
+	table.targets++;
+	return 0;
+}
+
+int dm_device_table_load(void)
+{
+	struct dm_ioctl *head = &table.request.head;
+
+	memset(head, 0, sizeof(*head));
+	head->version[0] = DM_VERSION_MAJOR;
+	head->data_size = table.used;
+	head->data_start = sizeof(*head);
+	head->dev = device.number;
+	head->target_count = table.targets;
+	return ioctl(device.control_fd, DM_TABLE_LOAD, head) < 0 ? -errno : 0;
+}
+
+int dm_device_table_clear(void)
+{
+	return dm_control(DM_TABLE_CLEAR, 0, sizeof(struct dm_ioctl));
 }

@@ -50,10 +50,20 @@ static enum cycle_outcome resume(const struct cycle_ops *ops, enum cycle_outcome
 	return CYCLE_NOT_RESUMED;
 }
 
+static enum cycle_outcome resume_with_table(const struct cycle_ops *ops)
+{
+	if (ops->review() == 0)
+		return resume(ops, CYCLE_DONE);
+	ops->unload();
+	return resume(ops, CYCLE_NOT_FIT);
+}
+
 static enum cycle_outcome resume_in_turn(const struct cycle_ops *ops, struct cycle_look *look)
 {
 	enum cycle_outcome good = CYCLE_DONE;
 
+	if (ops->load)
+		return resume_with_table(ops);
 	if (ops->look(look) == 0 && look->inactive_table) {
 		if (wait_for_owner(ops, look))
 			return CYCLE_LEFT_TO_OWNER;
@@ -61,6 +71,40 @@ static enum cycle_outcome resume_in_turn(const struct cycle_ops *ops, struct cyc
 			good = CYCLE_FOR_OWNER;
 	}
 	return resume(ops, good);
+}
+
+/* As is_free, but for the table that we have loaded. */
+static bool is_free_still(const struct cycle_ops *ops, struct cycle_look *look)
+{
+	if (!ops->load)
+		return is_free(ops, look);
+	return ops->look(look) == 0 && look->exists && look->live_table && !look->suspended &&
+	       look->inactive_table;
+}
+
+static enum cycle_outcome suspend_and_resume(const struct cycle_ops *ops, struct cycle_look *look)
+{
+	if (ops->brace() < 0)
+		return CYCLE_NOT_BRACED;
+	if (!is_free_still(ops, look))
+		return CYCLE_NOT_FREE;
+	if (ops->suspend() < 0)
+		return CYCLE_NOT_SUSPENDED;
+	return resume_in_turn(ops, look);
+}
+
+static enum cycle_outcome load_and_swap(const struct cycle_ops *ops, struct cycle_look *look)
+{
+	enum cycle_outcome outcome;
+
+	if (!is_free(ops, look))
+		return CYCLE_NOT_FREE;
+	if (ops->load() < 0)
+		return CYCLE_NOT_LOADED;
+	outcome = suspend_and_resume(ops, look);
+	if (outcome == CYCLE_NOT_BRACED || outcome == CYCLE_NOT_SUSPENDED)
+		ops->unload();
+	return outcome;
 }
 
 enum cycle_outcome mirror_cycle(const struct cycle_ops *ops)
@@ -73,13 +117,7 @@ enum cycle_outcome mirror_cycle(const struct cycle_ops *ops)
 		return CYCLE_NOT_LOCKED;
 	if (!ops->all_alive())
 		return CYCLE_NOT_ALIVE;
-	if (ops->brace() < 0)
-		return CYCLE_NOT_BRACED;
-	if (!is_free(ops, &look))
-		return CYCLE_NOT_FREE;
-	if (ops->suspend() < 0)
-		return CYCLE_NOT_SUSPENDED;
-	return resume_in_turn(ops, &look);
+	return ops->load ? load_and_swap(ops, &look) : suspend_and_resume(ops, &look);
 }
 
 const char *cycle_outcome_text(enum cycle_outcome outcome)
@@ -93,6 +131,8 @@ const char *cycle_outcome_text(enum cycle_outcome outcome)
 		[CYCLE_NOT_FREE] = "left alone: it is suspended, or another table waits for it",
 		[CYCLE_NOT_ALIVE] = "left alone: a leg or its log is not alive",
 		[CYCLE_NOT_LOCKED] = "left alone: the lock of its volume group was not to be had",
+		[CYCLE_NOT_LOADED] = "left alone: the kernel does not take the table",
+		[CYCLE_NOT_FIT] = "as it was: its state has changed meanwhile",
 		[CYCLE_NOT_BRACED] = "left alone: our memory cannot be locked",
 		[CYCLE_NOT_SUSPENDED] = "left alone: it cannot be suspended",
 		[CYCLE_NOT_RESUMED] = "suspended, and cannot be resumed: dmsetup resume it",

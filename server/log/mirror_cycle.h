@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Suspending and resuming a mirror, as its owner would: the work of a child process (mirrors.h).
+/* Suspending and resuming a mirror, as its owner would, perhaps with another table: the work of a process that
+ * serves no log (mirrors.h, server/ctl/swap.h).
  *
  * Not if a leg or the log is not alive, since writes can be held then, for the repair to let go of; not
  * if somebody else is at it. An LVM device is looked at and cycled under its volume group's lock. The
@@ -36,6 +37,11 @@ struct cycle_ops {
 	int (*suspend)(void);
 	int (*resume)(void);
 	void (*pause)(void);
+	/* Another table, or NULL: load it; see to it that it still fits, once nothing changes any more (a
+	 * failure resumes the mirror with the table that it had); take it away again. */
+	int (*load)(void);
+	int (*review)(void);
+	void (*unload)(void);
 };
 
 enum cycle_outcome {
@@ -45,8 +51,10 @@ enum cycle_outcome {
 	CYCLE_NOT_FREE, /* from here on: not touched */
 	CYCLE_NOT_ALIVE,
 	CYCLE_NOT_LOCKED,
+	CYCLE_NOT_LOADED,
 	CYCLE_NOT_BRACED,
 	CYCLE_NOT_SUSPENDED,
+	CYCLE_NOT_FIT, /* suspended, and resumed with the table that it had */
 	CYCLE_NOT_RESUMED, /* suspended still */
 };
 

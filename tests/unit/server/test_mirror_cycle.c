@@ -9,7 +9,7 @@
 
 static struct {
 	struct cycle_look is;
-	bool dead;
+	bool dead, unfit;
 	char done[1024];
 	unsigned pauses;
 	unsigned locked_for; /* pauses until LVM's lock is free */
@@ -86,7 +86,41 @@ static void pass_time(void)
 		fake.at_pause();
 }
 
+static int load(void)
+{
+	did("load");
+	fake.is.inactive_table = true;
+	return 0;
+}
+
+static int cannot_load(void)
+{
+	return -EINVAL;
+}
+
+static int review(void)
+{
+	did("review");
+	return fake.unfit ? -EIO : 0;
+}
+
+static void unload(void)
+{
+	did("unload");
+	fake.is.inactive_table = false;
+}
+
 static struct cycle_ops ops = {look, all_alive, lock_vg, brace, suspend, resume, pass_time};
+
+static struct cycle_ops with_table(void)
+{
+	struct cycle_ops swap = ops;
+
+	swap.load = load;
+	swap.review = review;
+	swap.unload = unload;
+	return swap;
+}
 
 static void is_well(void)
 {
@@ -209,4 +243,53 @@ Test(mirror_cycle, looks_again_behind_the_lock)
 	fake.at_lock = is_suspended_by_another;
 	cr_assert_eq(mirror_cycle(&ops), CYCLE_NOT_FREE);
 	cr_assert_null(strstr(fake.done, "suspend"));
+}
+
+/* --- with another table --- */
+
+Test(mirror_cycle, a_table_is_loaded_before_and_looked_at_while_nothing_changes)
+{
+	struct cycle_ops swap = with_table();
+
+	is_lvms();
+	cr_assert_eq(mirror_cycle(&swap), CYCLE_DONE);
+	cr_assert_str_eq(fake.done, "my-vg alive? load brace suspend review resume ");
+}
+
+Test(mirror_cycle, no_table_is_loaded_where_another_came_before_the_lock)
+{
+	struct cycle_ops swap = with_table();
+
+	is_lvms();
+	fake.at_lock = table_comes;
+	cr_assert_eq(mirror_cycle(&swap), CYCLE_NOT_FREE);
+	cr_assert_str_eq(fake.done, "my-vg alive? ");
+}
+
+Test(mirror_cycle, a_table_that_is_refused_changes_nothing)
+{
+	struct cycle_ops swap = with_table();
+
+	swap.load = cannot_load;
+	cr_assert_eq(mirror_cycle(&swap), CYCLE_NOT_LOADED);
+	cr_assert_str_eq(fake.done, "alive? ");
+}
+
+Test(mirror_cycle, a_table_that_cannot_be_put_into_place_is_taken_away)
+{
+	struct cycle_ops swap = with_table();
+
+	swap.brace = cannot_brace;
+	cr_assert_eq(mirror_cycle(&swap), CYCLE_NOT_BRACED);
+	cr_assert_str_eq(fake.done, "alive? load unload ");
+}
+
+Test(mirror_cycle, a_table_that_does_not_fit_any_more_is_not_put_into_place)
+{
+	struct cycle_ops swap = with_table();
+
+	fake.unfit = true;
+	cr_assert_eq(mirror_cycle(&swap), CYCLE_NOT_FIT);
+	cr_assert_str_eq(fake.done, "alive? load brace suspend review unload resume ");
+	cr_assert_not(fake.is.suspended);
 }

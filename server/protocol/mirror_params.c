@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/protocol/mirror_params.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARGUMENTS_MAX 16u
+
+struct word {
+	const char *text;
+	size_t length;
+};
+
+/* Of either side's: type and arguments, and what is behind them. */
+struct log_words {
+	enum mirror_params_log log;
+	struct word type;
+	struct word arguments[ARGUMENTS_MAX];
+	unsigned count;
+	const char *rest; /* legs and features, without the space before them */
+};
+
+static bool next_word(const char **at, struct word *word)
+{
+	*at += strspn(*at, " ");
+	*word = (struct word){.text = *at, .length = strcspn(*at, " ")};
+	*at += word->length;
+	return word->length > 0;
+}
+
+static bool is(const struct word *word, const char *text)
+{
+	return word->length == strlen(text) && memcmp(word->text, text, word->length) == 0;
+}
+
+static bool next_count(const char **at, unsigned *count)
+{
+	struct word word;
+	char *end;
+	unsigned long number;
+
+	if (!next_word(at, &word) || word.text[0] < '0' || word.text[0] > '9')
+		return false;
+	number = strtoul(word.text, &end, 10);
+	*count = (unsigned)number;
+	return end == word.text + word.length && number <= ARGUMENTS_MAX + 3;
+}
+
+static bool read_arguments(struct log_words *log, const char **at, unsigned count)
+{
+	if (count > ARGUMENTS_MAX)
+		return false;
+	for (log->count = 0; log->count < count; log->count++)
+		if (!next_word(at, &log->arguments[log->count]))
+			return false;
+	*at += strspn(*at, " ");
+	log->rest = *at;
+	return **at != '\0';
+}
+
+static enum mirror_params_log kind_of(const struct word *type, bool ours)
+{
+	if (is(type, "core"))
+		return ours ? MIRROR_PARAMS_OURS_CORE : MIRROR_PARAMS_CORE;
+	if (is(type, "disk"))
+		return ours ? MIRROR_PARAMS_OURS_DISK : MIRROR_PARAMS_DISK;
+	return MIRROR_PARAMS_OTHER;
+}
+
+/* `<argc> <uuid> [integrated_flush] <type> <argument>...`: the option is between us and the kernel. */
+static bool read_ours(struct log_words *log, const char **at)
+{
+	unsigned argc, named = 2;
+	struct word uuid;
+
+	if (!next_count(at, &argc) || !next_word(at, &uuid) || !next_word(at, &log->type))
+		return false;
+	if (is(&log->type, "integrated_flush")) {
+		named++;
+		if (!next_word(at, &log->type))
+			return false;
+	}
+	log->log = kind_of(&log->type, true);
+	return argc >= named && read_arguments(log, at, argc - named);
+}
+
+static bool read_kernels(struct log_words *log, const char **at)
+{
+	unsigned argc;
+
+	log->log = kind_of(&log->type, false);
+	return next_count(at, &argc) && read_arguments(log, at, argc);
+}
+
+/* What a core log's arguments say of its state was true when it was made. */
+static bool is_outdated(const struct log_words *log, const struct word *word)
+{
+	bool core = log->log == MIRROR_PARAMS_CORE || log->log == MIRROR_PARAMS_OURS_CORE;
+
+	return core && (is(word, "sync") || is(word, "nosync"));
+}
+
+/* False: neither a core log nor a disk log. */
+static bool read_log(struct log_words *log, const char *params)
+{
+	const char *at = params;
+
+	if (!next_word(&at, &log->type))
+		return false;
+	if (is(&log->type, "userspace") ? !read_ours(log, &at) : !read_kernels(log, &at))
+		return false;
+	/* The first argument is a size, or a device. */
+	return log->log != MIRROR_PARAMS_OTHER && log->count > 0 &&
+	       !is_outdated(log, &log->arguments[0]);
+}
+
+enum mirror_params_log mirror_params_log(const char *params)
+{
+	struct log_words log;
+
+	return read_log(&log, params) ? log.log : MIRROR_PARAMS_OTHER;
+}
+
+/* --- writing --- */
+
+struct text {
+	char *at;
+	size_t left;
+	bool full;
+};
+
+static void __attribute__((format(printf, 2, 3))) add(struct text *text, const char *format, ...)
+{
+	va_list arguments;
+	int n;
+
+	va_start(arguments, format);
+	n = vsnprintf(text->at, text->left, format, arguments);
+	va_end(arguments);
+	if (n < 0 || (size_t)n >= text->left) {
+		text->full = true;
+		return;
+	}
+	text->at += n;
+	text->left -= (size_t)n;
+}
+
+static bool has_state(const struct log_words *log, bool in_sync)
+{
+	return in_sync && (log->log == MIRROR_PARAMS_CORE || log->log == MIRROR_PARAMS_OURS_CORE);
+}
+
+static unsigned count_arguments(const struct log_words *log, bool in_sync)
+{
+	unsigned count = has_state(log, in_sync);
+
+	for (unsigned i = 0; i < log->count; i++)
+		count += !is_outdated(log, &log->arguments[i]);
+	return count;
+}
+
+/* The region size is the first of a core log's arguments, and `nosync` the one behind it. */
+static void add_arguments(struct text *text, const struct log_words *log, bool in_sync)
+{
+	for (unsigned i = 0; i < log->count; i++) {
+		const struct word *word = &log->arguments[i];
+
+		if (!is_outdated(log, word))
+			add(text, " %.*s", (int)word->length, word->text);
+		if (i == 0 && has_state(log, in_sync))
+			add(text, " nosync");
+	}
+	add(text, " %s", log->rest);
+}
+
+bool mirror_params_adopt(const char *params, const char *uuid, bool in_sync, char *text,
+			 size_t bytes)
+{
+	struct text out = {.at = text, .left = bytes};
+	struct log_words log;
+
+	if (!read_log(&log, params) ||
+	    (log.log != MIRROR_PARAMS_CORE && log.log != MIRROR_PARAMS_DISK))
+		return false;
+	add(&out, "userspace %u %s %.*s", count_arguments(&log, in_sync) + 2, uuid,
+	    (int)log.type.length, log.type.text);
+	add_arguments(&out, &log, in_sync);
+	return !out.full;
+}
+
+bool mirror_params_release(const char *params, bool in_sync, char *text, size_t bytes)
+{
+	struct text out = {.at = text, .left = bytes};
+	struct log_words log;
+
+	if (!read_log(&log, params) ||
+	    (log.log != MIRROR_PARAMS_OURS_CORE && log.log != MIRROR_PARAMS_OURS_DISK))
+		return false;
+	add(&out, "%.*s %u", (int)log.type.length, log.type.text, count_arguments(&log, in_sync));
+	add_arguments(&out, &log, in_sync);
+	return !out.full;
+}
+
+/* `<legs> <leg>... <in sync>/<regions> ...` */
+bool mirror_status_in_sync(const char *params)
+{
+	const char *at = params;
+	uint64_t in_sync, regions;
+	struct word word;
+	unsigned legs;
+
+	if (!next_count(&at, &legs))
+		return false;
+	for (unsigned i = 0; i < legs; i++)
+		if (!next_word(&at, &word))
+			return false;
+	return sscanf(at, "%" SCNu64 "/%" SCNu64, &in_sync, &regions) == 2 && regions > 0 &&
+	       in_sync == regions;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A mirror's table parameters, from the kernel's own log to ours and back. All but the log's words stays as it is,
+ * letter for letter: legs, offsets, features. Pure; any thread.
+ *
+ *   <type> <argc> <argument>... <legs and features>                          type: core or disk
+ *   userspace <argc + 2> <uuid> <type> <argument>... <legs and features>
+ *
+ * What a core log knows is gone with it. The next one is told that all is in sync (`nosync`), if the caller has
+ * seen that, or nothing, and then all is resynced.
+ */
+#ifndef SERVER_PROTOCOL_MIRROR_PARAMS_H
+#define SERVER_PROTOCOL_MIRROR_PARAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum mirror_params_log {
+	MIRROR_PARAMS_CORE, /* the kernel's */
+	MIRROR_PARAMS_DISK,
+	MIRROR_PARAMS_OURS_CORE,
+	MIRROR_PARAMS_OURS_DISK,
+	MIRROR_PARAMS_OTHER, /* none of these, or not understood */
+};
+
+/* Whose log it is. */
+enum mirror_params_log mirror_params_log(const char *params);
+
+/* Write into text (bytes large) the parameters with a log of ours of that uuid. False: it is none of the kernel's
+ * core and disk logs, or there is no room. */
+bool mirror_params_adopt(const char *params, const char *uuid, bool in_sync, char *text,
+			 size_t bytes);
+
+/* The same with a log of the kernel's. False: it is none of ours. */
+bool mirror_params_release(const char *params, bool in_sync, char *text, size_t bytes);
+
+/* A mirror's status parameters say that all its regions are in sync. */
+bool mirror_status_in_sync(const char *params);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A mirror's table from the kernel's log to ours and back. */
+#include "server/protocol/mirror_params.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static char text[256];
+
+static void adopts(const char *params, bool in_sync, const char *wanted)
+{
+	cr_assert(mirror_params_adopt(params, "LVM-u", in_sync, text, sizeof(text)), "%s", params);
+	cr_assert_str_eq(text, wanted);
+}
+
+static void releases(const char *params, bool in_sync, const char *wanted)
+{
+	cr_assert(mirror_params_release(params, in_sync, text, sizeof(text)), "%s", params);
+	cr_assert_str_eq(text, wanted);
+}
+
+Test(mirror_params, a_disk_log_keeps_all_its_words)
+{
+	adopts("disk 2 254:0 1024 2 254:1 0 254:2 0 1 handle_errors", false,
+	       "userspace 4 LVM-u disk 254:0 1024 2 254:1 0 254:2 0 1 handle_errors");
+	adopts("disk 3 254:0 1024 nosync 2 254:1 0 254:2 8", true,
+	       "userspace 5 LVM-u disk 254:0 1024 nosync 2 254:1 0 254:2 8");
+	adopts("disk 4 254:0 1024 sync block_on_error 3 254:1 0 254:2 0 254:3 0 2 handle_errors "
+	       "keep_log",
+	       false,
+	       "userspace 6 LVM-u disk 254:0 1024 sync block_on_error 3 254:1 0 254:2 0 254:3 0 2 "
+	       "handle_errors keep_log");
+}
+
+Test(mirror_params, a_core_log_is_told_what_is_known_now)
+{
+	adopts("core 1 1024 2 254:1 0 254:2 0", false,
+	       "userspace 3 LVM-u core 1024 2 254:1 0 254:2 0");
+	adopts("core 1 1024 2 254:1 0 254:2 0", true,
+	       "userspace 4 LVM-u core 1024 nosync 2 254:1 0 254:2 0");
+	adopts("core 2 1024 nosync 2 254:1 0 254:2 0", false,
+	       "userspace 3 LVM-u core 1024 2 254:1 0 254:2 0");
+	adopts("core 3 1024 sync block_on_error 2 254:1 0 254:2 0", true,
+	       "userspace 5 LVM-u core 1024 nosync block_on_error 2 254:1 0 254:2 0");
+}
+
+Test(mirror_params, release_is_the_way_back)
+{
+	releases("userspace 4 LVM-u disk 254:0 1024 2 254:1 0 254:2 0 1 handle_errors", false,
+		 "disk 2 254:0 1024 2 254:1 0 254:2 0 1 handle_errors");
+	releases("userspace 6 LVM-u integrated_flush disk 254:0 1024 nosync 2 254:1 0 254:2 0",
+		 true, "disk 3 254:0 1024 nosync 2 254:1 0 254:2 0");
+	releases("userspace 4 LVM-u core 1024 nosync 2 254:1 0 254:2 0", false,
+		 "core 1 1024 2 254:1 0 254:2 0");
+	releases("userspace 3 LVM-u core 1024 2 254:1 0 254:2 0", true,
+		 "core 2 1024 nosync 2 254:1 0 254:2 0");
+}
+
+Test(mirror_params, what_is_not_understood_is_left)
+{
+	static const char *const others[] = {
+		"",
+		"core",
+		"core 1",
+		"core 1 1024",
+		"core x 1024 2 254:1 0",
+		"core 99 1024 2",
+		"clustered-disk 3 u 254:0 1024 2 254:1 0 254:2 0",
+		"userspace 4 u clustered-disk 254:0 1024 2 254:1 0",
+		"userspace 1 u disk",
+		"userspace",
+		"core 0 2 254:1 0 254:2 0",
+	};
+
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		cr_assert_not(mirror_params_adopt(others[i], "u", true, text, sizeof(text)), "%s",
+			      others[i]);
+		cr_assert_not(mirror_params_release(others[i], true, text, sizeof(text)), "%s",
+			      others[i]);
+	}
+	/* Each is the other's. */
+	cr_assert_not(
+		mirror_params_release("core 1 1024 2 254:1 0 254:2 0", true, text, sizeof(text)));
+	cr_assert_not(mirror_params_adopt("userspace 3 u core 1024 2 254:1 0 254:2 0", "u", true,
+					  text, sizeof(text)));
+}
+
+Test(mirror_params, nothing_is_cut)
+{
+	const char *params = "disk 2 254:0 1024 2 254:1 0 254:2 0 1 handle_errors";
+
+	cr_assert(mirror_params_adopt(params, "u", false, text, sizeof(text)));
+	cr_assert_not(mirror_params_adopt(params, "u", false, text, strlen(text)));
+}
+
+Test(mirror_params, in_sync_is_all_of_it)
+{
+	cr_assert(mirror_status_in_sync("2 254:1 254:2 192/192 1 AA 1 core"));
+	cr_assert_not(mirror_status_in_sync("2 254:1 254:2 191/192 1 AA 1 core"));
+	cr_assert_not(mirror_status_in_sync("2 254:1 254:2 0/0 1 AA 1 core"));
+	cr_assert_not(mirror_status_in_sync("2 254:1"));
+	cr_assert_not(mirror_status_in_sync(""));
+}
