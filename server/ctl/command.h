@@ -14,6 +14,12 @@ ctl_command ctl_stats, ctl_logs;
  * serves. 1: it goes on as it was. */
 ctl_command ctl_reload;
 
+/* Mirrors that run, to dirtylogd and back to the kernel's log. */
+ctl_command ctl_adopt, ctl_release;
+
+/* Keep those that are marked on dirtylogd, for ever: a service. */
+ctl_command ctl_keep;
+
 /* Log images, without the daemon. */
 ctl_command ctl_image;
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* In the order of commands[]. */
-static ctl_command *const functions[] = {NULL, ctl_stats, ctl_logs, ctl_reload, NULL, ctl_image};
+static ctl_command *const functions[] = {NULL,	    ctl_stats,	 ctl_logs, ctl_reload, NULL,
+					 ctl_adopt, ctl_release, ctl_keep, NULL,       ctl_image};
 
 static const struct option_entry commands[] = {
 	{.help = "What dirtylogd does:"},
@@ -16,6 +17,10 @@ static const struct option_entry commands[] = {
 			 "DIRTY LAZY STATE"},
 	{"reload", .help = "go on as the program and with the options that are installed now; the "
 			   "mirrors notice nothing"},
+	{.help = "Mirrors that run:"},
+	{"adopt", .help = "give mirrors on the kernel's core or disk log dirtylogd's"},
+	{"release", .help = "give them the kernel's log back"},
+	{"keep", .help = "adopt what has the tag again and again (dirtylogd-keep.service)"},
 	{.help = "What is on log devices, without dirtylogd:"},
 	{"image", .help = "show, check, diff or convert a log image; dirtylogctl image --help"},
 	{0},

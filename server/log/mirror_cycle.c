@@ -102,7 +102,9 @@ static enum cycle_outcome load_and_swap(const struct cycle_ops *ops, struct cycl
 	if (ops->load() < 0)
 		return CYCLE_NOT_LOADED;
 	outcome = suspend_and_resume(ops, look);
-	if (outcome == CYCLE_NOT_BRACED || outcome == CYCLE_NOT_SUSPENDED)
+	/* Who has suspended it meanwhile would resume it with a table that he does not know. */
+	if (outcome == CYCLE_NOT_BRACED || outcome == CYCLE_NOT_SUSPENDED ||
+	    outcome == CYCLE_NOT_FREE)
 		ops->unload();
 	return outcome;
 }

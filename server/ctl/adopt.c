@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `dirtylogctl adopt` and `release`: mirrors that run, to dirtylogd and back. */
+#include "server/base/clock.h"
+#include "server/base/option_table.h"
+#include "server/ctl/ask.h"
+#include "server/ctl/command.h"
+#include "server/ctl/lvm.h"
+#include "server/ctl/mirrors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRIES 3u
+
+struct adopt_options {
+	bool all, once;
+};
+
+static const struct option_entry adopt_entries[] = {
+	{"all", .help = "every mirror of LVM's that is not on dirtylogd",
+	 OPTION_FLAG(struct adopt_options, all)},
+	{"once", .help = "do not mark volumes with the tag " LVM_TAG ", by which they stay adopted",
+	 OPTION_FLAG(struct adopt_options, once)},
+	{0},
+};
+
+static const struct option_entry release_entries[] = {
+	{"all", .help = "every mirror that is on dirtylogd",
+	 OPTION_FLAG(struct adopt_options, all)},
+	{0},
+};
+
+static const struct option_table adopt_table = {
+	.program = "dirtylogctl adopt",
+	.arguments = "VG/LV|DEVICE...",
+	.doc = "Give mirrors that run, on the kernel's core or disk log, dirtylogd's.",
+	.entries = adopt_entries,
+};
+
+static const struct option_table release_table = {
+	.program = "dirtylogctl release",
+	.arguments = "VG/LV|DEVICE...",
+	.doc = "Give mirrors that run on dirtylogd the kernel's log back.",
+	.entries = release_entries,
+};
+
+/* --- one mirror --- */
+
+static enum swap_result try_swap(const struct ctl_mirror *mirror, bool adopt, const char **why)
+{
+	const struct timespec pause = {.tv_nsec = 500 * NSEC_PER_MSEC};
+	enum swap_result result = SWAP_LATER;
+
+	for (unsigned tries = 0; tries < TRIES && result == SWAP_LATER; tries++) {
+		if (tries > 0)
+			nanosleep(&pause, NULL);
+		result = adopt ? swap_adopt(mirror, why) : swap_release(mirror, why);
+	}
+	return result;
+}
+
+static int tell(const struct ctl_mirror *mirror, enum swap_result result, const char *good,
+		const char *why)
+{
+	const char *name = ctl_mirror_text(mirror);
+
+	if (result == SWAP_DONE || result == SWAP_NOTHING) {
+		printf("%s: %s\n", name, result == SWAP_DONE ? good : why);
+		return 0;
+	}
+	fflush(stdout);
+	fprintf(stderr, "dirtylogctl: %s (device %u:%u): %s\n", name, mirror->major, mirror->minor,
+		why);
+	return 1;
+}
+
+static int adopt(const struct ctl_mirror *mirror, const struct adopt_options *options)
+{
+	char volume[LVM_NAME_MAX];
+	bool lvms = lvm_volume_of(mirror->name, mirror->uuid, volume);
+	const char *why = "is pvmove's, and gone when that is done";
+	enum swap_result result;
+
+	if (lvms && lvm_is_pvmove(volume))
+		return tell(mirror, SWAP_REFUSED, NULL, why);
+	if (lvms && !options->once && !lvm_add_tag(volume))
+		fprintf(stderr,
+			"dirtylogctl: %s has not got the tag %s: LVM's next command may give it "
+			"the kernel's log back\n",
+			volume, LVM_TAG);
+	result = try_swap(mirror, true, &why);
+	return tell(mirror, result, "adopted", why);
+}
+
+/* Without the tag first, or it would be adopted again. */
+static int release(const struct ctl_mirror *mirror, const struct adopt_options *options)
+{
+	char volume[LVM_NAME_MAX];
+	enum swap_result result;
+	const char *why;
+
+	if (lvm_volume_of(mirror->name, mirror->uuid, volume) && lvm_has_tag(volume))
+		lvm_remove_tag(volume);
+	result = try_swap(mirror, false, &why);
+	return tell(mirror, result, "released to the kernel's log", why);
+}
+
+/* --- which ones --- */
+
+typedef int action(const struct ctl_mirror *mirror, const struct adopt_options *options);
+
+static bool is_meant(const struct ctl_mirror *mirror, action *act)
+{
+	char volume[LVM_NAME_MAX];
+
+	if (act == release)
+		return mirror->ours > 0;
+	return mirror->kernels > 0 && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
+	       !lvm_is_pvmove(volume);
+}
+
+static int act_on_all(const struct ctl_mirrors *mirrors, const struct adopt_options *options,
+		      action *act)
+{
+	int status = 0;
+
+	for (unsigned i = 0; i < mirrors->count; i++)
+		if (is_meant(&mirrors->all[i], act))
+			status |= act(&mirrors->all[i], options);
+	return status;
+}
+
+static int act_on_named(const struct ctl_mirrors *mirrors, char **names, int count,
+			const struct adopt_options *options, action *act)
+{
+	int status = 0;
+
+	for (int i = 0; i < count; i++) {
+		const struct ctl_mirror *mirror = ctl_mirrors_named(mirrors, names[i]);
+
+		if (mirror) {
+			status |= act(mirror, options);
+			continue;
+		}
+		fprintf(stderr,
+			"dirtylogctl: %s: no mirror with a core or disk log has this name (dmsetup "
+			"table --target mirror shows all)\n",
+			names[i]);
+		status = 1;
+	}
+	return status;
+}
+
+/* A mirror whose log nobody serves could not even be suspended. */
+static bool is_served(void)
+{
+	char *stats = ctl_ask("stats", NULL);
+
+	free(stats);
+	return stats;
+}
+
+static int run(const struct option_table *table, action *act, int argc, char **argv)
+{
+	struct adopt_options options = {0};
+	struct ctl_mirrors mirrors;
+	int next, status;
+
+	argv[0] = (char *)table->program;
+	status = option_table_parse(table, &options, argc, argv, &next);
+	if (status >= 0)
+		return status;
+	if (options.all == (next < argc))
+		return option_table_fault(table, "mirrors are expected, or --all");
+	if (!is_served())
+		return CTL_NO_ANSWER;
+	if (ctl_mirrors_find(&mirrors) < 0) {
+		fprintf(stderr,
+			"dirtylogctl: device-mapper cannot be asked (/dev/mapper/control)\n");
+		return 1;
+	}
+	if (options.all)
+		status = act_on_all(&mirrors, &options, act);
+	else
+		status = act_on_named(&mirrors, argv + next, argc - next, &options, act);
+	free(mirrors.all);
+	return status;
+}
+
+int ctl_adopt(int argc, char **argv)
+{
+	return run(&adopt_table, adopt, argc, argv);
+}
+
+int ctl_release(int argc, char **argv)
+{
+	return run(&release_table, release, argc, argv);
+}

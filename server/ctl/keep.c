@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `dirtylogctl keep`: the volumes with the tag stay adopted. LVM gives a mirror the kernel's log back with nearly every
+ * command, and the kernel tells of each resume (a uevent of the device). A device that has the kernel's log then is
+ * due; one that cannot be adopted yet is due again, later each time. A look at all devices now and then, and when
+ * uevents were lost, is for what no uevent told.
+ *
+ * Each attempt is a child's: it may wait for LVM, or hang in the kernel, and then the others go on without it.
+ */
+#include "server/base/clock.h"
+#include "server/ctl/ask.h"
+#include "server/ctl/command.h"
+#include "server/ctl/lvm.h"
+#include "server/ctl/mirrors.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+#include <linux/netlink.h>
+
+#define FULL_LOOK_NS (60 * NSEC_PER_SEC)
+#define FIRST_PAUSE_NS (200 * NSEC_PER_MSEC)
+#define PAUSE_MAX_NS (30 * NSEC_PER_SEC)
+#define CHILD_LIMIT_NS (30 * NSEC_PER_SEC)
+#define CHILDREN_MAX 8u
+
+enum keep_status { KEPT, NOT_TAGGED, TRY_AGAIN };
+
+/* A device that is on the kernel's log. */
+struct due {
+	uint32_t major, minor;
+	int64_t when_ns, pause_ns;
+	pid_t child; /* 0: none */
+	int64_t started_ns;
+	bool again; /* a uevent came while the child was at it */
+	struct due *next;
+};
+
+static struct due *dues;
+static unsigned children;
+
+static struct due *find_due(uint32_t major, uint32_t minor)
+{
+	for (struct due *due = dues; due; due = due->next)
+		if (due->major == major && due->minor == minor)
+			return due;
+	return NULL;
+}
+
+/* Without memory the next full look finds it. */
+static void add_due(uint32_t major, uint32_t minor)
+{
+	struct due *due = find_due(major, minor);
+
+	if (due) {
+		due->again = true;
+		return;
+	}
+	due = calloc(1, sizeof(*due));
+	if (!due)
+		return;
+	*due = (struct due){.major = major, .minor = minor, .when_ns = clock_now(), .next = dues};
+	dues = due;
+}
+
+static void drop_due(struct due *gone)
+{
+	struct due **at = &dues;
+
+	while (*at != gone)
+		at = &(*at)->next;
+	*at = gone->next;
+	free(gone);
+}
+
+/* --- an attempt --- */
+
+static int keep_device(uint32_t major, uint32_t minor)
+{
+	struct ctl_mirror mirror = {.major = major, .minor = minor};
+	char volume[LVM_NAME_MAX];
+	enum swap_result result;
+	const char *why;
+
+	if (!swap_look(&mirror) || mirror.kernels == 0 ||
+	    !lvm_volume_of(mirror.name, mirror.uuid, volume) || lvm_is_pvmove(volume) ||
+	    !lvm_has_tag(volume))
+		return NOT_TAGGED;
+	result = swap_adopt(&mirror, &why);
+	if (result == SWAP_DONE)
+		printf("%s: adopted again\n", volume);
+	else if (result != SWAP_NOTHING)
+		fprintf(stderr, "%s has the tag " LVM_TAG " and is not adopted: %s; tried again\n",
+			volume, why);
+	fflush(stdout);
+	return result == SWAP_DONE || result == SWAP_NOTHING ? KEPT : TRY_AGAIN;
+}
+
+static void start_attempt(struct due *due)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(keep_device(due->major, due->minor));
+	if (pid < 0)
+		return; /* in the next turn */
+	due->child = pid;
+	due->again = false;
+	due->started_ns = clock_now();
+	children++;
+}
+
+static void put_off(struct due *due)
+{
+	due->pause_ns = due->pause_ns == 0		   ? FIRST_PAUSE_NS
+			: due->pause_ns < PAUSE_MAX_NS / 2 ? due->pause_ns * 2
+							   : PAUSE_MAX_NS;
+	due->when_ns = clock_now() + due->pause_ns;
+}
+
+/* One that hangs is left behind: its device is tried again when it is told of again. */
+static void look_after(struct due *due)
+{
+	int status = 0;
+	pid_t pid = waitpid(due->child, &status, WNOHANG);
+	bool hangs = pid == 0 && clock_now() - due->started_ns > CHILD_LIMIT_NS;
+
+	if (pid == 0 && !hangs)
+		return;
+	children--;
+	due->child = 0;
+	if (hangs)
+		fprintf(stderr, "device %u:%u does not answer\n", due->major, due->minor);
+	if (due->again) {
+		due->pause_ns = 0;
+		due->when_ns = clock_now();
+		due->again = false;
+	} else if (WIFEXITED(status) && WEXITSTATUS(status) == TRY_AGAIN && !hangs) {
+		put_off(due);
+	} else {
+		drop_due(due);
+	}
+}
+
+static void attend(void)
+{
+	struct due *next;
+
+	for (struct due *due = dues; due; due = next) {
+		next = due->next;
+		if (due->child > 0)
+			look_after(due);
+		else if (due->when_ns <= clock_now() && children < CHILDREN_MAX)
+			start_attempt(due);
+	}
+}
+
+/* --- what is told --- */
+
+static int open_uevents(void)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			NETLINK_KOBJECT_UEVENT);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		return -errno;
+	return fd;
+}
+
+static long field_of(const char *text, size_t size, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *at = text; at < text + size; at += strlen(at) + 1)
+		if (strncmp(at, name, length) == 0)
+			return strtol(at + length, NULL, 10);
+	return -1;
+}
+
+/* The kernel's own, `change@/devices/virtual/block/dm-N`, and fields; the process that sends one is 0. */
+static void hear(const char *text, size_t size)
+{
+	long device_major = field_of(text, size, "MAJOR="),
+	     device_minor = field_of(text, size, "MINOR=");
+
+	if (strncmp(text, "change@/devices/virtual/block/dm-", 33) == 0 && device_major >= 0 &&
+	    device_minor >= 0)
+		add_due((uint32_t)device_major, (uint32_t)device_minor);
+}
+
+/* False: some were lost. */
+static bool read_uevents(int fd)
+{
+	static char text[8192 + 1];
+	struct sockaddr_nl sender;
+	socklen_t length = sizeof(sender);
+	ssize_t n;
+
+	while ((n = recvfrom(fd, text, sizeof(text) - 1, 0, (struct sockaddr *)&sender, &length)) >
+	       0) {
+		text[n] = '\0';
+		if (sender.nl_pid == 0)
+			hear(text, (size_t)n);
+	}
+	return n >= 0 || errno != ENOBUFS;
+}
+
+static void look_at_all(void)
+{
+	struct ctl_mirrors mirrors;
+
+	if (ctl_mirrors_find(&mirrors) < 0)
+		return;
+	for (unsigned i = 0; i < mirrors.count; i++)
+		if (mirrors.all[i].kernels > 0)
+			add_due(mirrors.all[i].major, mirrors.all[i].minor);
+	free(mirrors.all);
+}
+
+/* --- the loop --- */
+
+static int msec_until_due(int64_t full_ns)
+{
+	int64_t until_ns = full_ns, left_ns;
+
+	for (const struct due *due = dues; due; due = due->next)
+		if (due->child == 0 && due->when_ns < until_ns)
+			until_ns = due->when_ns;
+	if (children > 0)
+		until_ns = clock_now() + 50 * NSEC_PER_MSEC;
+	left_ns = until_ns - clock_now();
+	return left_ns > 0 ? (int)(left_ns / NSEC_PER_MSEC) + 1 : 0;
+}
+
+static void keep(int fd)
+{
+	struct pollfd waiting = {.fd = fd, .events = POLLIN};
+	int64_t full_ns = clock_now();
+
+	for (;;) {
+		if (clock_now() >= full_ns) {
+			look_at_all();
+			full_ns = clock_now() + FULL_LOOK_NS;
+		}
+		attend();
+		poll(&waiting, 1, msec_until_due(full_ns));
+		if (!read_uevents(fd))
+			full_ns = clock_now();
+	}
+}
+
+int ctl_keep(int argc, char **argv)
+{
+	int fd;
+
+	if (argc != 1) {
+		fprintf(stderr, "dirtylogctl keep: no arguments are expected\n");
+		return CTL_WRONG_COMMAND_LINE;
+	}
+	fd = open_uevents();
+	if (fd < 0) {
+		fprintf(stderr, "dirtylogctl keep: uevents cannot be heard: %s\n", strerror(-fd));
+		return 1;
+	}
+	sd_notify(0, "READY=1");
+	keep(fd);
+	return 0;
+}

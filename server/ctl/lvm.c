@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/ctl/lvm.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* The next part of a name in which `-` divides, and is doubled inside of a part. False: it is empty, or too long. */
+static bool next_part(const char **at, char *part, size_t room)
+{
+	size_t length = 0;
+
+	while (**at && length < room - 1) {
+		if (**at == '-' && *++*at != '-')
+			break;
+		part[length++] = *(*at)++;
+	}
+	part[length] = '\0';
+	return length > 0;
+}
+
+bool lvm_volume_of(const char *dm_name, const char *uuid, char volume[LVM_NAME_MAX])
+{
+	const char *at = dm_name;
+	char vg[140], lv[140];
+
+	if (strncmp(uuid, "LVM-", 4) != 0 || !next_part(&at, vg, sizeof(vg)) ||
+	    !next_part(&at, lv, sizeof(lv)))
+		return false;
+	snprintf(volume, LVM_NAME_MAX, "%s/%s", vg, lv);
+	return true;
+}
+
+bool lvm_is_pvmove(const char *volume)
+{
+	const char *slash = strchr(volume, '/');
+
+	return slash && strncmp(slash + 1, "pvmove", 6) == 0;
+}
+
+/* --- commands --- */
+
+/* Its standard output goes to the fd. LVM would complain of fds that it does not know: ours close on exec. */
+static bool run(char *const *words, int output)
+{
+	posix_spawn_file_actions_t files;
+	int status = -1;
+	pid_t pid;
+	bool started;
+
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
+	started = posix_spawnp(&pid, words[0], &files, NULL, words, environ) == 0;
+	posix_spawn_file_actions_destroy(&files);
+	if (!started) {
+		fprintf(stderr, "dirtylogctl: %s cannot be run\n", words[0]);
+		return false;
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static bool change_tag(const char *option, const char *volume)
+{
+	char *words[] = {"lvchange", "-q", (char *)option, LVM_TAG, (char *)volume, NULL};
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	bool changed = run(words, nowhere);
+
+	close(nowhere);
+	return changed;
+}
+
+bool lvm_add_tag(const char *volume)
+{
+	return change_tag("--addtag", volume);
+}
+
+bool lvm_remove_tag(const char *volume)
+{
+	return change_tag("--deltag", volume);
+}
+
+/* Of a list with commas. */
+static bool lists_tag(char *text)
+{
+	char *save;
+
+	for (char *tag = strtok_r(text, " ,\n", &save); tag; tag = strtok_r(NULL, " ,\n", &save))
+		if (strcmp(tag, LVM_TAG) == 0)
+			return true;
+	return false;
+}
+
+bool lvm_has_tag(const char *volume)
+{
+	char *words[] = {"lvs", "-q", "--noheadings", "-o", "lv_tags", (char *)volume, NULL};
+	char text[4096];
+	int fds[2];
+	ssize_t n;
+	bool known;
+
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+		return false;
+	known = run(words, fds[1]);
+	close(fds[1]);
+	n = read(fds[0], text, sizeof(text) - 1);
+	close(fds[0]);
+	if (!known || n <= 0)
+		return false;
+	text[n] = '\0';
+	return lists_tag(text);
+}

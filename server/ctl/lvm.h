@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* LVM's own commands, for what is in its metadata: the tag that marks a volume whose mirror is to stay on
+ * dirtylogd. They take the volume group's lock themselves, so none may be called by who holds it. The main
+ * thread's.
+ */
+#ifndef SERVER_CTL_LVM_H
+#define SERVER_CTL_LVM_H
+
+#include <stdbool.h>
+
+#define LVM_TAG "dirtylogd"
+#define LVM_NAME_MAX 300u
+
+/* VG/LV of a device-mapper device of LVM's, of whatever layer. False: it is none of LVM's. */
+bool lvm_volume_of(const char *dm_name, const char *uuid, char volume[LVM_NAME_MAX]);
+
+/* The mirrors that pvmove makes are its own, and gone when it is done. */
+bool lvm_is_pvmove(const char *volume);
+
+/* False: LVM says on stderr why not. */
+bool lvm_add_tag(const char *volume);
+bool lvm_remove_tag(const char *volume);
+
+/* The volume has the tag. False too where LVM does not know it. */
+bool lvm_has_tag(const char *volume);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/ctl/mirrors.h"
+
+#include "server/ctl/lvm.h"
+
+#include <errno.h>
+#include <libdevmapper.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+static void say_nothing(int level, const char *file, int line, int error, const char *format, ...)
+{
+}
+
+/* No memory: none is added. */
+static void add_device(struct ctl_mirrors *mirrors, uint64_t number)
+{
+	struct ctl_mirror mirror = {.major = major(number), .minor = minor(number)};
+	struct ctl_mirror *grown;
+
+	if (!swap_look(&mirror))
+		return;
+	grown = reallocarray(mirrors->all, mirrors->count + 1, sizeof(*grown));
+	if (!grown)
+		return;
+	mirrors->all = grown;
+	mirrors->all[mirrors->count++] = mirror;
+}
+
+int ctl_mirrors_find(struct ctl_mirrors *mirrors)
+{
+	const struct dm_names *names;
+	struct dm_task *task;
+	uint32_t next;
+	bool listed;
+
+	*mirrors = (struct ctl_mirrors){0};
+	dm_log_with_errno_init(say_nothing);
+	dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
+	task = dm_task_create(DM_DEVICE_LIST);
+	names = task && dm_task_run(task) ? dm_task_get_names(task) : NULL;
+	listed = names;
+	if (names && names->dev) {
+		do {
+			add_device(mirrors, names->dev);
+			next = names->next;
+			names = (const struct dm_names *)((const char *)names + next);
+		} while (next);
+	}
+	if (task)
+		dm_task_destroy(task);
+	dm_lib_exit(); /* its fd is not close-on-exec, and LVM's commands complain of it */
+	return listed ? 0 : -ENXIO;
+}
+
+/* --- names --- */
+
+const char *ctl_mirror_text(const struct ctl_mirror *mirror)
+{
+	static char volume[LVM_NAME_MAX];
+
+	return lvm_volume_of(mirror->name, mirror->uuid, volume) ? volume : mirror->name;
+}
+
+static bool has_number(const struct ctl_mirror *mirror, const char *name)
+{
+	unsigned device_major, device_minor;
+	struct stat st;
+
+	if (name[0] == '/')
+		return stat(name, &st) == 0 && S_ISBLK(st.st_mode) &&
+		       st.st_rdev == makedev(mirror->major, mirror->minor);
+	return sscanf(name, "%u:%u", &device_major, &device_minor) == 2 &&
+	       device_major == mirror->major && device_minor == mirror->minor;
+}
+
+static bool is_named(const struct ctl_mirror *mirror, const char *name)
+{
+	const char *below = strncmp(name, "/dev/", 5) == 0 ? name + 5 : name;
+	const char *mapped = strncmp(below, "mapper/", 7) == 0 ? below + 7 : below;
+	size_t length = strlen(mapped);
+	char volume[LVM_NAME_MAX];
+
+	if (has_number(mirror, name))
+		return true;
+	if (strncmp(mirror->name, mapped, length) == 0 &&
+	    (mirror->name[length] == '\0' || strcmp(mirror->name + length, "-real") == 0))
+		return true;
+	return lvm_volume_of(mirror->name, mirror->uuid, volume) && strcmp(volume, below) == 0;
+}
+
+const struct ctl_mirror *ctl_mirrors_named(const struct ctl_mirrors *mirrors, const char *name)
+{
+	for (unsigned i = 0; i < mirrors->count; i++)
+		if (is_named(&mirrors->all[i], name))
+			return &mirrors->all[i];
+	return NULL;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "server/ctl/swap.h"
+
+#include "server/base/clock.h"
+#include "server/log/dm_device.h"
+#include "server/log/lvm_lock.h"
+#include "server/log/mirror_cycle.h"
+#include "server/protocol/mirror_params.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PARAMS_MAX 4096u
+
+/* What is at hand. */
+static struct {
+	const struct ctl_mirror *mirror;
+	bool adopt;
+	bool in_sync; /* said by the table that is loaded */
+	int error; /* of the load */
+	int lock_fd;
+	pid_t guardian;
+	int guardian_fd;
+} swap;
+
+/* --- tables --- */
+
+static int count_target(uint64_t start, uint64_t sectors, const char *type, const char *params,
+			void *context)
+{
+	struct ctl_mirror *mirror = context;
+
+	if (strcmp(type, "mirror") != 0)
+		return 0;
+	switch (mirror_params_log(params)) {
+	case MIRROR_PARAMS_CORE:
+	case MIRROR_PARAMS_DISK:
+		mirror->kernels++;
+		break;
+	case MIRROR_PARAMS_OURS_CORE:
+	case MIRROR_PARAMS_OURS_DISK:
+		mirror->ours++;
+		break;
+	case MIRROR_PARAMS_OTHER:
+		break;
+	}
+	return 0;
+}
+
+bool swap_look(struct ctl_mirror *mirror)
+{
+	static struct cycle_look look;
+
+	mirror->kernels = mirror->ours = 0;
+	if (dm_device_open(mirror->major, mirror->minor) < 0 || dm_device_look(&look) < 0 ||
+	    !look.exists)
+		return false;
+	memcpy(mirror->name, look.name, sizeof(mirror->name));
+	memcpy(mirror->uuid, look.uuid, sizeof(mirror->uuid));
+	return dm_device_table(count_target, mirror) == 0 && mirror->kernels + mirror->ours > 0;
+}
+
+/* A log's name: the device's uuid, which LVM keeps, or its name; and the target's number behind the first. */
+static void name_log(unsigned target, char uuid[DM_UUID_LEN])
+{
+	const struct ctl_mirror *mirror = swap.mirror;
+	const char *name = mirror->uuid[0] ? mirror->uuid : mirror->name;
+
+	if (target == 0)
+		snprintf(uuid, DM_UUID_LEN, "%.*s", (int)(DM_UUID_LEN - 8), name);
+	else
+		snprintf(uuid, DM_UUID_LEN, "%.*s-%u", (int)(DM_UUID_LEN - 8), name,
+			 target % 10000);
+}
+
+/* context: the number of mirrors before it. */
+static int add_target(uint64_t start, uint64_t sectors, const char *type, const char *params,
+		      void *context)
+{
+	static char text[PARAMS_MAX], uuid[DM_UUID_LEN];
+	unsigned *mirrors = context;
+	bool ok = false;
+
+	if (strcmp(type, "mirror") == 0) {
+		name_log((*mirrors)++, uuid);
+		ok = swap.adopt
+			     ? mirror_params_adopt(params, uuid, swap.in_sync, text, sizeof(text))
+			     : mirror_params_release(params, swap.in_sync, text, sizeof(text));
+	}
+	return dm_device_table_add(start, sectors, type, ok ? text : params);
+}
+
+static int load_table(void)
+{
+	unsigned mirrors = 0;
+	int r;
+
+	dm_device_table_begin();
+	r = dm_device_table(add_target, &mirrors);
+	return r == 0 ? dm_device_table_load() : r;
+}
+
+static int is_in_sync(uint64_t start, uint64_t sectors, const char *type, const char *params,
+		      void *context)
+{
+	return strcmp(type, "mirror") != 0 || mirror_status_in_sync(params) ? 0 : -EAGAIN;
+}
+
+/* --- standing by --- */
+
+/* In the child, when the other end is closed. */
+static void rescue(void)
+{
+	static struct cycle_look look;
+
+	dm_device_table_clear();
+	if (dm_device_look(&look) == 0 && look.suspended)
+		dm_device_resume();
+}
+
+static void stand_by(int fd)
+{
+	char byte;
+	ssize_t n;
+
+	setsid();
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	do
+		n = read(fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		rescue();
+	_exit(0);
+}
+
+static int start_guardian(void)
+{
+	sigset_t all, before;
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return -errno;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	swap.guardian = fork();
+	if (swap.guardian == 0) {
+		close(fds[1]);
+		stand_by(fds[0]);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close(fds[0]);
+	swap.guardian_fd = fds[1];
+	if (swap.guardian > 0)
+		return 0;
+	close(fds[1]);
+	return -EAGAIN;
+}
+
+static void dismiss_guardian(void)
+{
+	if (swap.guardian <= 0)
+		return;
+	(void)!write(swap.guardian_fd, "", 1);
+	close(swap.guardian_fd);
+	waitpid(swap.guardian, NULL, 0);
+	swap.guardian = 0;
+}
+
+/* --- the steps --- */
+
+static int lock_vg(const char *vg)
+{
+	swap.lock_fd = lvm_lock_try(LVM_LOCK_DIR, vg);
+	return swap.lock_fd < 0 ? swap.lock_fd : 0;
+}
+
+static int load(void)
+{
+	swap.error = start_guardian();
+	if (swap.error < 0)
+		return swap.error;
+	swap.in_sync = dm_device_status(is_in_sync, NULL) == 0;
+	swap.error = load_table();
+	return swap.error;
+}
+
+/* Nobody writes now. A region may have been found out of sync, or a leg dead, since the table was made. */
+static int review(void)
+{
+	if (!dm_device_all_alive())
+		return -EIO;
+	if (!swap.in_sync || dm_device_status(is_in_sync, NULL) == 0)
+		return 0;
+	swap.in_sync = false;
+	return load_table();
+}
+
+static void unload(void)
+{
+	dm_device_table_clear();
+}
+
+/* What may be paged out may have to come from the mirror that is suspended, and who is interrupted does not
+ * resume it. */
+static int brace(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	return mlockall(MCL_CURRENT | MCL_FUTURE) != 0 ? -errno : 0;
+}
+
+static void unbrace(void)
+{
+	sigset_t none;
+
+	munlockall();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void pause_cycle(void)
+{
+	struct timespec pause = {.tv_nsec = CYCLE_PAUSE_MSEC * NSEC_PER_MSEC};
+
+	nanosleep(&pause, NULL);
+}
+
+static enum swap_result result_of(enum cycle_outcome outcome)
+{
+	switch (outcome) {
+	case CYCLE_DONE:
+		return SWAP_DONE;
+	case CYCLE_NOT_FREE:
+	case CYCLE_NOT_LOCKED:
+	case CYCLE_NOT_FIT:
+		return SWAP_LATER;
+	case CYCLE_NOT_RESUMED:
+		return SWAP_BAD;
+	default:
+		return SWAP_REFUSED;
+	}
+}
+
+static const char *reason_of(enum cycle_outcome outcome)
+{
+	static char text[160];
+
+	if (outcome != CYCLE_NOT_LOADED)
+		return cycle_outcome_text(outcome);
+	snprintf(text, sizeof(text), "%s: %s (the kernel's log and dirtylogd's say why)",
+		 cycle_outcome_text(outcome), strerror(-swap.error));
+	return text;
+}
+
+static enum swap_result run(const struct ctl_mirror *mirror, const char **why)
+{
+	static const struct cycle_ops ops = {
+		.look = dm_device_look,
+		.all_alive = dm_device_all_alive,
+		.lock_vg = lock_vg,
+		.brace = brace,
+		.suspend = dm_device_suspend,
+		.resume = dm_device_resume,
+		.pause = pause_cycle,
+		.load = load,
+		.review = review,
+		.unload = unload,
+	};
+	int r = dm_device_open(mirror->major, mirror->minor);
+	enum cycle_outcome outcome;
+
+	*why = "device-mapper cannot be reached";
+	if (r < 0)
+		return SWAP_REFUSED;
+	swap.mirror = mirror;
+	swap.lock_fd = -1;
+	outcome = mirror_cycle(&ops);
+	dismiss_guardian();
+	if (swap.lock_fd >= 0)
+		close(swap.lock_fd);
+	unbrace();
+	*why = reason_of(outcome);
+	return result_of(outcome);
+}
+
+enum swap_result swap_adopt(const struct ctl_mirror *mirror, const char **why)
+{
+	*why = "has dirtylogd's log already";
+	if (mirror->kernels == 0)
+		return SWAP_NOTHING;
+	swap.adopt = true;
+	return run(mirror, why);
+}
+
+enum swap_result swap_release(const struct ctl_mirror *mirror, const char **why)
+{
+	*why = "has no log of dirtylogd's";
+	if (mirror->ours == 0)
+		return SWAP_NOTHING;
+	swap.adopt = false;
+	return run(mirror, why);
+}
