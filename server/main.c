@@ -324,6 +324,7 @@ static void *control_thread(void *argument)
 		.listen_fds = {daemon->control_fds[0], daemon->control_fds[1]},
 		.stop_fd = daemon->signal_fd,
 		.registry = &daemon->registry,
+		.slots = &daemon->slots,
 		.generation = daemon->generation,
 		.watched = &daemon->estate.fixed->executors[ESTATE_CONTROL],
 	};
