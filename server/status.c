@@ -210,7 +210,7 @@ static bool parse_word(const char *word, int base, uint64_t *value)
 	return *end == '\0';
 }
 
-static uint64_t first_of_cell(uint64_t cell, uint64_t cells, uint64_t regions)
+uint64_t status_first_of_cell(uint64_t cell, uint64_t cells, uint64_t regions)
 {
 	return regions / cells * cell + regions % cells * cell / cells;
 }
@@ -223,8 +223,8 @@ static void print_runs(FILE *out, const struct dirty_log *dirty, uint64_t cells)
 
 	for (uint64_t i = 0; i <= cells; i++, run++) {
 		if (i < cells)
-			cell = dirty_log_count_cell(dirty, first_of_cell(i, cells, regions),
-						    first_of_cell(i + 1, cells, regions));
+			cell = dirty_log_count_cell(dirty, status_first_of_cell(i, cells, regions),
+						    status_first_of_cell(i + 1, cells, regions));
 		if (i == cells || (i > 0 && (cell.out_of_sync != before.out_of_sync ||
 					     cell.dirty != before.dirty))) {
 			fprintf(out, "%s[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]", comma, run,

@@ -22,6 +22,9 @@ void status_print(FILE *out, struct registry *registry, const struct slots *slot
  * such log, or it has no regions yet. */
 bool status_print_regions(FILE *out, struct registry *registry, char *arguments, const char **why);
 
+/* The first region of cell (at most cells) of so many. */
+uint64_t status_first_of_cell(uint64_t cell, uint64_t cells, uint64_t regions);
+
 /* As enum log_state has them. */
 extern const char *const log_state_names[];
 

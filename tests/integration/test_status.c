@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the daemon tells of its logs in JSON. */
+/* What the daemon tells of its logs in JSON, and what dirtylogctl makes of it. */
 #include "server/control_socket.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/log_device.h"
@@ -7,8 +7,13 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 static json_t *answer_json;
 
@@ -341,4 +346,175 @@ Test(status, what_is_asked_for_wrongly_is_refused)
 	expect_refused("regions LVM-one x 20", "expected");
 	expect_refused("regions LVM-one 2 20", "no such log");
 	expect_refused("regions LVM-two 1 20", "no such log");
+}
+
+/* --- dirtylogctl --- */
+
+static struct {
+	char said[1 << 16]; /* stdout and stderr */
+	int status;
+} tool;
+
+static void run_tool(const char *arguments)
+{
+	char command[512];
+	FILE *out;
+
+	snprintf(command, sizeof(command), "%s %s 2>&1", DIRTYLOGCTL, arguments);
+	out = popen(command, "r");
+	cr_assert_not_null(out);
+	tool.said[fread(tool.said, 1, sizeof(tool.said) - 1, out)] = '\0';
+	tool.status = WEXITSTATUS(pclose(out));
+}
+
+static void expect_tool(const char *arguments, int status, const char *words)
+{
+	run_tool(arguments);
+	cr_assert_eq(tool.status, status, "%s: %d: %s", arguments, tool.status, tool.said);
+	cr_assert(strstr(tool.said, words), "no \"%s\" in: %s", words, tool.said);
+}
+
+static json_t *tool_json(void)
+{
+	json_error_t error;
+
+	json_decref(answer_json);
+	answer_json = json_loads(tool.said, 0, &error);
+	cr_assert_not_null(answer_json, "%s: %s", error.text, tool.said);
+	return answer_json;
+}
+
+Test(status, dirtylogctl_has_a_line_for_each_log)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	char words[64];
+
+	start();
+	expect_tool("status", 0, "MIRROR");
+	make_log(&loop, REGIONS, " nosync");
+	mark(7);
+	snprintf(words, sizeof(words), "%s(A)", loop.number);
+	expect_tool("status", 0, words);
+	cr_assert(strstr(tool.said, "LVM-one"));
+	cr_assert(strstr(tool.said, "100%"));
+}
+
+Test(status, a_resync_is_no_fault)
+{
+	start();
+	ctr_ok("160 core 8");
+	resume();
+	cr_assert_eq(set_region_sync(0, 1), 0);
+	expect_tool("status", 0, "5.00%");
+}
+
+Test(status, dirtylogctl_prints_json)
+{
+	json_t *mirror;
+
+	start();
+	ctr_ok("160 core 8");
+	expect_tool("status --json LVM-one", 0, "");
+	mirror = json_array_get(json_object_get(tool_json(), "mirrors"), 0);
+	cr_assert_str_eq(text(mirror, "name"), "LVM-one");
+	cr_assert_eq(number(json_object_get(mirror, "log"), "regions"), 20);
+}
+
+Test(status, a_write_that_is_tried_again_degrades_and_one_that_fails_fails)
+{
+	struct loop_device loop = make_full_loop();
+	struct wire_message request;
+
+	bench.io_retry = "1.5";
+	start();
+	make_log(&loop, FULL_REGIONS, "");
+	request = begin_failing_write();
+	EXPECT_SOON(retries(), "it does not back off");
+	expect_tool("status", 1, "(retries)");
+	cr_assert(strstr(tool.said, "write: No space left on device"), "%s", tool.said);
+	EXPECT_SOON(has_failed(), "it does not fail");
+	expect_tool("status", 2, "(failed)");
+	expect_tool("status LVM-one", 2, "(failed)");
+	cr_assert_lt(await_answer(&request).message.request.error, 0);
+	end_full_loop();
+}
+
+Test(status, the_others_do_not_make_the_named_one_fail)
+{
+	start();
+	cr_assert_eq(reconnect_error("160 disk /dev/nothing 8"), 0);
+	become(2, "LVM-two");
+	ctr_ok("160 core 8");
+	expect_tool("status LVM-two", 0, "LVM-two");
+	cr_assert_null(strstr(tool.said, "LVM-one"));
+	expect_tool("status", 2, "(unusable)");
+}
+
+Test(status, without_a_daemon_there_is_no_answer)
+{
+	expect_tool("status", 3, "no dirtylogd serves here");
+	expect_tool("show LVM-one", 3, "no dirtylogd serves here");
+	expect_tool("stats --json", 3, "no dirtylogd serves here");
+}
+
+Test(status, a_daemon_that_hangs_is_no_answer)
+{
+	int64_t start_msec = now_msec();
+
+	start();
+	kill(bench.daemon, SIGSTOP);
+	expect_tool("status", 3, "does not answer");
+	kill(bench.daemon, SIGCONT);
+	cr_assert_lt(now_msec() - start_msec, 6000);
+}
+
+Test(status, an_unknown_name_is_told_what_there_is)
+{
+	start();
+	expect_tool("status vg/lv", 2, "no mirror vg/lv; there is none");
+	ctr_ok("160 core 8");
+	expect_tool("status LVM-one vg/lv", 2, "no mirror vg/lv; there are: LVM-one\n");
+	expect_tool("show vg/lv", 2, "no mirror vg/lv; there are: LVM-one\n");
+}
+
+Test(status, a_wrong_command_line_is_told)
+{
+	expect_tool("status --nonsense", 2, "nonsense");
+	expect_tool("show", 2, "one mirror's name is expected");
+	expect_tool("show a b", 2, "one mirror's name is expected");
+	expect_tool("stats now", 2, "now");
+	expect_tool("status --from /nowhere", 2, "/nowhere");
+}
+
+Test(status, dirtylogctl_draws_the_regions)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	mark(3);
+	cr_assert_eq(set_region_sync(18, 0), 0);
+	cr_assert_eq(set_region_sync(19, 0), 0);
+	expect_work(19);
+	expect_tool("show LVM-one", 0, "\n...D..............O>\n");
+	expect_tool("show --json LVM-one", 0, "\"recovering\": 19");
+}
+
+Test(status, counters_and_logs_come_as_json)
+{
+	json_t *log;
+
+	start();
+	become(0x10, "two words");
+	ctr_ok("160 core 8");
+	expect_tool("stats --json", 0, "");
+	cr_assert_eq(number(tool_json(), "ctr"), 1);
+	cr_assert_eq(number(tool_json(), "server"), 1);
+	expect_tool("logs --json", 0, "");
+	log = json_array_get(tool_json(), 0);
+	cr_assert_str_eq(text(log, "uuid"), "two words");
+	cr_assert_str_eq(text(log, "luid"), "10");
+	cr_assert_str_eq(text(log, "device"), "-");
+	cr_assert_eq(number(log, "regions"), 20);
+	cr_assert_str_eq(text(log, "state"), "created");
 }
