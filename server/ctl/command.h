@@ -10,7 +10,7 @@ typedef int ctl_command(int argc, char **argv);
 /* What the daemon counts, and its logs a line each. */
 ctl_command ctl_stats, ctl_logs;
 
-/* Whether the mirrors are well, and a picture of one's regions. */
-ctl_command ctl_status, ctl_show;
+/* Whether the mirrors are well, a picture of one's regions, and all of them live. */
+ctl_command ctl_status, ctl_show, ctl_watch;
 
 #endif

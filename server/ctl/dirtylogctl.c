@@ -6,12 +6,14 @@
 #include <string.h>
 
 /* In the order of commands[]. */
-static ctl_command *const functions[] = {NULL, ctl_status, ctl_show, ctl_stats, ctl_logs};
+static ctl_command *const functions[] = {NULL,	    ctl_status, ctl_show,
+					 ctl_watch, ctl_stats,	ctl_logs};
 
 static const struct option_entry commands[] = {
 	{.help = "What dirtylogd does:"},
 	{"status", .help = "a line for each mirror, or those named: legs, log, resync, what waits"},
 	{"show", .help = "a picture of a mirror's regions"},
+	{"watch", .help = "the mirrors once a second: the hot, the slow, the resyncing"},
 	{"stats",
 	 .help = "counters since the start: requests of each type, writes, flushes, errors"},
 	{"logs", .help = "a line for each log: UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC "

@@ -212,7 +212,7 @@ static void ask_in_turn(unsigned number, FILE *out, void *context)
 			ask_health(json_array_get(work->mirrors, i), out);
 }
 
-static void key_of(json_t *object, char key[64])
+static void health_key(json_t *object, char key[64])
 {
 	const char *device = json_string_value(json_object_get(object, "device"));
 
@@ -224,7 +224,7 @@ static void keep_letters(json_t *object, json_t *by_key)
 {
 	char key[64];
 
-	key_of(object, key);
+	health_key(object, key);
 	json_object_set(by_key, key, json_object_get(object, "health"));
 }
 
@@ -258,7 +258,7 @@ void dm_mirrors_ask_health(json_t *mirrors)
 	free(lines);
 	munmap((void *)work.next, sizeof(*work.next));
 	for (i = 0; (mirror = json_array_get(mirrors, i)); i++) {
-		key_of(mirror, key);
+		health_key(mirror, key);
 		give_letters(mirror, json_string_value(json_object_get(by_key, key)));
 	}
 out:

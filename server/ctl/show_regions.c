@@ -132,12 +132,29 @@ static void print_title(const json_t *map)
 		       regions % cells ? "one more" : "so");
 }
 
-static void print_legend(void)
+static void print_legend(unsigned columns)
 {
-	printf("%c clean   %c dirty, %c some of it   %c out of sync, %c some of it   %c being "
-	       "recovered\n",
-	       CELL_CLEAN, CELL_ALL_DIRTY, CELL_SOME_DIRTY, CELL_ALL_OUT, CELL_SOME_OUT,
-	       CELL_RECOVERING);
+	static const struct {
+		char letter;
+		const char *meaning;
+	} legend[] = {{CELL_CLEAN, "clean"},	     {CELL_SOME_DIRTY, "some dirty"},
+		      {CELL_ALL_DIRTY, "dirty"},     {CELL_SOME_OUT, "some out of sync"},
+		      {CELL_ALL_OUT, "out of sync"}, {CELL_RECOVERING, "being recovered"}};
+	size_t at = 0;
+
+	for (unsigned i = 0; i < sizeof(legend) / sizeof(legend[0]); i++) {
+		size_t length = strlen(legend[i].meaning) + 2;
+
+		if (i > 0 && at + 2 + length > columns)
+			at = 0;
+		printf("%s%c %s",
+		       i == 0	 ? ""
+		       : at == 0 ? "\n"
+				 : "  ",
+		       legend[i].letter, legend[i].meaning);
+		at += length + (at ? 2 : 0);
+	}
+	putchar('\n');
 }
 
 static int draw_map(const json_t *map)
@@ -153,7 +170,7 @@ static int draw_map(const json_t *map)
 	print_title(map);
 	for (size_t at = 0, length = strlen(letters); at < length; at += columns)
 		printf("%.*s\n", (int)columns, letters + at);
-	print_legend();
+	print_legend(columns);
 	free(letters);
 	return 0;
 }

@@ -145,16 +145,20 @@ static json_t *ask_status(void)
 	return answer;
 }
 
-json_t *view_ask_again(json_t *found)
+json_t *view_ask(json_t *found, bool health)
 {
-	json_t *answer = ask_status();
-	json_t *view = answer ? put_together(found, answer) : NULL;
+	json_t *answer = ask_status(), *view = NULL;
 
+	if (answer) {
+		if (health)
+			dm_mirrors_ask_health(found);
+		view = put_together(found, answer);
+	}
 	json_decref(answer);
 	return view;
 }
 
-static json_t *load(const char *from)
+static json_t *load_view(const char *from)
 {
 	json_error_t error;
 	json_t *view = json_load_file(from, 0, &error);
@@ -166,17 +170,12 @@ static json_t *load(const char *from)
 
 json_t *view_get(const char *from)
 {
-	json_t *found, *answer, *view = NULL;
+	json_t *found, *view;
 
 	if (from)
-		return load(from);
+		return load_view(from);
 	found = dm_mirrors_find();
-	answer = ask_status();
-	if (answer) {
-		dm_mirrors_ask_health(found);
-		view = put_together(found, answer);
-	}
-	json_decref(answer);
+	view = view_ask(found, true);
 	json_decref(found);
 	return view;
 }

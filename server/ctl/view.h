@@ -26,8 +26,9 @@ enum view_verdict {
  * CTL_WRONG_COMMAND_LINE for a file that cannot be read. The caller drops the reference. */
 json_t *view_get(const char *from);
 
-/* What dirtylogd says now, with mirrors (dm_mirrors.h) that were found before. NULL: stderr says why. */
-json_t *view_ask_again(json_t *found);
+/* What dirtylogd says now, with mirrors (dm_mirrors.h) that were found before; and their health, if that is asked
+ * for and dirtylogd has answered. NULL: stderr says why. */
+json_t *view_ask(json_t *found, bool health);
 
 enum view_verdict view_judge(const json_t *mirror);
 
