@@ -77,7 +77,7 @@ static json_t *ask_regions(const json_t *log)
 /* {"name", "log", "map"}. Of several logs of the name the first one. */
 static json_t *ask_map(const char *name, int *status)
 {
-	json_t *view = view_get(NULL), *meant, *mirror, *log, *answer, *map = NULL;
+	json_t *view = view_get(NULL, false), *meant, *mirror, *log, *answer, *map = NULL;
 
 	*status = CTL_NO_ANSWER;
 	if (!view)

@@ -7,13 +7,15 @@
 #include "server/ctl/view.h"
 
 struct status_options {
-	bool json;
+	bool json, names;
 	const char *from;
 };
 
 static const struct option_entry status_entries[] = {
 	{"json", .help = "as JSON, which is also what --from reads",
 	 OPTION_FLAG(struct status_options, json)},
+	{"names", .help = "names alone, for completion", .hidden = true,
+	 OPTION_FLAG(struct status_options, names)},
 	{"from", .argument = "FILE", .help = "what --json has printed before", .hidden = true,
 	 OPTION_TEXT(struct status_options, from)},
 	{0},
@@ -86,6 +88,14 @@ static void print_json(json_t *view, json_t *mirrors)
 	putchar('\n');
 }
 
+static void print_names(const json_t *mirrors)
+{
+	json_t *mirror;
+
+	for (size_t i = 0; (mirror = json_array_get(mirrors, i)); i++)
+		puts(view_text(mirror, "name"));
+}
+
 static int print_status(json_t *view, const struct status_options *options, int argc, char **argv)
 {
 	json_t *mirrors = selected(view, argc, argv);
@@ -93,7 +103,9 @@ static int print_status(json_t *view, const struct status_options *options, int 
 
 	if (!mirrors)
 		return CTL_WRONG_COMMAND_LINE;
-	if (options->json)
+	if (options->names)
+		print_names(mirrors);
+	else if (options->json)
 		print_json(view, mirrors);
 	else
 		table_print(stdout, status_columns, mirrors);
@@ -110,7 +122,7 @@ int ctl_status(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	view = view_get(options.from);
+	view = view_get(options.from, !options.names);
 	if (!view)
 		return options.from ? CTL_WRONG_COMMAND_LINE : CTL_NO_ANSWER;
 	status = print_status(view, &options, argc - next, argv + next);

@@ -168,14 +168,14 @@ static json_t *load_view(const char *from)
 	return view;
 }
 
-json_t *view_get(const char *from)
+json_t *view_get(const char *from, bool health)
 {
 	json_t *found, *view;
 
 	if (from)
 		return load_view(from);
 	found = dm_mirrors_find();
-	view = view_ask(found, true);
+	view = view_ask(found, health);
 	json_decref(found);
 	return view;
 }

@@ -22,9 +22,9 @@ enum view_verdict {
 	VIEW_FAILED, /* it cannot serve writes: no log, one that has failed, or no leg that is alive */
 };
 
-/* from: a file with a recorded view, or NULL to ask. NULL: stderr says why; the exit status is CTL_NO_ANSWER, or
+/* from: a file with a recorded view, or NULL to ask; health: of the legs too. NULL: stderr says why; the exit status is CTL_NO_ANSWER, or
  * CTL_WRONG_COMMAND_LINE for a file that cannot be read. The caller drops the reference. */
-json_t *view_get(const char *from);
+json_t *view_get(const char *from, bool health);
 
 /* What dirtylogd says now, with mirrors (dm_mirrors.h) that were found before; and their health, if that is asked
  * for and dirtylogd has answered. NULL: stderr says why. */

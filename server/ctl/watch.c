@@ -100,7 +100,7 @@ static json_t *look(struct watch *watch)
 	bool finds = watch->looks++ % LOOKS_PER_FIND == 0;
 
 	if (watch->from)
-		return view_get(watch->from);
+		return view_get(watch->from, true);
 	if (finds) {
 		json_decref(watch->found);
 		watch->found = dm_mirrors_find();

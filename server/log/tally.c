@@ -8,6 +8,8 @@
 #include <time.h>
 
 #define WINDOW_NS (1 * NSEC_PER_SEC)
+#define PATIENCE_NS (3 * NSEC_PER_SEC)
+#define REGIONS_MISSED 3
 #define PAUSE_NS (30 * NSEC_PER_SEC) /* a resync that brings nothing for so long does not go on */
 
 /* Of the window that ends now; none before the first region, nor over a pause. */
@@ -65,11 +67,19 @@ bool tally_last_error(const struct tally *tally, struct tally_error *error)
 	return word != 0;
 }
 
+/* A rate counts for so long: what is slow has longer until the next region. */
+static double patience_ns(double rate)
+{
+	return (double)PATIENCE_NS + (rate > 0 ? REGIONS_MISSED * (double)NSEC_PER_SEC / rate : 0);
+}
+
 double tally_resync_rate(const struct tally *tally, int64_t now_ns)
 {
 	int64_t rated_ns = atomic_load_explicit(&tally->rated_ns, memory_order_relaxed);
 
-	if (rated_ns == 0 || now_ns - rated_ns > PAUSE_NS)
+	double rate = (double)tally_read(&tally->rate_milli) / 1000;
+
+	if (rated_ns == 0 || (double)(now_ns - rated_ns) > patience_ns(rate))
 		return 0;
-	return (double)tally_read(&tally->rate_milli) / 1000;
+	return rate;
 }
