@@ -40,14 +40,20 @@ static bool more_comes(int fd, int64_t end_ns)
 	return left_msec > 0 && poll(&poll_fd, 1, (int)left_msec) > 0;
 }
 
-static void collect(int fd, FILE *into)
+/* False: not until the end. */
+static bool collect(int fd, FILE *into)
 {
 	int64_t end_ns = clock_now() + CHILDREN_LIMIT_MSEC * NSEC_PER_MSEC;
 	char buffer[4096];
 	ssize_t n;
 
-	while (more_comes(fd, end_ns) && (n = read(fd, buffer, sizeof(buffer))) > 0)
+	while (more_comes(fd, end_ns)) {
+		n = read(fd, buffer, sizeof(buffer));
+		if (n <= 0)
+			return n == 0;
 		fwrite(buffer, 1, (size_t)n, into);
+	}
+	return false;
 }
 
 static void end_children(const pid_t *pids, unsigned count)
@@ -89,7 +95,7 @@ static char *whole_lines(char *text)
 	return text;
 }
 
-char *children_run(unsigned count, children_work *work, void *context)
+char *children_run(unsigned count, children_work *work, void *context, bool *done)
 {
 	pid_t pids[CHILDREN_MAX];
 	char *text = NULL;
@@ -97,17 +103,19 @@ char *children_run(unsigned count, children_work *work, void *context)
 	int fds[2];
 	FILE *into;
 
+	*done = false;
 	if (count > CHILDREN_MAX)
 		count = CHILDREN_MAX;
 	into = open_memstream(&text, &bytes);
 	if (!into)
 		return NULL;
 	if (pipe2(fds, 0) == 0) {
-		count = start_children(pids, count, fds[1], work, context);
+		unsigned started = start_children(pids, count, fds[1], work, context);
+
 		close(fds[1]);
-		collect(fds[0], into);
+		*done = collect(fds[0], into) && started == count;
 		close(fds[0]);
-		end_children(pids, count);
+		end_children(pids, started);
 	}
 	if (fclose(into) != 0) {
 		free(text);

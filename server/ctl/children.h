@@ -5,6 +5,7 @@
 #ifndef SERVER_CTL_CHILDREN_H
 #define SERVER_CTL_CHILDREN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -15,8 +16,8 @@
  * not be longer than PIPE_BUF. */
 typedef void children_work(unsigned number, FILE *out, void *context);
 
-/* Run count children and return the whole lines that came. NULL: no memory, or no child could be started. The
- * caller frees it. */
-char *children_run(unsigned count, children_work *work, void *context);
+/* Run count children and return the whole lines that came; *done: all have ended, and none was left behind. NULL:
+ * no memory. The caller frees it. */
+char *children_run(unsigned count, children_work *work, void *context, bool *done);
 
 #endif

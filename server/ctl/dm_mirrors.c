@@ -150,9 +150,9 @@ static void append(json_t *object, json_t *mirrors)
 	json_array_append(mirrors, object);
 }
 
-json_t *dm_mirrors_find(void)
+json_t *dm_mirrors_find(bool *all)
 {
-	char *lines = children_run(1, write_tables, NULL);
+	char *lines = children_run(1, write_tables, NULL, all);
 	json_t *mirrors = lines ? json_array() : NULL;
 
 	if (mirrors)
@@ -245,6 +245,7 @@ void dm_mirrors_ask_health(json_t *mirrors)
 	json_t *mirror, *by_key = json_object();
 	char *lines, key[64];
 	size_t i;
+	bool all;
 
 	if (json_array_size(mirrors) == 0 || !by_key)
 		goto out;
@@ -252,7 +253,7 @@ void dm_mirrors_ask_health(json_t *mirrors)
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (work.next == MAP_FAILED)
 		goto out;
-	lines = children_run(ASKERS, ask_in_turn, &work);
+	lines = children_run(ASKERS, ask_in_turn, &work, &all);
 	if (lines)
 		each_line(lines, keep_letters, by_key);
 	free(lines);

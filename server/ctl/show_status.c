@@ -69,9 +69,10 @@ static json_t *selected(const json_t *view, int argc, char **argv)
 	return mirrors;
 }
 
-static int worst(const json_t *mirrors)
+static int worst(const json_t *view, const json_t *mirrors)
 {
-	enum view_verdict verdict = VIEW_GOOD;
+	bool incomplete = json_is_true(json_object_get(view, "incomplete"));
+	enum view_verdict verdict = incomplete ? VIEW_DEGRADED : VIEW_GOOD;
 	json_t *mirror;
 	size_t i;
 
@@ -109,7 +110,7 @@ static int print_status(json_t *view, const struct status_options *options, int 
 		print_json(view, mirrors);
 	else
 		table_print(stdout, status_columns, mirrors);
-	status = worst(mirrors);
+	status = worst(view, mirrors);
 	json_decref(mirrors);
 	return status;
 }

@@ -168,14 +168,23 @@ static json_t *load_view(const char *from)
 	return view;
 }
 
+static void tell_incomplete(json_t *view)
+{
+	fprintf(stderr, "dirtylogctl: device-mapper does not answer: names and legs are missing\n");
+	json_object_set_new(view, "incomplete", json_true());
+}
+
 json_t *view_get(const char *from, bool health)
 {
 	json_t *found, *view;
+	bool all;
 
 	if (from)
 		return load_view(from);
-	found = dm_mirrors_find();
+	found = dm_mirrors_find(&all);
 	view = view_ask(found, health);
+	if (view && !all)
+		tell_incomplete(view);
 	json_decref(found);
 	return view;
 }

@@ -3,11 +3,11 @@
  * logs, put together by the logs' uuids. The main thread's.
  *
  * {"mirrors": [{"name", "uuid", "dm", "dm_uuid", "device", "target", "legs": [{"device", "health"}],
- *               "log": {as server/status.h has it}}], "left_out": logs}
+ *               "log": {as server/status.h has it}}], "left_out": logs, "incomplete"}
  *
  * Without "dm": dirtylogd has a log of which device-mapper knows no mirror (it is not loaded yet, or asked for by a
- * load generator). Without "log": dirtylogd does not know the mirror's log. A leg without "health": the mirror
- * does not answer.
+ * load generator). Without "log": dirtylogd does not know the mirror's log. A leg without "health": the mirror does
+ * not answer. "incomplete": true, if device-mapper did not answer.
  */
 #ifndef SERVER_CTL_VIEW_H
 #define SERVER_CTL_VIEW_H

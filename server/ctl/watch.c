@@ -97,13 +97,13 @@ static void catch_said(struct watch *watch)
 
 static json_t *look(struct watch *watch)
 {
-	bool finds = watch->looks++ % LOOKS_PER_FIND == 0;
+	bool finds = watch->looks++ % LOOKS_PER_FIND == 0, all;
 
 	if (watch->from)
 		return view_get(watch->from, true);
 	if (finds) {
 		json_decref(watch->found);
-		watch->found = dm_mirrors_find();
+		watch->found = dm_mirrors_find(&all);
 	}
 	return view_ask(watch->found, finds);
 }
