@@ -185,7 +185,7 @@ static void draw(const struct watch *watch)
 /* --- keys --- */
 
 /* False: it is the end. */
-static bool obey(struct watch *watch, int key)
+static bool obey_key(struct watch *watch, int key)
 {
 	switch (key) {
 	case 'q':
@@ -214,7 +214,7 @@ static bool take_keys(struct watch *watch, int64_t until_ns)
 
 		timeout((int)(left_ns / NSEC_PER_MSEC) + 1);
 		key = getch();
-		if (key != ERR && !obey(watch, key))
+		if (key != ERR && !obey_key(watch, key))
 			return false;
 	}
 	return true;
