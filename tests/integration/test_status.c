@@ -188,20 +188,6 @@ Test(status, a_request_that_waits_for_the_device_counts)
 	cr_assert_eq(number(log_status(), "waiting"), 0);
 }
 
-/* A slot is used again: what waited in it before does not count. */
-Test(status, what_was_answered_at_once_never_waits)
-{
-	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
-
-	start();
-	make_log(&loop, REGIONS, " nosync");
-	for (uint64_t i = 0; i < 200; i++) {
-		mark(i % REGIONS);
-		in_sync(i % REGIONS);
-	}
-	cr_assert_eq(number(log_status(), "waiting"), 0);
-}
-
 Test(status, requests_of_other_logs_do_not_count)
 {
 	struct loop_device loop = make_cold_loop();
