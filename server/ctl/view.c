@@ -107,7 +107,7 @@ static bool has_log(json_t *logs_by_uuid, json_t *mirror)
 	return json_object_get(logs_by_uuid, view_text(mirror, "uuid")) != NULL;
 }
 
-static json_t *put_together(json_t *found, json_t *answer)
+json_t *view_join(json_t *found, json_t *answer)
 {
 	json_t *index = index_by_uuid(found), *known = json_object(), *mirrors = json_array();
 	json_t *log, *mirror, *view;
@@ -152,7 +152,7 @@ json_t *view_ask(json_t *found, bool health)
 	if (answer) {
 		if (health)
 			dm_mirrors_ask_health(found);
-		view = put_together(found, answer);
+		view = view_join(found, answer);
 	}
 	json_decref(answer);
 	return view;

@@ -30,6 +30,9 @@ json_t *view_get(const char *from, bool health);
  * for and dirtylogd has answered. NULL: stderr says why. */
 json_t *view_ask(json_t *found, bool health);
 
+/* What device-mapper says and what dirtylogd answers to `status`. */
+json_t *view_join(json_t *found, json_t *answer);
+
 enum view_verdict view_judge(const json_t *mirror);
 
 /* The mirrors that are meant by a name (dm name, VG/LV, path, or log uuid), in an array; an empty one if there is

@@ -58,7 +58,9 @@ Test(tally, a_pause_is_no_part_of_the_rate)
 {
 	int64_t now_ns = recover(30, START_NS, 100 * NSEC_PER_MSEC);
 
-	now_ns = recover(30, now_ns + 3600 * NSEC_PER_SEC, 50 * NSEC_PER_MSEC);
+	now_ns = recover(1, now_ns + 3600 * NSEC_PER_SEC, 50 * NSEC_PER_MSEC);
+	cr_assert_eq(tally_resync_rate(&tally, now_ns), 0);
+	now_ns = recover(30, now_ns, 50 * NSEC_PER_MSEC);
 	cr_assert_float_eq(tally_resync_rate(&tally, now_ns), 20, 0.5);
 }
 

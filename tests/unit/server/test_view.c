@@ -3,6 +3,7 @@
 #include "server/ctl/table.h"
 #include "server/ctl/view.h"
 
+#include <string.h>
 #include <criterion/criterion.h>
 
 static json_t *parse(const char *text)
@@ -65,6 +66,58 @@ Test(view, a_mirror_has_failed_that_cannot_be_written)
 	expect_verdict("{'log': {'health': 'failed'}, " LEGS("A", "A") "}", VIEW_FAILED);
 	expect_verdict("{'log': {'health': 'unusable'}}", VIEW_FAILED);
 }
+
+/* --- put together --- */
+
+static void expect_joined(const char *found_text, const char *logs_text, const char *wanted)
+{
+	json_t *found = parse(quoted(found_text)), *answer = parse(quoted(logs_text));
+	json_t *view = view_join(found, answer), *mirror,
+	       *mirrors = json_object_get(view, "mirrors");
+	char got[256] = "";
+
+	for (size_t i = 0; (mirror = json_array_get(mirrors, i)); i++) {
+		strcat(got, view_text(mirror, "name"));
+		strcat(got, view_text(mirror, "device"));
+		strcat(got, view_text(json_object_get(mirror, "log"), "luid"));
+		strcat(got, " ");
+	}
+	cr_assert_str_eq(got, wanted, "%s", got);
+	json_decref(found);
+	json_decref(answer);
+	json_decref(view);
+}
+
+Test(view, mirrors_have_their_logs_and_are_in_order)
+{
+	expect_joined("[{'dm': 'm', 'uuid': 'u1', 'device': '@1:1'}, "
+		      "{'dm': 'a--b-c', 'dm_uuid': 'LVM-x', 'uuid': 'u2', 'device': '@1:2'}]",
+		      "{'logs': [{'uuid': 'u1', 'luid': '#1'}, {'uuid': 'u2', 'luid': '#2'}]}",
+		      "a-b/c@1:2#2 m@1:1#1 ");
+}
+
+Test(view, a_name_with_a_dash_is_lvms_only_if_lvm_made_it)
+{
+	expect_joined("[{'dm': 'a-b', 'dm_uuid': '', 'uuid': 'u1'}]", "{'logs': []}", "a-b ");
+}
+
+Test(view, a_log_without_a_mirror_and_a_mirror_without_a_log_are_there)
+{
+	expect_joined("[{'dm': 'm', 'uuid': 'u1', 'device': '@1:1'}]",
+		      "{'logs': [{'uuid': 'u2', 'luid': '#2'}]}", "m@1:1 u2#2 ");
+}
+
+/* As pvmove has them. */
+Test(view, targets_of_one_uuid_get_a_log_each)
+{
+	expect_joined(
+		"[{'dm': 'm', 'uuid': 'u', 'device': '@1'}, {'dm': 'm', 'uuid': 'u', 'device': "
+		"'@2'}]",
+		"{'logs': [{'uuid': 'u', 'luid': '#1'}, {'uuid': 'u', 'luid': '#2'}]}",
+		"m@1#1 m@2#2 ");
+}
+
+/* --- shown --- */
 
 static void expect_cell(table_cell *cell, const char *mirror_text, const char *wanted)
 {
