@@ -232,6 +232,40 @@ unsigned region_bitmap_shard_count(const struct region_bitmap *map, uint64_t sha
 	return atomic_load_explicit(&map->shard_ones[shard], memory_order_relaxed);
 }
 
+/* Of [first, end), inside a shard. Words that hold no bit, or all, are not looked at: they may never have been in
+ * memory. */
+static unsigned count_in_shard(const struct region_bitmap *map, uint64_t first, uint64_t end)
+{
+	uint64_t shard = first / SHARD_REGIONS;
+	unsigned all = region_bitmap_shard_count(map, shard);
+	unsigned ones = 0;
+
+	if (all == 0 || end - first == shard_size(map, shard))
+		return all;
+	if (all == shard_size(map, shard))
+		return (unsigned)(end - first);
+	for (uint64_t word = first / WORD_BITS; word * WORD_BITS < end; word++)
+		ones += (unsigned)__builtin_popcountll(load_word(map, word) &
+						       span_mask(word, first, end));
+	return ones;
+}
+
+uint64_t region_bitmap_count_range(const struct region_bitmap *map, uint64_t first, uint64_t end)
+{
+	uint64_t ones = 0;
+
+	assert(end <= map->nregions);
+	while (first < end) {
+		uint64_t next = shard_end(map, first / SHARD_REGIONS);
+
+		if (next > end)
+			next = end;
+		ones += count_in_shard(map, first, next);
+		first = next;
+	}
+	return ones;
+}
+
 /* The lowest zero at or above from in from's shard; when it has none, a number that is not below
  * the shard's end (the zeros past nregions in the last shard are no regions). */
 static uint64_t zero_in_shard(const struct region_bitmap *map, uint64_t from)

@@ -8,7 +8,7 @@
  * | who            | may call                                                     |
  * |----------------|--------------------------------------------------------------|
  * | the owner      | everything (one thread at a time, see server/log/log.h)          |
- * | any other      | region_bitmap_test, _count: atomic, may be a moment old      |
+ * | any other      | region_bitmap_test, _count, _count_range: a moment old       |
  */
 #ifndef BITMAP_REGION_BITMAP_H
 #define BITMAP_REGION_BITMAP_H
@@ -53,6 +53,9 @@ void region_bitmap_fill_from(struct region_bitmap *map, uint64_t first, bool val
 /* Set bits in the whole map / in one shard. */
 uint64_t region_bitmap_count(const struct region_bitmap *map);
 unsigned region_bitmap_shard_count(const struct region_bitmap *map, uint64_t shard);
+
+/* Set bits in [first, end), end at most nregions. O(shards), and of the two at the ends the words. */
+uint64_t region_bitmap_count_range(const struct region_bitmap *map, uint64_t first, uint64_t end);
 
 /* The lowest region >= from whose bit is 0, or nregions when there is none. O(log n). */
 uint64_t region_bitmap_next_zero(const struct region_bitmap *map, uint64_t from);

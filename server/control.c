@@ -7,6 +7,7 @@
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
+#include "server/status.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,10 +20,8 @@
 
 #define PATIENCE_NS (1 * NSEC_PER_SEC)
 #define NO_FD_PAUSE_NS (100 * NSEC_PER_MSEC)
+#define REGIONS "regions "
 #define ACCEPT_MAX 64u /* in one go, so that others are served between */
-
-static const char *const state_names[] = {"opening",   "created", "active",
-					  "suspended", "closing", "dead"};
 
 static void print_stats(FILE *out, const struct control *control)
 {
@@ -54,17 +53,30 @@ static void print_log(const struct mirror_log *log, void *context)
 	fprintf(out, " %" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s%s\n",
 		log->args.region_size, log->args.region_count, dirty_log_sync_count(&log->dirty),
 		dirty_log_dirty_count(&log->dirty), dirty_log_lazy_count(&log->dirty),
-		state_names[state], failed ? ",failed" : "");
+		log_state_names[state], failed ? ",failed" : "");
 }
 
-static void print_answer(const struct control *control, const char *line, FILE *out)
+static void print_regions(const struct control *control, char *arguments, FILE *out)
+{
+	const char *why;
+
+	if (!status_print_regions(out, control->registry, arguments, &why))
+		fprintf(out, CONTROL_ERROR "%s\n", why);
+}
+
+static void print_answer(const struct control *control, char *line, FILE *out)
 {
 	if (strcmp(line, "stats") == 0)
 		print_stats(out, control);
 	else if (strcmp(line, "logs") == 0)
 		registry_visit(control->registry, print_log, out);
+	else if (strcmp(line, "status") == 0)
+		status_print(out, control->registry, control->slots);
+	else if (strncmp(line, REGIONS, strlen(REGIONS)) == 0)
+		print_regions(control, line + strlen(REGIONS), out);
 	else
-		fputs(CONTROL_ERROR "unknown command, expected stats or logs\n", out);
+		fputs(CONTROL_ERROR "unknown command, expected stats, logs, status or regions\n",
+		      out);
 }
 
 /* --- a client --- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the control socket's clients are told. One sends a line, `stats` or `logs`, and reads text until the
- * end; CONTROL_ERROR and what is wrong, if there is no answer. Many are served at a time, and who says or
- * takes nothing for a second is left.
+/* What the control socket's clients are told. One sends a line, `stats`, `logs`, or, for JSON (status.h), `status`
+ * or `regions UUID LUID CELLS`, and reads text until the end; CONTROL_ERROR and what is wrong, if there is no
+ * answer. Many are served at a time, and who says or takes nothing for a second is left.
  */
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
@@ -11,6 +11,7 @@
 
 #define CONTROL_ERROR "error: "
 #define CONTROL_CLIENTS 32u
+#define CONTROL_LINE_MAX 255u
 #define CONTROL_SOCKETS 2u /* control_socket.h */
 
 struct control_client {
@@ -18,7 +19,7 @@ struct control_client {
 	int64_t deadline_ns; /* clock_coarse() */
 	unsigned polled; /* its index among what is polled */
 	size_t length; /* of what has come of the line */
-	char line[32];
+	char line[CONTROL_LINE_MAX + 1];
 	char *text; /* the answer, NULL: the line is not whole */
 	size_t size, sent;
 };
@@ -30,6 +31,7 @@ struct control {
 	struct registry *registry;
 	pid_t supervisor; /* 0: none */
 	int64_t program_ns; /* when the program began that the supervisor is now, clock_now() */
+	const struct slots *slots;
 	unsigned generation; /* which server we are, the first is 1 */
 	struct estate_executor *watched; /* its turns are the watchdog's to see */
 

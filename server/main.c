@@ -324,6 +324,7 @@ static void *control_thread(void *argument)
 		.registry = &daemon->registry,
 		.supervisor = daemon->options.supervise ? getppid() : 0,
 		.program_ns = daemon->program_ns,
+		.slots = &daemon->slots,
 		.generation = daemon->generation,
 		.watched = &daemon->estate.fixed->executors[ESTATE_CONTROL],
 	};

@@ -46,7 +46,7 @@ static bool was_executing(const struct estate *estate, const struct slot *slot, 
 	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++) {
 		const struct estate_executor *executor = &estate->fixed->executors[i];
 
-		if (atomic_load(&executor->executing) == slot->arrival &&
+		if (atomic_load(&executor->executing) == slot_arrival(slot) &&
 		    (!known || atomic_load(&executor->crashed)))
 			return true;
 	}
@@ -218,8 +218,8 @@ int takeover_logs(struct estate *estate, struct registry *registry, struct worke
 
 static int by_arrival(const void *left, const void *right)
 {
-	uint64_t a = (*(struct slot *const *)left)->arrival;
-	uint64_t b = (*(struct slot *const *)right)->arrival;
+	uint64_t a = slot_arrival(*(struct slot *const *)left);
+	uint64_t b = slot_arrival(*(struct slot *const *)right);
 
 	return a < b ? -1 : a > b;
 }

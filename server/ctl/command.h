@@ -23,4 +23,7 @@ ctl_command ctl_keep;
 /* Log images, without the daemon. */
 ctl_command ctl_image;
 
+/* Whether the mirrors are well, a picture of one's regions, and all of them live. */
+ctl_command ctl_status, ctl_show, ctl_watch;
+
 #endif

@@ -6,11 +6,16 @@
 #include <string.h>
 
 /* In the order of commands[]. */
-static ctl_command *const functions[] = {NULL,	    ctl_stats,	 ctl_logs, ctl_reload, NULL,
-					 ctl_adopt, ctl_release, ctl_keep, NULL,       ctl_image};
+static ctl_command *const functions[] = {
+	NULL, ctl_status, ctl_show,    ctl_watch, ctl_stats, ctl_logs,	ctl_reload,
+	NULL, ctl_adopt,  ctl_release, ctl_keep,  NULL,	     ctl_image,
+};
 
 static const struct option_entry commands[] = {
 	{.help = "What dirtylogd does:"},
+	{"status", .help = "a line for each mirror, or those named: legs, log, resync, what waits"},
+	{"show", .help = "a picture of a mirror's regions"},
+	{"watch", .help = "the mirrors once a second: the hot, the slow, the resyncing"},
 	{"stats",
 	 .help = "counters since the start: requests of each type, writes, flushes, errors"},
 	{"logs", .help = "a line for each log: UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC "

@@ -2,6 +2,7 @@
 #include "server/ctl/mirrors.h"
 
 #include "server/ctl/lvm.h"
+#include "server/ctl/mirror_name.h"
 
 #include <errno.h>
 #include <libdevmapper.h>
@@ -79,17 +80,15 @@ static bool has_number(const struct ctl_mirror *mirror, const char *name)
 
 static bool is_named(const struct ctl_mirror *mirror, const char *name)
 {
-	const char *below = strncmp(name, "/dev/", 5) == 0 ? name + 5 : name;
-	const char *mapped = strncmp(below, "mapper/", 7) == 0 ? below + 7 : below;
-	size_t length = strlen(mapped);
-	char volume[LVM_NAME_MAX];
+	char above[DM_NAME_LEN];
+	size_t length = strlen(mirror->name);
 
-	if (has_number(mirror, name))
+	if (has_number(mirror, name) || mirror_name_means(name, mirror->name))
 		return true;
-	if (strncmp(mirror->name, mapped, length) == 0 &&
-	    (mirror->name[length] == '\0' || strcmp(mirror->name + length, "-real") == 0))
-		return true;
-	return lvm_volume_of(mirror->name, mirror->uuid, volume) && strcmp(volume, below) == 0;
+	if (length < 5 || strcmp(mirror->name + length - 5, "-real") != 0)
+		return false;
+	snprintf(above, sizeof(above), "%.*s", (int)length - 5, mirror->name);
+	return mirror_name_means(name, above);
 }
 
 const struct ctl_mirror *ctl_mirrors_named(const struct ctl_mirrors *mirrors, const char *name)

@@ -6,6 +6,7 @@
 #include "server/log/answer.h"
 
 #include "server/base/check.h"
+#include "server/base/clock.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
@@ -87,6 +88,7 @@ static bool answer_clear(struct mirror_log *log, struct wire_message *message)
 {
 	unsigned count = wire_region_count(message);
 
+	tally_add(&log->tally.changes);
 	if (!regions_valid(log, message, count))
 		return true;
 	for (unsigned i = 0; i < count; i++)
@@ -108,6 +110,7 @@ static bool answer_mark_or_flush(struct mirror_log *log, struct wire_message *me
 	unsigned count = wire_region_count(message);
 
 	kill_point("mark-or-flush");
+	tally_add(&log->tally.changes);
 	if (!regions_valid(log, message, count))
 		return true;
 	for (unsigned i = 0; i < count; i++)
@@ -122,9 +125,11 @@ static bool answer_set_region_sync(struct mirror_log *log, struct wire_message *
 {
 	bool in_sync = wire_regions(message)[1] != 0;
 
+	tally_add(&log->tally.changes);
 	if (!regions_valid(log, message, 1))
 		return true;
 	dirty_log_set_region_sync(&log->dirty, wire_regions(message)[0], in_sync);
+	tally_recovery_ended(&log->tally, in_sync, clock_coarse());
 	if (!in_sync && !durable(log))
 		return false;
 	wire_reply(message, 0, 0);
@@ -139,6 +144,12 @@ static void remember_asked(struct mirror_log *log, _Atomic bool *asked)
 	mirror_log_record_status(log);
 }
 
+static void hand_out(struct mirror_log *log, struct wire_message *message, uint64_t region)
+{
+	tally_recovering(&log->tally, region);
+	reply_pair(message, 1, region);
+}
+
 static bool answer_get_resync_work(struct mirror_log *log, struct wire_message *message)
 {
 	uint64_t region = dirty_log_get_resync_work(&log->dirty);
@@ -147,7 +158,7 @@ static bool answer_get_resync_work(struct mirror_log *log, struct wire_message *
 	if (region == DIRTY_LOG_NO_REGION)
 		reply_pair(message, 0, 0);
 	else
-		reply_pair(message, 1, region);
+		hand_out(log, message, region);
 	return true;
 }
 

@@ -88,7 +88,7 @@ void executor_io_submit(struct executor *executor, struct log_io *io);
  * of it. */
 static inline void executor_in_hand(struct executor *executor, const struct slot *slot)
 {
-	atomic_store_explicit(&executor->estate->executing, slot ? slot->arrival : 0,
+	atomic_store_explicit(&executor->estate->executing, slot ? slot_arrival(slot) : 0,
 			      memory_order_relaxed);
 }
 

@@ -142,6 +142,12 @@ void mirror_log_record_status(struct mirror_log *log)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
+bool mirror_log_is_spoilt(const struct mirror_log *log)
+{
+	return log->record &&
+	       atomic_load_explicit(&log->record->status, memory_order_relaxed) & STATUS_SPOILT;
+}
+
 static bool take_status(struct mirror_log *log, uint64_t recorded)
 {
 	uint32_t status = (uint32_t)recorded;

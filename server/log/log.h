@@ -21,6 +21,7 @@
 #include "server/log/life_state.h"
 #include "server/log/log_device.h"
 #include "server/log/schedule_state.h"
+#include "server/log/tally.h"
 #include "server/protocol/ctr_args.h"
 #include "server/protocol/dirty_log.h"
 #include "server/restart/estate.h"
@@ -70,6 +71,7 @@ struct mirror_log {
 	struct image_read_state image_read;
 	struct life_state life;
 	struct answered_state answered;
+	struct tally tally;
 
 	/* The worker's, whoever owns. */
 	struct schedule_state sched;
@@ -109,6 +111,10 @@ int mirror_log_make_bits(struct mirror_log *log);
  * string): its record is of no use. The record is the log's, and given back with it. */
 struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record *record,
 					const char **why);
+
+/* A leg's flush has failed: no region is recorded clean until the mirror is resumed. Any thread, of a log that was
+ * seen to be open. */
+bool mirror_log_is_spoilt(const struct mirror_log *log);
 
 /* Tell a successor what has changed in state, life, health and answered; before the kernel hears of
  * it. The one executing it. */

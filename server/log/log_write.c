@@ -46,6 +46,7 @@ static void end_trouble(struct mirror_log *log)
 		     log->device->minor, log->uuid);
 	/* A log that has failed stays so (commit_state.h). */
 	log->commit.retry_since_ns = 0;
+	atomic_store_explicit(&log->tally.backs_off, false, memory_order_relaxed);
 }
 
 /* Those who waited wait on if some blocks are left to the next commit. */
@@ -59,6 +60,7 @@ static void answer_running(struct executor *executor, struct mirror_log *log)
 
 static void all_written(struct executor *executor, struct mirror_log *log)
 {
+	tally_commit_ended(&log->tally, log->commit.began_ns, clock_coarse());
 	if (log->commit.error) {
 		executor->ops->write_failed(executor, log);
 		return;
@@ -74,6 +76,7 @@ static void write_finished(struct executor *executor, struct mirror_log *log, st
 	log->commit.in_flight--;
 	if (io->error) {
 		stats_add(STATS_IO_ERRORS, 1);
+		tally_failed(&log->tally, TALLY_WRITE, io->error);
 		log->commit.error = io->error;
 		dirty_log_restore_changed(&log->dirty, io->first, io->count);
 	}

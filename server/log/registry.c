@@ -13,7 +13,10 @@
 #include <string.h>
 
 #define NEVER_RESUMED_MAX 16u
+#define VISIT_BUCKETS 64u /* under the lock, which the receiver waits for */
 #define ORPHAN_AGE_NS (900 * NSEC_PER_SEC)
+
+_Static_assert(REGISTRY_BUCKETS % VISIT_BUCKETS == 0, "all are visited");
 
 static unsigned luid_bucket(uint64_t luid)
 {
@@ -167,13 +170,61 @@ unsigned registry_count(struct registry *registry)
 	return count;
 }
 
+struct mirror_log *registry_get(struct registry *registry, uint64_t luid, const char *uuid)
+{
+	struct mirror_log *log;
+
+	pthread_mutex_lock(&registry->lock);
+	log = registry_find(registry, luid, uuid);
+	if (log)
+		mirror_log_get(log);
+	pthread_mutex_unlock(&registry->lock);
+	return log;
+}
+
+struct crowd {
+	struct mirror_log **logs;
+	unsigned count, room;
+};
+
+static void join(struct crowd *crowd, struct mirror_log *log)
+{
+	if (crowd->count == crowd->room) {
+		unsigned room = crowd->room ? 2 * crowd->room : 64;
+		struct mirror_log **grown =
+			realloc(crowd->logs, room * sizeof(struct mirror_log *));
+
+		if (!grown)
+			return;
+		crowd->logs = grown;
+		crowd->room = room;
+	}
+	mirror_log_get(log);
+	crowd->logs[crowd->count++] = log;
+}
+
+static void gather(struct registry *registry, unsigned first, struct crowd *crowd)
+{
+	crowd->count = 0;
+	pthread_mutex_lock(&registry->lock);
+	for (unsigned i = first; i < first + VISIT_BUCKETS; i++)
+		for (struct mirror_log *log = registry->by_luid[i]; log;
+		     log = log->registry.luid_next)
+			join(crowd, log);
+	pthread_mutex_unlock(&registry->lock);
+}
+
 void registry_visit(struct registry *registry, void (*visit)(const struct mirror_log *, void *),
 		    void *context)
 {
-	pthread_mutex_lock(&registry->lock);
-	for (unsigned i = 0; i < REGISTRY_BUCKETS; i++)
-		for (struct mirror_log *log = registry->by_luid[i]; log;
-		     log = log->registry.luid_next)
-			visit(log, context);
-	pthread_mutex_unlock(&registry->lock);
+	struct crowd crowd = {0};
+
+	for (unsigned first = 0; first < REGISTRY_BUCKETS; first += VISIT_BUCKETS) {
+		gather(registry, first, &crowd);
+		for (unsigned i = 0; i < crowd.count; i++) {
+			visit(crowd.logs[i], context);
+			mirror_log_put(crowd.logs[i]);
+		}
+	}
+	free(crowd.logs);
 }

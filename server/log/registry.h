@@ -49,7 +49,11 @@ void registry_sweep(struct registry *registry);
 /* How many there are. Any thread. */
 unsigned registry_count(struct registry *registry);
 
-/* Call visit for each log, under the lock. Any thread. */
+/* The log with a reference, or NULL. Any thread. */
+struct mirror_log *registry_get(struct registry *registry, uint64_t luid, const char *uuid);
+
+/* Call visit for each log that is there all the time, with a reference and without the lock, which is held for
+ * moments only. One that there is no memory for is left out. Any thread. */
 void registry_visit(struct registry *registry, void (*visit)(const struct mirror_log *, void *),
 		    void *context);
 

@@ -52,7 +52,7 @@ void slot_arrived(struct slots *slots, struct slot *slot, size_t length)
 
 	/* The receiver alone counts. */
 	atomic_store_explicit(slots->arrivals, arrival, memory_order_relaxed);
-	slot->arrival = arrival;
+	atomic_store_explicit(&slot->arrival, arrival, memory_order_relaxed);
 	slot->came_ns = clock_coarse();
 	slot->length = (uint32_t)length;
 	slot->checked = false;
@@ -254,7 +254,7 @@ static void address_entry(struct outbox *outbox, unsigned i)
 		.msg_iovlen = 1,
 	};
 	dispatch->numbers[i] = slot_number(outbox->slots, slot);
-	dispatch->arrivals[i] = slot->arrival;
+	dispatch->arrivals[i] = slot_arrival(slot);
 }
 
 void outbox_send(struct outbox *outbox)
@@ -280,7 +280,8 @@ void dispatch_settle(const struct dispatch *dispatch, struct slots *slots)
 		if (dispatch->headers[i].msg_len == 0 || dispatch->numbers[i] >= slots->count)
 			continue;
 		slot = &slots->all[dispatch->numbers[i]];
-		if (slot->arrival == dispatch->arrivals[i] && slot_phase(slot) == SLOT_ANSWERED)
+		if (slot_arrival(slot) == dispatch->arrivals[i] &&
+		    slot_phase(slot) == SLOT_ANSWERED)
 			slot_set_phase(slot, SLOT_FREE);
 	}
 }

@@ -8,6 +8,8 @@
  * | intake_*      | the receiver alone                   |
  * | slot_arrived  | the receiver alone                   |
  * | slot_answered | who holds the slot                   |
+ * | slot_waits    | who holds the slot                   |
+ * | slot_waits_for| any thread                           |
  * | slots_give    | any thread                           |
  * | outbox_*      | its thread                           |
  *
@@ -49,6 +51,14 @@ struct log_mail {
 
 enum slot_phase { SLOT_FREE, SLOT_ASKED, SLOT_ANSWERED };
 
+/* Of a request that was not answered at once, for who watches. It counts for the request of this arrival alone, so
+ * that nothing has to be taken back when the request is answered. */
+struct slot_wait {
+	_Atomic uint64_t arrival;
+	_Atomic uint64_t log_id;
+	_Atomic int64_t since_ns; /* clock_coarse() */
+};
+
 struct slot {
 	struct log_mail head;
 	struct sockaddr_nl from;
@@ -60,8 +70,9 @@ struct slot {
 	uint32_t data_size;
 	uint32_t length; /* bytes of the datagram */
 	uint64_t region;
-	uint64_t arrival; /* a number of its own, later requests have higher ones */
+	_Atomic uint64_t arrival; /* a number of its own, later requests have higher ones */
 	int64_t came_ns; /* clock_coarse() */
+	struct slot_wait wait;
 	struct wire_message message;
 };
 
@@ -94,6 +105,11 @@ static inline void slot_checked(struct slot *slot)
  * CTR has made already, or NULL. */
 void slot_restore(struct slot *slot, const char *ctr_text);
 
+static inline uint64_t slot_arrival(const struct slot *slot)
+{
+	return atomic_load_explicit(&slot->arrival, memory_order_relaxed);
+}
+
 static inline enum slot_phase slot_phase(const struct slot *slot)
 {
 	return (enum slot_phase)atomic_load_explicit(&slot->phase, memory_order_relaxed);
@@ -115,6 +131,26 @@ static inline void slot_set_phase(struct slot *slot, enum slot_phase phase)
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&slot->phase, phase, memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* The request waits from now on, for the log. Its holder; not for one that is answered at once. */
+static inline void slot_waits(struct slot *slot, uint64_t log_id)
+{
+	atomic_store_explicit(&slot->wait.log_id, log_id, memory_order_relaxed);
+	atomic_store_explicit(&slot->wait.since_ns, slot->came_ns, memory_order_relaxed);
+	/* release: pairs with the acquire in slot_waits_for */
+	atomic_store_explicit(&slot->wait.arrival, slot_arrival(slot), memory_order_release);
+}
+
+/* The log that the slot's request waits for, or 0, and since when (clock_coarse()). Any thread; a moment old. */
+static inline uint64_t slot_waits_for(const struct slot *slot, int64_t *since_ns)
+{
+	uint64_t arrival = atomic_load_explicit(&slot->wait.arrival, memory_order_acquire);
+
+	if (arrival == 0 || slot_phase(slot) != SLOT_ASKED || arrival != slot_arrival(slot))
+		return 0;
+	*since_ns = atomic_load_explicit(&slot->wait.since_ns, memory_order_relaxed);
+	return atomic_load_explicit(&slot->wait.log_id, memory_order_relaxed);
 }
 
 static inline unsigned slot_number(const struct slots *slots, const struct slot *slot)

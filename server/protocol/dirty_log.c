@@ -427,6 +427,24 @@ uint64_t dirty_log_dirty_count(const struct dirty_log *log)
 	return log->config.region_count - region_bitmap_count(&log->clean);
 }
 
+uint64_t dirty_log_disk_dirty_count(const struct dirty_log *log)
+{
+	if (!log->config.persistent)
+		return 0;
+	return log->config.region_count - region_bitmap_count(&log->image);
+}
+
+struct dirty_log_cell dirty_log_count_cell(const struct dirty_log *log, uint64_t first,
+					   uint64_t end)
+{
+	uint64_t sync = region_bitmap_count_range(&log->sync, first, end);
+	uint64_t clean = region_bitmap_count_range(&log->clean, first, end);
+
+	/* The two are not of one moment. */
+	return (struct dirty_log_cell){.out_of_sync = end - first - sync,
+				       .dirty = sync > clean ? sync - clean : 0};
+}
+
 uint64_t dirty_log_lazy_count(const struct dirty_log *log)
 {
 	return atomic_load_explicit(&log->lazy, memory_order_relaxed);

@@ -21,7 +21,8 @@
  * | who          | may call                                                        |
  * |--------------|-----------------------------------------------------------------|
  * | the owner    | everything (the thread that holds the log, server/log/log.h)        |
- * | any other    | dirty_log_sync_count, _lazy_count, _dirty_count: a moment old   |
+ * | any other    | dirty_log_sync_count, _lazy_count, _dirty_count, _disk_dirty_count, |
+ * |              | _count_cell: a moment old                                       |
  */
 #ifndef SERVER_PROTOCOL_DIRTY_LOG_H
 #define SERVER_PROTOCOL_DIRTY_LOG_H
@@ -143,6 +144,16 @@ uint64_t dirty_log_sync_hint(const struct dirty_log *log);
 uint64_t dirty_log_sync_count(const struct dirty_log *log);
 uint64_t dirty_log_dirty_count(const struct dirty_log *log);
 uint64_t dirty_log_lazy_count(const struct dirty_log *log);
+
+/* Regions that are dirty in the image; of a core log 0. */
+uint64_t dirty_log_disk_dirty_count(const struct dirty_log *log);
+
+/* Of [first, end): how many are out of sync, and how many in sync and not clean. */
+struct dirty_log_cell {
+	uint64_t out_of_sync, dirty;
+};
+struct dirty_log_cell dirty_log_count_cell(const struct dirty_log *log, uint64_t first,
+					   uint64_t end);
 
 /* Lazy clears. _has_ripe: an untouched lazy region exists. _age: all lazy regions count as
  * untouched from now on; never while a leg flush is on its way. _release: the legs were flushed

@@ -101,19 +101,36 @@ static bool log_is_alive(const char *at)
 	return word && is_word(word, length, "A");
 }
 
-/* `<nr_legs> <leg>... <in sync>/<regions> 1 <a letter for each leg> <argc of the log> ...` */
-bool mirror_status_all_alive(const char *params)
+/* `<nr_legs> <leg>... <in sync>/<regions> 1 <a letter for each leg> <argc of the log> ...` Returns what is behind
+ * the letters, or NULL. */
+static const char *parse_status(const char *at, struct mirror_status *status)
 {
-	const char *at = params;
 	const char *word;
-	unsigned nlegs;
 	size_t length;
 
-	if (!next_number(&at, &nlegs) || nlegs < 1 || nlegs > MIRROR_TABLE_LEGS_MAX)
-		return false;
-	for (unsigned i = 0; i < nlegs + 2; i++)
+	if (!next_number(&at, &status->nlegs) || status->nlegs < 1 ||
+	    status->nlegs > MIRROR_TABLE_LEGS_MAX)
+		return NULL;
+	for (unsigned i = 0; i < status->nlegs + 2; i++)
 		if (!next_table_word(&at, &length))
-			return false;
+			return NULL;
 	word = next_table_word(&at, &length);
-	return word && length == nlegs && strspn(word, "A") >= nlegs && log_is_alive(at);
+	if (!word || length != status->nlegs)
+		return NULL;
+	memcpy(status->legs, word, length);
+	status->legs[length] = '\0';
+	return at;
+}
+
+bool mirror_status_parse(const char *params, struct mirror_status *status)
+{
+	return parse_status(params, status) != NULL;
+}
+
+bool mirror_status_all_alive(const char *params)
+{
+	struct mirror_status status;
+	const char *log = parse_status(params, &status);
+
+	return log && strspn(status.legs, "A") >= status.nlegs && log_is_alive(log);
 }

@@ -28,6 +28,15 @@ enum mirror_table_kind {
 /* Parse the table parameters of a mirror target. */
 enum mirror_table_kind mirror_table_parse(const char *params, struct mirror_table *table);
 
+/* What a mirror target's status parameters say of its legs: a letter each, A for alive. */
+struct mirror_status {
+	unsigned nlegs;
+	char legs[MIRROR_TABLE_LEGS_MAX + 1]; /* the letters, as the kernel orders the legs */
+};
+
+/* False: not understood, *status is undefined. */
+bool mirror_status_parse(const char *params, struct mirror_status *status);
+
 /* The status parameters of a mirror target say that all its legs and its log are alive ('A'). False
  * too for what is not understood. */
 bool mirror_status_all_alive(const char *params);

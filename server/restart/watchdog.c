@@ -84,7 +84,7 @@ static const struct slot *slot_in_hand(const struct watchdog *watchdog, uint64_t
 	if (arrival == 0)
 		return NULL;
 	for (unsigned i = 0; i < ESTATE_SLOTS; i++)
-		if (slots[i].arrival == arrival && slot_phase(&slots[i]) == SLOT_ASKED)
+		if (slot_arrival(&slots[i]) == arrival && slot_phase(&slots[i]) == SLOT_ASKED)
 			return &slots[i];
 	return NULL;
 }

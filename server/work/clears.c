@@ -176,6 +176,12 @@ static void legs_were_tried(struct worker *worker, struct mirror_log *log, int e
 		heal(worker, log);
 }
 
+static void note_leg_error(struct mirror_log *log, int error)
+{
+	stats_add(STATS_IO_ERRORS, 1);
+	tally_failed(&log->tally, TALLY_LEG_FLUSH, error);
+}
+
 void clears_legs_flushed(struct worker *worker, struct mirror_log *log,
 			 const struct leg_flush *flush)
 {
@@ -184,7 +190,7 @@ void clears_legs_flushed(struct worker *worker, struct mirror_log *log,
 	log->clears.leg_flush = NULL;
 	log->clears.leg_error = flush->error;
 	if (flush->error)
-		stats_add(STATS_IO_ERRORS, 1);
+		note_leg_error(log, flush->error);
 	if (log->clears.phase == CLEARS_FLUSHING_LEGS)
 		leg_flush_ended(worker, log);
 	else if (log->clears.interrupted && mirror_log_state(log) == LOG_ACTIVE)

@@ -47,6 +47,7 @@ static void give_up_trying(struct worker *worker, struct mirror_log *log, int er
 			   log->device->major, log->device->minor, log->uuid, strerror(-error));
 	}
 	log->commit.retry_since_ns = 0;
+	atomic_store_explicit(&log->tally.backs_off, false, memory_order_relaxed);
 	mirror_log_record_status(log);
 	slot_list_move(&log->commit.running, &log->commit.waiters);
 	executor_reply_all(&worker->executor, &log->commit.running, error);
@@ -65,6 +66,7 @@ static void say_that_it_backs_off(const struct worker *worker, const struct mirr
 static void back_off(struct worker *worker, struct mirror_log *log, int64_t now)
 {
 	if (log->commit.retry_since_ns == 0) {
+		atomic_store_explicit(&log->tally.backs_off, true, memory_order_relaxed);
 		log->commit.retry_since_ns = now;
 		log->commit.retry_wait_ns = RETRY_FIRST_NS;
 		say_that_it_backs_off(worker, log);
@@ -200,6 +202,7 @@ void commit_lose_patience(struct worker *worker, struct mirror_log *log, int64_t
 		     "log device %u:%u of log %s does not answer, and its mirror is suspended or "
 		     "removed without it",
 		     log->device->major, log->device->minor, log->uuid);
+	tally_failed(&log->tally, TALLY_WRITE, -ETIMEDOUT);
 	if (mirror_log_state(log) == LOG_CLOSING)
 		log_write_abandon(&worker->executor, log);
 	else if (mirror_log_state(log) == LOG_SUSPENDED)

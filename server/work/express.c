@@ -93,6 +93,7 @@ bool express_answer(struct executor *executor, struct mirror_log *log, struct sl
 		stats_add(STATS_SERVED_INLINE, 1);
 		outbox_add(&executor->outbox, slot);
 	} else {
+		slot_waits(slot, log->id);
 		log_write_wait(executor, log, slot);
 	}
 	return true;

@@ -113,6 +113,7 @@ static bool leave_alone(struct mirror_log *log, const char *why)
 		   "the mirror holds its writes until it gets another log",
 		   log->device->major, log->device->minor, log->uuid, why);
 	mirror_log_set_health(log, LOG_UNUSABLE);
+	tally_failed(&log->tally, TALLY_READ, -EMEDIUMTYPE);
 	return false;
 }
 
@@ -147,6 +148,7 @@ static void read_finished(struct executor *executor, struct mirror_log *log, str
 
 	if (io->error) {
 		stats_add(STATS_IO_ERRORS, 1);
+		tally_failed(&log->tally, TALLY_READ, io->error);
 		diag_error(
 			"log device %u:%u of log %s cannot be read: %s; all regions count as out "
 			"of sync",
@@ -285,6 +287,7 @@ void image_read_look(struct worker *worker, struct mirror_log *log, int64_t now)
 	}
 	schedule_no_retry(log);
 	executor_abandon_all(&worker->executor, log);
+	tally_failed(&log->tally, TALLY_READ, -ETIMEDOUT);
 	diag_error("log device %u:%u of log %s does not answer, and its mirror is to be suspended: "
 		   "it is not read or written, and all regions count as out of sync",
 		   log->device->major, log->device->minor, log->uuid);

@@ -89,6 +89,7 @@ static bool device_is_anothers(struct mirror_log *log)
 		"all regions count as out of sync, and the mirror holds its writes until it gets a "
 		"log device of its own",
 		log->uuid, log->device->major, log->device->minor, other);
+	tally_failed(&log->tally, TALLY_OPEN, -EBUSY);
 	mirror_log_set_health(log, LOG_UNUSABLE);
 	return true;
 }
@@ -248,6 +249,7 @@ static void cannot_open(struct worker *worker, struct mirror_log *log, const cha
 			const char *why, int error)
 {
 	diag_error("log %s: cannot use log device %s: %s", log->uuid, name, why);
+	tally_failed(&log->tally, TALLY_OPEN, error);
 	device_is_open(worker, log, error);
 }
 

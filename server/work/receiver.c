@@ -59,6 +59,12 @@ static void post_to_worker(struct receiver *receiver, struct mirror_log *log, st
 	mirror_log_post(log, mail);
 }
 
+static void post_request(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
+{
+	slot_waits(slot, log->id);
+	post_to_worker(receiver, log, &slot->head);
+}
+
 /* The log goes at once for the registry; its worker ends it. */
 static void retire(struct receiver *receiver, struct mirror_log *log)
 {
@@ -155,7 +161,7 @@ static void route_ctr(struct receiver *receiver, struct slot *slot)
 		log = create(receiver, message, &args, length);
 	}
 	if (log)
-		post_to_worker(receiver, log, &slot->head);
+		post_request(receiver, log, slot);
 	else
 		refuse_request(receiver, slot, -ENOMEM);
 }
@@ -174,10 +180,20 @@ static void execute_held(struct receiver *receiver, struct mirror_log *log, stru
 {
 	if (answer_held(receiver, log, slot)) {
 		mirror_log_let_go(log, receiver->executor.options);
-	} else if (!express_start(&receiver->executor, log, slot)) {
+		return;
+	}
+	slot_waits(slot, log->id);
+	if (!express_start(&receiver->executor, log, slot)) {
 		mailbox_push(&log->inbox.mail, &slot->head.mail);
 		mirror_log_pass(log);
 	}
+}
+
+/* Whoever executes the log answers it. */
+static void leave_to_executor(struct mirror_log *log, struct slot *slot)
+{
+	slot_waits(slot, log->id);
+	mirror_log_post(log, &slot->head);
 }
 
 static void answer_or_post(struct receiver *receiver, struct mirror_log *log, struct slot *slot)
@@ -189,9 +205,9 @@ static void answer_or_post(struct receiver *receiver, struct mirror_log *log, st
 	if (ours && !log->express.on && inbox_try_hold(&log->inbox))
 		execute_held(receiver, log, slot);
 	else if (ours)
-		mirror_log_post(log, &slot->head);
+		leave_to_executor(log, slot);
 	else
-		post_to_worker(receiver, log, &slot->head);
+		post_request(receiver, log, slot);
 }
 
 static void answer_unknown(struct receiver *receiver, struct slot *slot)

@@ -95,49 +95,6 @@ Test(device_faults, a_header_of_version_3_is_never_written)
 
 /* --- failing --- */
 
-#define FULL_REGIONS 100000u /* four pages of image */
-#define IN_A_HOLE 30000u /* in the second */
-
-/* A file system of two pages, full. */
-static struct {
-	char path[32];
-} full = {"/tmp/test_device_faults.XXXXXX"};
-
-/* A log device that can write the first and the last page of its image, and nothing between. */
-static struct loop_device make_full_loop(void)
-{
-	static const uint8_t bits[1] = {0};
-	struct loop_device loop;
-
-	cr_assert_eq(unshare(CLONE_NEWNS), 0);
-	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	cr_assert_not_null(mkdtemp(full.path));
-	cr_assert_eq(mount("none", full.path, "tmpfs", 0, "size=8k"), 0);
-	loop = make_loop_in(full.path, DEVICE_BYTES, 512);
-	cr_assert_eq(pwrite(loop.file, bits, 1, 3 * 4096), 1);
-	fill_loop(&loop, 2, FULL_REGIONS, bits, sizeof(bits));
-	return loop;
-}
-
-static void make_room(void)
-{
-	cr_assert_eq(mount("none", full.path, "tmpfs", MS_REMOUNT, "size=1m"), 0);
-}
-
-/* Now its block has to be written, and cannot be. */
-static struct wire_message begin_failing_write(void)
-{
-	cr_assert_eq(set_region_sync(IN_A_HOLE, 1), 0);
-	clear(IN_A_HOLE);
-	return send_request(DM_ULOG_POSTSUSPEND, NULL, 0);
-}
-
-static void end_full_loop(void)
-{
-	umount2(full.path, MNT_DETACH);
-	rmdir(full.path);
-}
-
 Test(device_faults, a_device_that_fails_for_a_moment_is_not_heard_of)
 {
 	struct loop_device loop = make_full_loop();

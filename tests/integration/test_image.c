@@ -741,7 +741,7 @@ Test(image, a_number_that_the_reader_cannot_count_is_refused)
 
 /* A device with room for the first of several pieces alone (a loop device tells nothing of a write that was
  * cut), and a log on it that was believed. */
-static struct loop_device make_full_loop(void)
+static struct loop_device make_small_loop(void)
 {
 	struct loop_device loop;
 
@@ -756,7 +756,7 @@ static struct loop_device make_full_loop(void)
 
 Test(image, what_breaks_off_leaves_no_header)
 {
-	struct loop_device loop = make_full_loop();
+	struct loop_device loop = make_small_loop();
 
 	make_large_image("a", 1 << 24, 0, 0);
 	run_image("convert --to kernel --write a %s", loop.path);

@@ -6,6 +6,7 @@
 #include "tests/lib/log_device.h"
 
 #include "perf/generator/slow_device.h"
+#include "tests/lib/requests.h"
 #include "tests/lib/wait.h"
 
 #include <dirent.h>
@@ -68,6 +69,47 @@ void end_cold_loop(void)
 	if (is_frozen)
 		set_frozen(false);
 	slow_device_release(&cold);
+}
+
+/* --- writes that fail --- */
+
+/* A file system of two pages, full. */
+static struct {
+	char path[32];
+} full = {"/tmp/log_device.full.XXXXXX"};
+
+struct loop_device make_full_loop(void)
+{
+	static const uint8_t bits[1] = {0};
+	struct loop_device loop;
+
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_not_null(mkdtemp(full.path));
+	cr_assert_eq(mount("none", full.path, "tmpfs", 0, "size=8k"), 0);
+	loop = make_loop_in(full.path, DEVICE_BYTES, 512);
+	cr_assert_eq(pwrite(loop.file, bits, 1, 3 * 4096), 1);
+	fill_loop(&loop, 2, FULL_REGIONS, bits, sizeof(bits));
+	return loop;
+}
+
+void make_room(void)
+{
+	cr_assert_eq(mount("none", full.path, "tmpfs", MS_REMOUNT, "size=1m"), 0);
+}
+
+/* Now its block has to be written, and cannot be. */
+struct wire_message begin_failing_write(void)
+{
+	cr_assert_eq(set_region_sync(IN_A_HOLE, 1), 0);
+	clear(IN_A_HOLE);
+	return send_request(DM_ULOG_POSTSUSPEND, NULL, 0);
+}
+
+void end_full_loop(void)
+{
+	umount2(full.path, MNT_DETACH);
+	rmdir(full.path);
 }
 
 /* --- opens that hang --- */

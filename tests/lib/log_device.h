@@ -6,6 +6,7 @@
 
 #include "bitmap/log_image.h"
 #include "perf/generator/loop_device.h"
+#include "server/protocol/wire.h"
 
 #define DEVICE_BYTES (1 << 20) /* of most log devices */
 
@@ -20,6 +21,16 @@ struct loop_device make_another_cold_loop(void);
 void set_frozen(bool frozen);
 /* Thawed first, or it could never be given up. Does nothing where there is none. */
 void end_cold_loop(void);
+
+/* One that can write the first and the last page of its image, and nothing between, until make_room; in a mount
+ * namespace of the test's own. begin_failing_write: of a log of FULL_REGIONS on it, a POSTSUSPEND that has
+ * a block between to write. */
+#define FULL_REGIONS 100000u /* four pages of image */
+#define IN_A_HOLE 30000u /* in the second */
+struct loop_device make_full_loop(void);
+void make_room(void);
+void end_full_loop(void);
+struct wire_message begin_failing_write(void);
 
 /* A path that never comes to be opened, in a mount namespace of the test's own, until let_opens_fail. */
 const char *make_hanging_path(void);

@@ -10,13 +10,12 @@ make_mirror vg/disk-log 96M disk
 make_mirror vg/core 400M core
 
 params() { dmsetup table "$1" | cut -d' ' -f4-; }
-legs_of() { sed 's/.* \(2 [0-9]*:[0-9]* .*\)$/\1/'; }
 
 before=$(params vg-disk--log)
 start_writes /dev/vg/disk-log
 check "adopt" dirtylogctl adopt vg/disk-log
 check "on dirtylogd" is_on vg-disk--log userspace
-equal "all but the log as before" "$(params vg-disk--log | cut -d' ' -f4-)" "$(echo "$before" | sed 's/^disk [0-9]* /disk /')"
+equal "all but the log as before" "$(params vg-disk--log | cut -d' ' -f4-)" "disk ${before#disk [0-9] }"
 equal "tagged" "$(lvs --noheadings -o lv_tags vg/disk-log | tr -d ' ')" dirtylogd
 check "again is no error" dirtylogctl adopt vg/disk-log
 check_not "an unknown name is" dirtylogctl adopt vg/nothing

@@ -365,3 +365,25 @@ Test(region_bitmap, clearing_a_fresh_huge_map_touches_no_bits)
 	cr_expect_eq(pages_in_use(mem, map.nshards * SHARD_BYTES), 0);
 	munmap(mem, region_bitmap_bytes(HUGE_REGIONS));
 }
+
+/* Any span, against the bits one by one: inside a word, a shard, over many, and of shards that are full or empty. */
+Test(region_bitmap, counts_a_range)
+{
+	uint64_t dice = 7;
+	struct region_bitmap map;
+	void *mem = make(&map, 3 * 4096 + 65);
+
+	region_bitmap_fill_from(&map, 2 * 4096 + 100, true);
+	for (unsigned i = 0; i < 500; i++)
+		region_bitmap_set(&map, dice_below(&dice, 4096));
+	for (unsigned i = 0; i < 3000; i++) {
+		uint64_t first = dice_below(&dice, map.nregions);
+		uint64_t end = first + dice_below(&dice, map.nregions - first + 1);
+		uint64_t ones = 0;
+
+		for (uint64_t region = first; region < end; region++)
+			ones += region_bitmap_test(&map, region);
+		cr_assert_eq(region_bitmap_count_range(&map, first, end), ones);
+	}
+	free(mem);
+}

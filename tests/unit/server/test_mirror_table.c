@@ -100,6 +100,20 @@ Test(mirror_table, a_uuid_longer_than_the_kernels_is_not_taken)
 	cr_assert_not(parse(line));
 }
 
+Test(mirror_status, each_leg_has_its_letter)
+{
+	struct mirror_status status;
+
+	cr_assert(mirror_status_parse("3 254:0 254:16 254:48 511/512 1 ADR 3 disk 254:32 A",
+				      &status));
+	cr_assert_eq(status.nlegs, 3);
+	cr_assert_str_eq(status.legs, "ADR");
+	cr_assert(mirror_status_parse("2 7:1 7:2 0/8 1 AU userspace 1 COM_FAILURE", &status));
+	cr_assert_str_eq(status.legs, "AU");
+	cr_assert_not(mirror_status_parse("2 7:1 7:2 0/8 1 AAA 1 core", &status));
+	cr_assert_not(mirror_status_parse("2 7:1 7:2 0/8 1", &status));
+}
+
 Test(mirror_status, all_alive)
 {
 	cr_assert(mirror_status_all_alive("2 254:0 254:16 512/512 1 AA 3 disk 254:32 A"));

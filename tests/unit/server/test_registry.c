@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which logs the kernel has dropped without a word. */
+/* Which logs the kernel has dropped without a word; and all of them, for who watches. */
 #include "server/log/registry.h"
 
 #include "server/base/clock.h"
@@ -62,4 +62,40 @@ Test(registry, the_oldest_of_many_that_wait_long_is_an_orphan)
 	cr_assert_eq(orphan_at(HOUR_NS), registry_find(&registry, 1, "LVM-one"));
 	mirror_log_set_state(registry_find(&registry, 1, "LVM-one"), LOG_ACTIVE);
 	cr_assert_null(orphan_at(HOUR_NS), "it was resumed");
+}
+
+/* --- visits --- */
+
+static unsigned visits;
+
+static void visit(const struct mirror_log *log, void *context)
+{
+	visits++;
+	cr_assert_eq(context, &visits);
+	cr_assert_eq(atomic_load(&log->refs), 2);
+	cr_assert_eq(pthread_mutex_trylock(&registry.lock), 0, "the lock is held");
+	pthread_mutex_unlock(&registry.lock);
+}
+
+Test(registry, each_log_is_visited_once_without_the_lock)
+{
+	for (uint64_t luid = 1; luid <= 40000; luid += 2)
+		add("LVM-one", luid);
+	registry_visit(&registry, visit, &visits);
+	cr_assert_eq(visits, 20000);
+	visits = 0;
+	registry_visit(&registry, visit, &visits); /* each has let go */
+	cr_assert_eq(visits, 20000);
+}
+
+Test(registry, a_log_that_is_got_is_kept)
+{
+	struct mirror_log *log;
+
+	add("LVM-one", 7);
+	cr_assert_null(registry_get(&registry, 8, "LVM-one"));
+	cr_assert_null(registry_get(&registry, 7, "LVM-two"));
+	log = registry_get(&registry, 7, "LVM-one");
+	cr_assert_eq(atomic_load(&log->refs), 2);
+	mirror_log_put(log);
 }
