@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `dirtylogctl adopt` and `release`: mirrors that run, to dirtylogd and back. */
+/* `dirtylogctl adopt` and `release`: mirrors that run_swaps, to dirtylogd and back. */
 #include "server/base/clock.h"
 #include "server/base/option_table.h"
 #include "server/ctl/ask.h"
@@ -36,7 +36,7 @@ static const struct option_entry release_entries[] = {
 static const struct option_table adopt_table = {
 	.program = "dirtylogctl adopt",
 	.arguments = "VG/LV|DEVICE...",
-	.doc = "Give mirrors that run, on the kernel's core or disk log, dirtylogd's.",
+	.doc = "Give mirrors that run_swaps, on the kernel's core or disk log, dirtylogd's.",
 	.entries = adopt_entries,
 };
 
@@ -62,8 +62,8 @@ static enum swap_result try_swap(const struct ctl_mirror *mirror, bool adopt, co
 	return result;
 }
 
-static int tell(const struct ctl_mirror *mirror, enum swap_result result, const char *good,
-		const char *why)
+static int tell_result(const struct ctl_mirror *mirror, enum swap_result result, const char *good,
+		       const char *why)
 {
 	const char *name = ctl_mirror_text(mirror);
 
@@ -85,14 +85,14 @@ static int adopt(const struct ctl_mirror *mirror, const struct adopt_options *op
 	enum swap_result result;
 
 	if (lvms && lvm_is_pvmove(volume))
-		return tell(mirror, SWAP_REFUSED, NULL, why);
+		return tell_result(mirror, SWAP_REFUSED, NULL, why);
 	if (lvms && !options->once && !lvm_add_tag(volume))
 		fprintf(stderr,
 			"dirtylogctl: %s has not got the tag %s: LVM's next command may give it "
 			"the kernel's log back\n",
 			volume, LVM_TAG);
 	result = try_swap(mirror, true, &why);
-	return tell(mirror, result, "adopted", why);
+	return tell_result(mirror, result, "adopted", why);
 }
 
 /* Without the tag first, or it would be adopted again. */
@@ -105,14 +105,14 @@ static int release(const struct ctl_mirror *mirror, const struct adopt_options *
 	if (lvm_volume_of(mirror->name, mirror->uuid, volume) && lvm_has_tag(volume))
 		lvm_remove_tag(volume);
 	result = try_swap(mirror, false, &why);
-	return tell(mirror, result, "released to the kernel's log", why);
+	return tell_result(mirror, result, "released to the kernel's log", why);
 }
 
 /* --- which ones --- */
 
 typedef int action(const struct ctl_mirror *mirror, const struct adopt_options *options);
 
-static bool is_meant(const struct ctl_mirror *mirror, action *act)
+static bool is_for_all(const struct ctl_mirror *mirror, action *act)
 {
 	char volume[LVM_NAME_MAX];
 
@@ -128,7 +128,7 @@ static int act_on_all(const struct ctl_mirrors *mirrors, const struct adopt_opti
 	int status = 0;
 
 	for (unsigned i = 0; i < mirrors->count; i++)
-		if (is_meant(&mirrors->all[i], act))
+		if (is_for_all(&mirrors->all[i], act))
 			status |= act(&mirrors->all[i], options);
 	return status;
 }
@@ -158,12 +158,13 @@ static int act_on_named(const struct ctl_mirrors *mirrors, char **names, int cou
 static bool is_served(void)
 {
 	char *stats = ctl_ask("stats", NULL);
+	bool served = stats;
 
 	free(stats);
-	return stats;
+	return served;
 }
 
-static int run(const struct option_table *table, action *act, int argc, char **argv)
+static int run_swaps(const struct option_table *table, action *act, int argc, char **argv)
 {
 	struct adopt_options options = {0};
 	struct ctl_mirrors mirrors;
@@ -192,10 +193,10 @@ static int run(const struct option_table *table, action *act, int argc, char **a
 
 int ctl_adopt(int argc, char **argv)
 {
-	return run(&adopt_table, adopt, argc, argv);
+	return run_swaps(&adopt_table, adopt, argc, argv);
 }
 
 int ctl_release(int argc, char **argv)
 {
-	return run(&release_table, release, argc, argv);
+	return run_swaps(&release_table, release, argc, argv);
 }

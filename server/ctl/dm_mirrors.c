@@ -4,6 +4,7 @@
 #include "server/ctl/dm_mirrors.h"
 
 #include "server/ctl/children.h"
+#include "server/ctl/mirrors.h"
 #include "server/protocol/mirror_table.h"
 
 #include <libdevmapper.h>
@@ -16,16 +17,6 @@
 #include <sys/sysmacros.h>
 
 #define ASKERS 8u
-
-static void say_nothing(int level, const char *file, int line, int error, const char *format, ...)
-{
-}
-
-static void quiet_devmapper(void)
-{
-	dm_log_with_errno_init(say_nothing);
-	dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
-}
 
 static struct dm_task *dm_ask(int type, unsigned device_major, unsigned device_minor)
 {
@@ -119,7 +110,7 @@ static void write_tables(unsigned number, FILE *out, void *context)
 	const struct dm_names *names;
 	uint32_t next;
 
-	quiet_devmapper();
+	ctl_quiet_devmapper();
 	task = dm_task_create(DM_DEVICE_LIST);
 	names = task && dm_task_run(task) ? dm_task_get_names(task) : NULL;
 	if (!names || !names->dev)
@@ -206,7 +197,7 @@ static void ask_in_turn(unsigned number, FILE *out, void *context)
 	const struct health_work *work = context;
 	size_t i;
 
-	quiet_devmapper();
+	ctl_quiet_devmapper();
 	while ((i = atomic_fetch_add(work->next, 1)) < json_array_size(work->mirrors))
 		if (is_first_target(work->mirrors, i))
 			ask_health(json_array_get(work->mirrors, i), out);

@@ -148,7 +148,7 @@ static void look_after(struct due *due)
 	}
 }
 
-static void attend(void)
+static void attend_dues(void)
 {
 	struct due *next;
 
@@ -249,7 +249,7 @@ static void keep(int fd)
 			look_at_all();
 			full_ns = clock_now() + FULL_LOOK_NS;
 		}
-		attend();
+		attend_dues();
 		poll(&waiting, 1, msec_until_due(full_ns));
 		if (!read_uevents(fd))
 			full_ns = clock_now();

@@ -47,7 +47,7 @@ bool lvm_is_pvmove(const char *volume)
 /* --- commands --- */
 
 /* Its standard output goes to the fd. LVM would complain of fds that it does not know: ours close on exec. */
-static bool run(char *const *words, int output)
+static bool run_lvm(char *const *words, int output)
 {
 	posix_spawn_file_actions_t files;
 	int status = -1;
@@ -69,7 +69,7 @@ static bool change_tag(const char *option, const char *volume)
 {
 	char *words[] = {"lvchange", "-q", (char *)option, LVM_TAG, (char *)volume, NULL};
 	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	bool changed = run(words, nowhere);
+	bool changed = run_lvm(words, nowhere);
 
 	close(nowhere);
 	return changed;
@@ -106,7 +106,7 @@ bool lvm_has_tag(const char *volume)
 
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
 		return false;
-	known = run(words, fds[1]);
+	known = run_lvm(words, fds[1]);
 	close(fds[1]);
 	n = read(fds[0], text, sizeof(text) - 1);
 	close(fds[0]);

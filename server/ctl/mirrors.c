@@ -12,8 +12,14 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-static void say_nothing(int level, const char *file, int line, int error, const char *format, ...)
+static void swallow(int level, const char *file, int line, int error, const char *format, ...)
 {
+}
+
+void ctl_quiet_devmapper(void)
+{
+	dm_log_with_errno_init(swallow);
+	dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
 }
 
 /* No memory: none is added. */
@@ -39,8 +45,7 @@ int ctl_mirrors_find(struct ctl_mirrors *mirrors)
 	bool listed;
 
 	*mirrors = (struct ctl_mirrors){0};
-	dm_log_with_errno_init(say_nothing);
-	dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
+	ctl_quiet_devmapper();
 	task = dm_task_create(DM_DEVICE_LIST);
 	names = task && dm_task_run(task) ? dm_task_get_names(task) : NULL;
 	listed = names;
@@ -78,7 +83,7 @@ static bool has_number(const struct ctl_mirror *mirror, const char *name)
 	       device_major == mirror->major && device_minor == mirror->minor;
 }
 
-static bool is_named(const struct ctl_mirror *mirror, const char *name)
+static bool goes_by(const struct ctl_mirror *mirror, const char *name)
 {
 	char above[DM_NAME_LEN];
 	size_t length = strlen(mirror->name);
@@ -94,7 +99,7 @@ static bool is_named(const struct ctl_mirror *mirror, const char *name)
 const struct ctl_mirror *ctl_mirrors_named(const struct ctl_mirrors *mirrors, const char *name)
 {
 	for (unsigned i = 0; i < mirrors->count; i++)
-		if (is_named(&mirrors->all[i], name))
+		if (goes_by(&mirrors->all[i], name))
 			return &mirrors->all[i];
 	return NULL;
 }

@@ -17,6 +17,9 @@ int ctl_mirrors_find(struct ctl_mirrors *mirrors);
  * origin is its mirror, which LVM has moved below. NULL: none. */
 const struct ctl_mirror *ctl_mirrors_named(const struct ctl_mirrors *mirrors, const char *name);
 
+/* libdevmapper says nothing of its own, and takes names as they are. */
+void ctl_quiet_devmapper(void);
+
 /* What to call it: VG/LV, or device-mapper's name. Static. */
 const char *ctl_mirror_text(const struct ctl_mirror *mirror);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/ctl/swap.h"
 
-#include "server/base/clock.h"
 #include "server/log/dm_device.h"
 #include "server/log/lvm_lock.h"
 #include "server/log/mirror_cycle.h"
@@ -14,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PARAMS_MAX 4096u
@@ -125,7 +123,7 @@ static void rescue(void)
 		dm_device_resume();
 }
 
-static void stand_by(int fd)
+static void guard(int fd)
 {
 	char byte;
 	ssize_t n;
@@ -152,7 +150,7 @@ static int start_guardian(void)
 	swap.guardian = fork();
 	if (swap.guardian == 0) {
 		close(fds[1]);
-		stand_by(fds[0]);
+		guard(fds[0]);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(fds[0]);
@@ -181,7 +179,7 @@ static int lock_vg(const char *vg)
 	return swap.lock_fd < 0 ? swap.lock_fd : 0;
 }
 
-static int load(void)
+static int load_first(void)
 {
 	swap.error = start_guardian();
 	if (swap.error < 0)
@@ -207,17 +205,6 @@ static void unload(void)
 	dm_device_table_clear();
 }
 
-/* What may be paged out may have to come from the mirror that is suspended, and who is interrupted does not
- * resume it. */
-static int brace(void)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	return mlockall(MCL_CURRENT | MCL_FUTURE) != 0 ? -errno : 0;
-}
-
 static void unbrace(void)
 {
 	sigset_t none;
@@ -225,13 +212,6 @@ static void unbrace(void)
 	munlockall();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void pause_cycle(void)
-{
-	struct timespec pause = {.tv_nsec = CYCLE_PAUSE_MSEC * NSEC_PER_MSEC};
-
-	nanosleep(&pause, NULL);
 }
 
 static enum swap_result result_of(enum cycle_outcome outcome)
@@ -261,17 +241,17 @@ static const char *reason_of(enum cycle_outcome outcome)
 	return text;
 }
 
-static enum swap_result run(const struct ctl_mirror *mirror, const char **why)
+static enum swap_result swap_log(const struct ctl_mirror *mirror, const char **why)
 {
 	static const struct cycle_ops ops = {
 		.look = dm_device_look,
 		.all_alive = dm_device_all_alive,
 		.lock_vg = lock_vg,
-		.brace = brace,
+		.brace = dm_device_brace,
 		.suspend = dm_device_suspend,
 		.resume = dm_device_resume,
-		.pause = pause_cycle,
-		.load = load,
+		.pause = dm_device_pause,
+		.load = load_first,
 		.review = review,
 		.unload = unload,
 	};
@@ -298,7 +278,7 @@ enum swap_result swap_adopt(const struct ctl_mirror *mirror, const char **why)
 	if (mirror->kernels == 0)
 		return SWAP_NOTHING;
 	swap.adopt = true;
-	return run(mirror, why);
+	return swap_log(mirror, why);
 }
 
 enum swap_result swap_release(const struct ctl_mirror *mirror, const char **why)
@@ -307,5 +287,5 @@ enum swap_result swap_release(const struct ctl_mirror *mirror, const char **why)
 	if (mirror->ours == 0)
 		return SWAP_NOTHING;
 	swap.adopt = false;
-	return run(mirror, why);
+	return swap_log(mirror, why);
 }

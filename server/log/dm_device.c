@@ -2,12 +2,16 @@
 /* ioctls of <linux/dm-ioctl.h>, version 4. */
 #include "server/log/dm_device.h"
 
+#include "server/base/clock.h"
 #include "server/protocol/mirror_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STATUS_BYTES (256u * 1024u) /* of a device of some thousand targets */
@@ -126,6 +130,22 @@ static int is_alive(uint64_t start, uint64_t sectors, const char *type, const ch
 bool dm_device_all_alive(void)
 {
 	return dm_device_status(is_alive, NULL) == 0;
+}
+
+int dm_device_brace(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	return mlockall(MCL_CURRENT | MCL_FUTURE) != 0 ? -errno : 0;
+}
+
+void dm_device_pause(void)
+{
+	struct timespec pause = {.tv_nsec = CYCLE_PAUSE_MSEC * NSEC_PER_MSEC};
+
+	nanosleep(&pause, NULL);
 }
 
 /* --- another table --- */

@@ -17,6 +17,12 @@ int dm_device_look(struct cycle_look *look);
 int dm_device_suspend(void);
 int dm_device_resume(void);
 
+/* What may be paged out may have to come from the mirror that is suspended, and who is interrupted does not
+ * resume it: lock all memory, block all signals. 0 or -errno. */
+int dm_device_brace(void);
+/* Wait for CYCLE_PAUSE_MSEC. */
+void dm_device_pause(void);
+
 /* All its targets are mirrors (or none), whose legs and logs are alive. The kernel asks the logs. */
 bool dm_device_all_alive(void);
 

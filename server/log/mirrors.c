@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -301,32 +300,14 @@ static int lock_lvm(const char *vg)
 	return fd < 0 ? fd : 0; /* held until we end */
 }
 
-/* What may be paged out may have to come from the mirror that is suspended, and who is interrupted does
- * not resume it. */
-static int brace(void)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	return mlockall(MCL_CURRENT | MCL_FUTURE) != 0 ? -errno : 0;
-}
-
-static void cycle_pause(void)
-{
-	struct timespec pause = {.tv_nsec = CYCLE_PAUSE_MSEC * NSEC_PER_MSEC};
-
-	nanosleep(&pause, NULL);
-}
-
 static const struct cycle_ops cycle_ops = {
 	.look = dm_device_look,
 	.all_alive = dm_device_all_alive,
 	.lock_vg = lock_lvm,
-	.brace = brace,
+	.brace = dm_device_brace,
 	.suspend = dm_device_suspend,
 	.resume = dm_device_resume,
-	.pause = cycle_pause,
+	.pause = dm_device_pause,
 };
 
 /* The daemon's log is ours too: in the background it has left us /dev/null, and is in syslog. */

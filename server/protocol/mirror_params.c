@@ -61,7 +61,7 @@ static bool read_arguments(struct log_words *log, const char **at, unsigned coun
 	return **at != '\0';
 }
 
-static enum mirror_params_log kind_of(const struct word *type, bool ours)
+static enum mirror_params_log log_of_type(const struct word *type, bool ours)
 {
 	if (is(type, "core"))
 		return ours ? MIRROR_PARAMS_OURS_CORE : MIRROR_PARAMS_CORE;
@@ -83,7 +83,7 @@ static bool read_ours(struct log_words *log, const char **at)
 		if (!next_word(at, &log->type))
 			return false;
 	}
-	log->log = kind_of(&log->type, true);
+	log->log = log_of_type(&log->type, true);
 	return argc >= named && read_arguments(log, at, argc - named);
 }
 
@@ -91,7 +91,7 @@ static bool read_kernels(struct log_words *log, const char **at)
 {
 	unsigned argc;
 
-	log->log = kind_of(&log->type, false);
+	log->log = log_of_type(&log->type, false);
 	return next_count(at, &argc) && read_arguments(log, at, argc);
 }
 
