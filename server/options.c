@@ -108,6 +108,12 @@ static const struct option_entry entries[] = {
 	 "how long a failed write to a log device is retried before the mirror is told",
 	 OPTION_SECONDS(struct options, log.retry_limit_ns, 0, SECONDS_MAX), .wanted = "seconds",
 	 .preset = "10"},
+	{"probe", 0, "SECONDS",
+	 "after how long without a write the log device of a mirror that is written gets one, so "
+	 "that "
+	 "its death is seen although all marks are lazy; 0: never",
+	 OPTION_SECONDS(struct options, log.probe_ns, 0, SECONDS_MAX), .wanted = "seconds",
+	 .preset = "10"},
 	{"io-engine", 'e', "auto|uring|sync", "how to write log devices",
 	 OPTION_CHOICE(struct options, io_engine), .preset = "auto"},
 

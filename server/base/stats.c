@@ -12,6 +12,7 @@ const char *const stats_names[STATS_COUNTERS] = {
 	[STATS_EXPRESS] = "express_writes",
 	[STATS_LOG_WRITES] = "log_writes",
 	[STATS_LOG_BYTES] = "log_bytes_written",
+	[STATS_PROBES] = "probes",
 	[STATS_LEG_FLUSHES] = "leg_flushes",
 	[STATS_CLEARS_WRITTEN] = "clears_written",
 	[STATS_IO_ERRORS] = "io_errors",

@@ -17,6 +17,7 @@ enum stats_counter {
 	STATS_EXPRESS, /* written by the receiver itself */
 	STATS_LOG_WRITES, /* write operations to log devices */
 	STATS_LOG_BYTES,
+	STATS_PROBES, /* of them, for nobody: to see whether the device lives */
 	STATS_LEG_FLUSHES, /* legs flushed before clears were written */
 	STATS_CLEARS_WRITTEN,
 	STATS_IO_ERRORS, /* failed operations on log devices or legs */

@@ -102,6 +102,17 @@ static bool durable(const struct mirror_log *log)
 	return log->commit.in_flight == 0 && !dirty_log_has_changed(&log->dirty);
 }
 
+/* The kernel's own log would have written, and noticed a dead device. */
+static void note_use(struct mirror_log *log, uint64_t region)
+{
+	log->probe.region = region;
+	if (!log->probe.asleep)
+		return;
+	log->probe.asleep = false;
+	log->probe.mail.kind = MAIL_USED;
+	mirror_log_post(log, &log->probe.mail);
+}
+
 /* MARK, and FLUSH with or without regions. The kernel asks for the durability of a MARK only in the
  * FLUSH behind it; but a MARK that we had answered, and forgot when we were killed, it would not send
  * again. So both wait, and the FLUSH of a MARK has nothing left to wait for. */
@@ -117,6 +128,8 @@ static bool answer_mark_or_flush(struct mirror_log *log, struct wire_message *me
 		dirty_log_mark(&log->dirty, wire_regions(message)[i]);
 	if (!durable(log))
 		return false;
+	if (count > 0)
+		note_use(log, wire_regions(message)[count - 1]);
 	wire_reply(message, 0, 0);
 	return true;
 }

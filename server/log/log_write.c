@@ -66,6 +66,8 @@ static void all_written(struct executor *executor, struct mirror_log *log)
 		return;
 	}
 	end_trouble(log);
+	if (!log->commit.partial)
+		log->probe.on = false;
 	answer_running(executor, log);
 	executor->ops->written(executor, log);
 }
@@ -143,6 +145,7 @@ bool log_write_start(struct executor *executor, struct mirror_log *log)
 	log->commit.error = 0;
 	log->commit.writer = executor;
 	log->commit.began_ns = clock_coarse();
+	log->probe.region = DIRTY_LOG_NO_REGION;
 	while (dirty_log_has_changed(&log->dirty) && write_next(executor, log))
 		;
 	log->commit.partial = dirty_log_has_changed(&log->dirty);
@@ -167,5 +170,6 @@ void log_write_abandon(struct executor *executor, struct mirror_log *log)
 		log->commit.in_flight--;
 	}
 	CHECK(log->commit.in_flight == 0);
+	log->probe.on = false;
 	slot_list_move(&log->commit.waiters, &log->commit.running);
 }

@@ -28,12 +28,14 @@ struct schedule_state {
 	struct deadline
 		patience; /* of a mirror that is to be suspended or removed, with the log device */
 	struct deadline retry; /* of a commit that failed, or whose device is not ours yet */
+	struct deadline probe; /* of a log device that has not been written for long */
 	struct list_node starved; /* waits for a log_io */
 	struct list_node all; /* of the worker's logs */
 	struct log_io *completed; /* oldest first, until the log may be executed */
 	struct mail *unread; /* taken from the inbox, not handled yet */
 	struct log_mail attend_mail; /* the worker's, to itself */
 	bool attend_posted; /* it is in the inbox, or unread */
+	bool probe_due; /* its deadline has come */
 #ifndef NDEBUG
 	_Atomic bool queued; /* on the run queue: there exactly once */
 #endif

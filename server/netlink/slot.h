@@ -38,6 +38,7 @@ enum mail_kind {
 	MAIL_LEGS_FLUSHED, /* a struct leg_flush that has ended */
 	MAIL_OPENED, /* a struct open_job that has been done */
 	MAIL_BITS_MADE, /* a struct bits_job that has been done */
+	MAIL_USED, /* a log whose device may have to be probed */
 	MAIL_ATTEND, /* the worker has something to execute the log for */
 	MAIL_RETIRE, /* the log is to go: an orphan */
 	MAIL_TAKE_OVER, /* a predecessor's log: its device has to be opened */

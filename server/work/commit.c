@@ -6,7 +6,8 @@
  * which starts when this one has ended. After an error those in running wait again, and the same blocks
  * are tried later and later (retry_wait_ns doubles); when somebody has waited for retry_limit_ns all hear
  * the error, and the log has failed: from then on each commit is tried once. A commit that succeeds ends
- * the trouble (log_write.c), but a log that has failed stays failed. commit_state.h draws it.
+ * the trouble (log_write.c), but a log that has failed stays failed. commit_state.h draws it. A probe (probe.h)
+ * is a commit for nobody that is tried as long as if somebody waited.
  */
 #include "server/work/commit.h"
 
@@ -48,6 +49,7 @@ static void give_up_trying(struct worker *worker, struct mirror_log *log, int er
 	}
 	log->commit.retry_since_ns = 0;
 	atomic_store_explicit(&log->tally.backs_off, false, memory_order_relaxed);
+	log->probe.on = false;
 	mirror_log_record_status(log);
 	slot_list_move(&log->commit.running, &log->commit.waiters);
 	executor_reply_all(&worker->executor, &log->commit.running, error);
@@ -82,7 +84,7 @@ void commit_write_failed(struct executor *executor, struct mirror_log *log)
 {
 	struct worker *worker = worker_of(executor);
 	int64_t now = clock_coarse();
-	bool waits = log->commit.running.first || log->commit.waiters.first;
+	bool waits = log->commit.running.first || log->commit.waiters.first || log->probe.on;
 	bool known = waits && mirror_log_health(log) != LOG_SOUND;
 	bool expired = waits && log->commit.retry_since_ns != 0 &&
 		       now - log->commit.retry_since_ns >= executor->options->retry_limit_ns;

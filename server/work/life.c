@@ -19,6 +19,7 @@
 #include "server/work/clears.h"
 #include "server/work/commit.h"
 #include "server/work/image_read.h"
+#include "server/work/probe.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -149,6 +150,7 @@ static void finish_making(struct worker *worker, struct mirror_log *log, struct 
 		return;
 	}
 	schedule_enrol(worker, log);
+	probe_watch(worker, log);
 	mirror_log_set_state(log, LOG_CREATED);
 	log->life.reconnects = reconnect;
 	mirror_log_record_status(log);
@@ -450,6 +452,7 @@ static int take_over_device(struct mirror_log *log, int error)
 static void be_what_it_was(struct worker *worker, struct mirror_log *log)
 {
 	schedule_enrol(worker, log);
+	probe_watch(worker, log);
 	mirror_log_set_state(log, log->life.former_state);
 	if (mirror_log_state(log) == LOG_ACTIVE || log->life.reconnects > 0)
 		device_is_anothers(log); /* which only another server could have brought about */

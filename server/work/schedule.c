@@ -7,6 +7,8 @@
 #include "server/base/check.h"
 #include "server/base/container_of.h"
 
+#define PROBES_AT_ONCE 16u /* 2,000 in a second */
+#define PROBES_PAUSE_NS (8 * NSEC_PER_MSEC)
 #define FULL_PAUSE_NS (10 * NSEC_PER_MSEC)
 
 static struct mirror_log *log_of_age(struct list_node *node)
@@ -29,6 +31,11 @@ static struct mirror_log *log_of_patience(struct list_node *node)
 	return container_of(node, struct mirror_log, sched.patience.node);
 }
 
+static struct mirror_log *log_of_probe(struct list_node *node)
+{
+	return container_of(node, struct mirror_log, sched.probe.node);
+}
+
 static struct mirror_log *log_of_starved(struct list_node *node)
 {
 	return container_of(node, struct mirror_log, sched.starved);
@@ -44,6 +51,7 @@ void schedule_dismiss(struct mirror_log *log)
 	list_remove(&log->sched.age.node);
 	list_remove(&log->sched.drain.node);
 	list_remove(&log->sched.patience.node);
+	list_remove(&log->sched.probe.node);
 	list_remove(&log->sched.retry.node);
 	list_remove(&log->sched.starved);
 	list_remove(&log->sched.all);
@@ -98,6 +106,28 @@ static int64_t attend_draining(struct worker *worker, int64_t now)
 	return INT64_MAX;
 }
 
+/* In order as well; and spread, since logs that were taken over together are due together. Each comes once: a
+ * log that is not executed now may wait for its device, which nobody asks meanwhile. */
+static int64_t attend_probing(struct worker *worker, int64_t now)
+{
+	struct list_node *node;
+
+	if (worker->probing.first && worker->next_probes_ns > now)
+		return worker->next_probes_ns;
+	for (unsigned i = 0; (node = worker->probing.first); i++) {
+		struct mirror_log *log = log_of_probe(node);
+
+		if (log->sched.probe.at_ns > now)
+			return log->sched.probe.at_ns;
+		if (i == PROBES_AT_ONCE)
+			return worker->next_probes_ns = now + PROBES_PAUSE_NS;
+		list_remove(node);
+		log->sched.probe_due = true;
+		schedule_attend(log);
+	}
+	return INT64_MAX;
+}
+
 /* Those of a list that is in no order. */
 static int64_t attend_all_due(struct list *list,
 			      struct mirror_log *(*log_of)(struct list_node *node), int64_t now)
@@ -119,6 +149,7 @@ int64_t schedule_attend_due(struct worker *worker, int64_t now)
 {
 	int64_t next = earlier(attend_aging(worker, now), attend_draining(worker, now));
 
+	next = earlier(next, attend_probing(worker, now));
 	next = earlier(next, attend_all_due(&worker->impatient, log_of_patience, now));
 	return earlier(next, attend_all_due(&worker->retrying, log_of_retry, now));
 }
@@ -168,6 +199,11 @@ void schedule_patience(struct worker *worker, struct mirror_log *log, int64_t at
 void schedule_no_patience(struct mirror_log *log)
 {
 	list_remove(&log->sched.patience.node);
+}
+
+void schedule_probe(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	set_deadline(&worker->probing, &log->sched.probe, at_ns);
 }
 
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns)

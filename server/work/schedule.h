@@ -2,9 +2,10 @@
 /* A worker as life, commit, clears and image_read see it: what it works with, and when it comes to a
  * log. All calls are the worker's thread's own.
  *
- * Four lists of deadlines (lazy clears that age, and that a POSTSUSPEND waits for; commits that are tried
- * again; writes that a suspend waits for), one of logs that wait for a buffer, and one of all that are the worker's. A log whose time has come is attended: executed from
- * the run queue like any other, since the receiver may hold it at the moment.
+ * Five lists of deadlines (lazy clears that age, and that a POSTSUSPEND waits for; commits that are tried
+ * again; writes that a suspend waits for; devices that are to be probed), one of logs that wait for a buffer,
+ * and one of all that are the worker's. A log whose time has come is attended: executed from the run queue
+ * like any other, since the receiver may hold it at the moment.
  */
 #ifndef SERVER_WORK_SCHEDULE_H
 #define SERVER_WORK_SCHEDULE_H
@@ -34,6 +35,8 @@ struct worker {
 	struct list draining; /* likewise */
 	struct list retrying;
 	struct list impatient; /* in no order */
+	struct list probing; /* as aging */
+	int64_t next_probes_ns; /* not before */
 	struct list starved; /* wait for a log_io */
 	struct list all;
 	_Atomic bool stop;
@@ -71,6 +74,7 @@ void schedule_drain(struct worker *worker, struct mirror_log *log, int64_t at_ns
 void schedule_no_drain(struct mirror_log *log);
 void schedule_patience(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_no_patience(struct mirror_log *log);
+void schedule_probe(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_no_retry(struct mirror_log *log);
 

@@ -26,6 +26,7 @@
 #include "server/work/commit.h"
 #include "server/work/image_read.h"
 #include "server/work/life.h"
+#include "server/work/probe.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -123,6 +124,9 @@ static void handle_mail(struct worker *worker, struct mirror_log *log, struct lo
 	case MAIL_ATTEND:
 		log->sched.attend_posted = false; /* what is due comes behind the mail */
 		break;
+	case MAIL_USED:
+		probe_used(worker, log);
+		break;
 	case MAIL_RETIRE:
 		life_end(worker, log, NULL);
 		break;
@@ -199,9 +203,10 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 	if (keeps(log))
 		return;
 	commit_retry(worker, log, now);
-	if (log->commit.waiters.first)
+	if (log->commit.waiters.first || log->probe.on)
 		commit_start(worker, log);
 	clears_check(worker, log, now);
+	probe_check(worker, log, now);
 	life_rest(log);
 }
 

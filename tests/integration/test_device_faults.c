@@ -5,6 +5,7 @@
 #include "tests/lib/requests.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -138,6 +139,248 @@ Test(device_faults, a_log_that_has_failed_stays_failed_though_its_device_works_a
 	snprintf(text, sizeof(text), "3 disk %s A", loop.number);
 	expect_text(DM_ULOG_STATUS_INFO, text);
 	end_full_loop();
+}
+
+/* --- dead, and all regions hot --- */
+
+static const uint64_t hot = 3;
+
+static struct {
+	char path[40];
+} mortal = {"/tmp/test_device_faults.XXXXXX"};
+
+/* In a file system with room, so far. */
+static struct loop_device make_mortal_loop(void)
+{
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_not_null(mkdtemp(mortal.path));
+	cr_assert_eq(mount("none", mortal.path, "tmpfs", 0, "size=1m"), 0);
+	return make_loop_in(mortal.path, DEVICE_BYTES, 512);
+}
+
+/* From now on no block of it can be written: all are holes, and the one page is taken. */
+static void kill_loop(const struct loop_device *loop)
+{
+	static const uint8_t page[4096];
+	char path[64];
+	int fd;
+
+	cr_assert_eq(
+		fallocate(loop->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, DEVICE_BYTES),
+		0);
+	cr_assert_eq(mount("none", mortal.path, "tmpfs", MS_REMOUNT, "size=4k"), 0);
+	snprintf(path, sizeof(path), "%s/filler", mortal.path);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	cr_assert_eq(write(fd, page, sizeof(page)), (ssize_t)sizeof(page));
+	close(fd);
+}
+
+static void end_mortal_loop(void)
+{
+	umount2(mortal.path, MNT_DETACH);
+	rmdir(mortal.path);
+}
+
+static struct loop_device start_hot(const char *probe)
+{
+	struct loop_device loop = make_mortal_loop();
+
+	bench.probe = probe;
+	bench.io_retry = "0.3";
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	mark(hot);
+	return loop;
+}
+
+static bool status_is(const struct loop_device *loop, char health)
+{
+	struct answer answer = ask(DM_ULOG_STATUS_INFO, NULL, 0);
+	char text[64];
+
+	snprintf(text, sizeof(text), "3 disk %s %c", loop->number, health);
+	return strcmp((const char *)answer.message.payload, text) == 0;
+}
+
+static void use_for(unsigned msec)
+{
+	for (int64_t end_msec = now_msec() + msec; now_msec() < end_msec; sleep_msec(10))
+		mark(hot);
+}
+
+/* The last mark is answered before the probe that it leads to. */
+Test(device_faults, a_device_that_dies_while_all_regions_are_hot_is_noticed)
+{
+	struct loop_device loop = start_hot("0.4");
+	struct wire_message request;
+
+	kill_loop(&loop);
+	mark(hot);
+	EXPECT_SOON(status_is(&loop, 'D'), "status is not D:\n%s", output());
+	expect_said("write to log device", loop.number);
+	expect_said("has failed", loop.number);
+	cr_assert_lt(ask_error(DM_ULOG_FLUSH, NULL, 0), 0);
+	request = send_request(DM_ULOG_MARK_REGION, &hot, sizeof(hot));
+	cr_assert_lt(await_answer(&request).message.request.error, 0);
+	end_mortal_loop();
+}
+
+Test(device_faults, marks_during_a_probe_that_fails_wait_for_it)
+{
+	struct loop_device loop = start_hot("0.2");
+	struct wire_message request;
+
+	bench.io_retry = NULL;
+	kill_loop(&loop);
+	mark(hot);
+	expect_said("write to log device", "trying again");
+	request = send_request(DM_ULOG_MARK_REGION, &hot, sizeof(hot));
+	cr_assert_eq(in_sync(hot), 1);
+	cr_assert_lt(await_answer(&request).message.request.error, 0);
+	cr_assert(status_is(&loop, 'D'));
+	end_mortal_loop();
+}
+
+Test(device_faults, a_log_that_is_used_is_written_now_and_then)
+{
+	struct loop_device loop = start_hot("0.2");
+
+	use_for(1500);
+	cr_assert_geq(stat_of("probes"), 3);
+	cr_assert_leq(stat_of("probes"), 7);
+	cr_assert(status_is(&loop, 'A'));
+	cr_assert_not(clean_on_disk(&loop, hot));
+	cr_assert(clean_on_disk(&loop, hot + 1));
+	end_mortal_loop();
+}
+
+Test(device_faults, a_log_that_nobody_uses_is_not_probed)
+{
+	struct loop_device loop = start_hot("0.1");
+
+	kill_loop(&loop);
+	for (unsigned i = 0; i < 20; i++) {
+		cr_assert_eq(in_sync(hot), 1);
+		flush(); /* of nothing */
+		sleep_msec(20);
+	}
+	cr_assert_eq(stat_of("probes"), 0);
+	cr_assert(status_is(&loop, 'A'));
+	end_mortal_loop();
+}
+
+Test(device_faults, a_log_that_nobody_has_used_since_its_last_write_is_not_probed)
+{
+	struct loop_device loop = start_hot("0.3");
+
+	mark(hot);
+	mark(hot + 1);
+	kill_loop(&loop);
+	sleep_msec(900);
+	cr_assert_eq(stat_of("probes"), 0);
+	cr_assert(status_is(&loop, 'A'));
+	end_mortal_loop();
+}
+
+Test(device_faults, a_suspended_log_is_not_probed)
+{
+	struct loop_device loop = start_hot("0.3");
+
+	mark(hot);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	kill_loop(&loop);
+	sleep_msec(900);
+	cr_assert_eq(stat_of("probes"), 0);
+	cr_assert(status_is(&loop, 'A'));
+	end_mortal_loop();
+}
+
+Test(device_faults, no_log_is_probed_if_told_so)
+{
+	struct loop_device loop = start_hot("0");
+
+	kill_loop(&loop);
+	use_for(500);
+	cr_assert_eq(stat_of("probes"), 0);
+	cr_assert(status_is(&loop, 'A'));
+	end_mortal_loop();
+}
+
+/* A write shows as much as a probe does. */
+Test(device_faults, a_log_that_is_written_is_not_probed)
+{
+	struct loop_device loop = start_hot("0.6");
+
+	for (unsigned region = hot + 1; region < REGIONS; region++) {
+		mark(region);
+		mark(hot);
+		sleep_msec(100);
+	}
+	cr_assert_eq(stat_of("probes"), 0);
+	end_mortal_loop();
+}
+
+Test(device_faults, a_device_that_hangs_has_one_probe_in_flight)
+{
+	struct loop_device cold = make_cold_loop();
+	struct wire_message request;
+
+	bench.probe = "0.1";
+	start();
+	make_log(&cold, REGIONS, " nosync");
+	mark(hot);
+	mark(hot);
+	set_frozen(true);
+	EXPECT_SOON(stat_of("probes") == 1, "no probe");
+	request = send_request(DM_ULOG_MARK_REGION, &hot, sizeof(hot));
+	expect_silence(500); /* it waits, as for any write */
+	cr_assert_eq(in_sync(hot), 1);
+	cr_assert_eq(stat_of("probes"), 1);
+	cr_assert(status_is(&cold, 'A'));
+	set_frozen(false);
+	await_success(&request);
+}
+
+Test(device_faults, a_successor_knows_what_a_probe_has_found)
+{
+	struct loop_device loop = make_mortal_loop();
+
+	bench.supervised = true;
+	bench.probe = "0.2";
+	bench.io_retry = "0.3";
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	mark(hot);
+	kill_loop(&loop);
+	mark(hot);
+	EXPECT_SOON(status_is(&loop, 'D'), "status is not D:\n%s", output());
+	cr_assert_eq(kill((pid_t)stat_of("server_pid"), SIGKILL), 0);
+	cr_assert(status_is(&loop, 'D'));
+	cr_assert_lt(ask_error(DM_ULOG_FLUSH, NULL, 0), 0);
+	end_mortal_loop();
+}
+
+/* Its successor goes on with the block that was on its way. */
+Test(device_faults, a_server_that_dies_in_a_probe_leaves_it_to_the_next)
+{
+	struct loop_device loop = make_mortal_loop();
+
+	bench.supervised = true;
+	bench.probe = "0.2";
+	setenv("DIRTYLOGD_KILL_AT", "probe:0", 1);
+	start();
+	unsetenv("DIRTYLOGD_KILL_AT");
+	make_log(&loop, REGIONS, " nosync");
+	mark(hot);
+	mark(hot);
+	EXPECT_SOON(stat_of("server") == 2, "it was not killed:\n%s", output());
+	mark(hot);
+	cr_assert(status_is(&loop, 'A'));
+	cr_assert_not(clean_on_disk(&loop, hot));
+	EXPECT_SOON(stat_of("probes") == 1, "the successor does not probe");
+	end_mortal_loop();
 }
 
 /* --- slow --- */

@@ -103,6 +103,8 @@ void start_with(const char *accept, const char *engine, const char *delay)
 			(char *)(bench.max_lazy ? bench.max_lazy : "4096"),
 			"--io-retry",
 			(char *)(bench.io_retry ? bench.io_retry : "10"),
+			"--probe",
+			(char *)(bench.probe ? bench.probe : "10"),
 			"--rcvbuf",
 			"1048576",
 			"--supervise",

@@ -64,9 +64,12 @@ Test(options, each_sets_its_field)
 	cr_assert_eq(options.workers, 64);
 	cr_assert_eq(options.log_level, DIAG_DEBUG);
 	cr_assert_eq(options.log.clear_delay_ns, 500000000);
-	take("--max-lazy 0 --io-retry 86400 --rcvbuf 65536 --busy-poll 1000000");
+	take("--max-lazy 0 --io-retry 86400");
 	cr_assert_eq(options.log.max_lazy, 0);
 	cr_assert_eq(options.log.retry_limit_ns, INT64_C(86400000000000));
+	take("--probe 0.5");
+	cr_assert_eq(options.log.probe_ns, 500000000);
+	take("--rcvbuf 65536 --busy-poll 1000000");
 	cr_assert_eq(options.rcvbuf, 65536);
 	cr_assert_eq(options.busy_poll_ns, 1000000000);
 	take("--follow no --cpus 0 --accept-from any --supervise no");
@@ -300,8 +303,8 @@ Test(options_file, the_shipped_one_has_every_option_and_changes_none)
 	for (const char *const *name =
 		     (const char *const[]){"workers", "cpus", "rcvbuf", "busy-poll", "follow",
 					   "accept-from", "clustered-as-single-host", "record",
-					   "clear-delay", "max-lazy", "io-retry", "io-engine",
-					   "log-level", "supervise", NULL};
+					   "clear-delay", "max-lazy", "io-retry", "probe",
+					   "io-engine", "log-level", "supervise", NULL};
 	     *name; name++) {
 		char line[64];
 
