@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# about: a log device that fails for 3 s, and one that stays dead
+# about: a log device that fails for 3 s, one that stays dead, and one that dies while its mirror needs no mark
 # disks: a=64M b=64M log=64M
 # timeout: 200
 # shellcheck source=tests/vm/lib.sh
@@ -70,4 +70,39 @@ dies() { # KIND
 }
 dies kernel
 on_kernel_log || dies dirtylogd
+
+# All writes go to one region, so no mark needs a write: the kernel's own log notices at the next one, dirtylogd
+# at the next probe.
+region_is_hot() { # SECONDS: writes that each need a mark of their own
+	fio_run hot --filename=/dev/mapper/m --rw=write --bs=4k --size=4k --offset=1m --runtime="$1" \
+		--time_based --thinktime=300ms
+}
+dies_hot() {
+	log_table "$working"
+	wipe $LOG
+	mk_mirror m dirtylogd-flush 131072 $LOG 128 "$A" "$B" nosync || return
+	region_is_hot 60 &
+	writer=$!
+	sleep 3
+	snap hot
+	log_table "$dead"
+	sleep 2
+	equal "hot: nobody has noticed yet" "$(leg_states m) $(log_status m)" "AA 3 disk $(dev_number $LOG) A"
+	check "hot: status shows D without a new mark" until_true 40 log_is_dead
+	snap dead
+	at_least "hot: by a probe" "$(delta hot dead probes)" 1
+	check "hot: the daemon names the device" grep -q "log device $(dev_number $LOG) .*has failed" $DAEMON_LOG
+	check "hot: the write is not acknowledged" writer_waits
+	dmsetup suspend --noflush --nolockfs m
+	dmsetup load m --table "$(mirror_table kernel-core 131072 - 128 "$A" "$B" -)"
+	dmsetup resume m
+	wait $writer
+	check "hot: writes go on with a new log" fio_ok hot
+	wait_sync m 60
+	rm_mirror m
+	check "hot: legs identical" legs_identical "$A" "$B" 64
+}
+stop_daemon
+start_daemon --clear-delay 1000 --probe 4 --io-retry 2 || exit 1
+on_kernel_log || dies_hot
 check "daemon alive" daemon_lives
