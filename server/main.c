@@ -657,7 +657,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN); /* a log that nobody reads any more */
 	tell_config_faults(&self.options);
 	r = supervisor_prepare(&self.supervisor, argv);
-	watchdog_open(&self.supervisor.watchdog, &self.estate, self.options.watchdog_ns);
+	watchdog_open(&self.supervisor.watchdog, &self.estate, self.options.watchdog_ns,
+		      self.options.config_faults ? "options are wrong (dirtylogd --check)" : NULL);
 	if (r == 0)
 		r = inherits ? inherit(&self) : start_anew(&self);
 	return r < 0 ? 1 : supervise(&self);

@@ -94,6 +94,8 @@ static void count_deaths(struct estate *estate)
 	}
 	atomic_store(&estate->fixed->crashed, 0);
 	atomic_store(&estate->fixed->taking_over, 0);
+	for (unsigned i = 0; i < ESTATE_STANDINGS; i++)
+		atomic_store(&estate->fixed->standings[i], 0);
 	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++) {
 		atomic_store(&estate->fixed->executors[i].executing, 0);
 		atomic_store(&estate->fixed->executors[i].taking_over, 0);

@@ -143,6 +143,7 @@ static bool answer_set_region_sync(struct mirror_log *log, struct wire_message *
 		return true;
 	dirty_log_set_region_sync(&log->dirty, wire_regions(message)[0], in_sync);
 	tally_recovery_ended(&log->tally, in_sync, clock_coarse());
+	mirror_log_count_standing(log);
 	if (!in_sync && !durable(log))
 		return false;
 	wire_reply(message, 0, 0);

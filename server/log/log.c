@@ -131,8 +131,33 @@ static uint32_t status_of(struct mirror_log *log)
 	return status | (log->life.reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
 }
 
+static enum estate_standing standing_of(const struct mirror_log *log)
+{
+	if (!mirror_log_is_open(log))
+		return ESTATE_UNCOUNTED;
+	if (mirror_log_health(log) != LOG_SOUND)
+		return ESTATE_FAILED;
+	if (mirror_log_state(log) == LOG_ACTIVE &&
+	    dirty_log_sync_count(&log->dirty) < log->args.region_count)
+		return ESTATE_RESYNCING;
+	return ESTATE_SOUND;
+}
+
+void mirror_log_count_standing(struct mirror_log *log)
+{
+	_Atomic uint32_t *standings = log->estate->fixed->standings;
+	enum estate_standing now = standing_of(log);
+
+	if (now == log->standing)
+		return;
+	atomic_fetch_sub_explicit(&standings[log->standing], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&standings[now], 1, memory_order_relaxed);
+	log->standing = now;
+}
+
 void mirror_log_record_status(struct mirror_log *log)
 {
+	mirror_log_count_standing(log);
 	/* A log that is closing is what it was, until it is gone. */
 	if (!log->record || !mirror_log_is_open(log))
 		return;
@@ -253,6 +278,7 @@ void mirror_log_set_state(struct mirror_log *log, enum log_state state)
 	CHECK(next_states[mirror_log_state(log)] & 1u << state);
 	/* release: pairs with the acquire in mirror_log_state */
 	atomic_store_explicit(&log->state, (int)state, memory_order_release);
+	mirror_log_count_standing(log);
 }
 
 /* --- references --- */

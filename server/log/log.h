@@ -91,6 +91,7 @@ struct mirror_log {
 	bool no_legs; /* made by a load generator, not by a kernel */
 	struct log_device *device;
 	bool device_left;
+	enum estate_standing standing; /* what it counts as in the estate; the one executing it */
 	struct estate *estate;
 	struct log_record *record; /* what outlives us; NULL until CTR is carried out */
 };
@@ -122,6 +123,10 @@ bool mirror_log_is_spoilt(const struct mirror_log *log);
 /* Tell a successor what has changed in state, life, health and answered; before the kernel hears of
  * it. The one executing it. */
 void mirror_log_record_status(struct mirror_log *log);
+
+/* Count it as what it is now, in the estate. After each change of what enum estate_standing tells apart; the one
+ * executing it. */
+void mirror_log_count_standing(struct mirror_log *log);
 
 /* The request on whose behalf the log is executed when none has just come; NULL: none waits. */
 struct slot *mirror_log_waiter(const struct mirror_log *log);

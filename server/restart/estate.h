@@ -34,6 +34,15 @@
 #define ESTATE_FLIGHTS 1024u /* of a executor */
 #define DEATHS_MAX 3u /* crashes that a request, or a log being taken over, may cause */
 
+/* How a log counts for whoever asks how the server does. */
+enum estate_standing {
+	ESTATE_UNCOUNTED, /* not made yet, or about to go */
+	ESTATE_SOUND,
+	ESTATE_FAILED, /* status D */
+	ESTATE_RESYNCING, /* active, and not in sync */
+	ESTATE_STANDINGS
+};
+
 /* Blocks of a log's image on their way to the device. A predecessor's count as changed. */
 struct flight {
 	uint64_t log; /* directory entry + 1, 0: none */
@@ -97,6 +106,8 @@ struct estate_fixed {
 	_Atomic uint32_t crashed; /* not 0: the last one has ended by its own fault */
 	_Atomic uint64_t
 		taking_over; /* as estate_executor.taking_over, before there are executors */
+	_Atomic uint32_t
+		standings[ESTATE_STANDINGS]; /* of the server's logs; begins at 0 with each */
 	struct intake intake;
 	struct estate_executor executors[ESTATE_EXECUTORS];
 	_Atomic uint64_t directory[ESTATE_LOGS_MAX]; /* offset of an extent, 0: free */

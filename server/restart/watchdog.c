@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
@@ -32,37 +31,23 @@ static int64_t look_period(const struct watchdog *watchdog)
 
 /* --- systemd --- */
 
-/* sd_notify(3) would wait for a systemd that does not read. */
-static void open_notify_socket(struct watchdog *watchdog)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un *address = &watchdog->notify_address;
-	size_t length = path ? strlen(path) : 0;
-	uint64_t usec = 0;
-
-	if (length == 0 || length >= sizeof(address->sun_path) || !strchr("/@", path[0]) ||
-	    sd_watchdog_enabled(0, &usec) <= 0)
-		return;
-	address->sun_family = AF_UNIX;
-	memcpy(address->sun_path, path, length);
-	if (path[0] == '@')
-		address->sun_path[0] = '\0';
-	watchdog->notify_length =
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] == '/'));
-	watchdog->feed_ns = (int64_t)usec * NSEC_PER_USEC / 2;
-	watchdog->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-}
-
 void watchdog_feed(struct watchdog *watchdog)
 {
-	static const char text[] = "WATCHDOG=1";
 	int64_t now = clock_now();
 
-	if (watchdog->notify_fd < 0 || now - watchdog->fed_ns < watchdog->feed_ns)
+	if (watchdog->feed_ns == 0 || now - watchdog->fed_ns < watchdog->feed_ns)
 		return;
-	if (sendto(watchdog->notify_fd, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL,
-		   (const struct sockaddr *)&watchdog->notify_address, watchdog->notify_length) > 0)
+	if (notify_send(&watchdog->notify, "WATCHDOG=1"))
 		watchdog->fed_ns = now;
+}
+
+static void open_notify(struct watchdog *watchdog)
+{
+	uint64_t usec = 0;
+
+	notify_open(&watchdog->notify);
+	if (sd_watchdog_enabled(0, &usec) > 0)
+		watchdog->feed_ns = (int64_t)usec * NSEC_PER_USEC / 2;
 }
 
 /* --- what is said of a thread --- */
@@ -157,6 +142,7 @@ static const char *why_left(const struct watchdog *watchdog, pid_t server,
 static void tell(struct watchdog *watchdog, unsigned number, const char *then)
 {
 	struct watched *thread = &watchdog->threads[number];
+	struct status_line *line = &watchdog->status_line;
 	char name[16], at[256];
 
 	if (thread->told == then)
@@ -164,6 +150,7 @@ static void tell(struct watchdog *watchdog, unsigned number, const char *then)
 	thread->told = then;
 	name_thread(number, name);
 	describe(watchdog, number, at, sizeof(at));
+	snprintf(line->hang, sizeof(line->hang), "thread %s hangs %s", name, at);
 	diag_error("thread %s has not come back for %.1f s: it is %s; %s", name,
 		   (double)thread->busy_ns / NSEC_PER_SEC, at, then);
 }
@@ -220,7 +207,9 @@ static void look_at_threads(struct watchdog *watchdog, pid_t server, int64_t pas
 		hung[i] = hangs(watchdog, i, passed_ns);
 		any |= hung[i];
 	}
-	if (any && watchdog->aborted_ns == 0)
+	if (!any)
+		watchdog->status_line.hang[0] = '\0';
+	else if (watchdog->aborted_ns == 0)
 		judge(watchdog, server, hung, now);
 }
 
@@ -237,6 +226,8 @@ static void learn_of_stops(struct watchdog *watchdog, pid_t server)
 		return;
 	watchdog->stopped = info.si_code == CLD_STOPPED;
 	watchdog->stopped_ns = 0;
+	snprintf(watchdog->status_line.hang, sizeof(watchdog->status_line.hang), "%s",
+		 watchdog->stopped ? "the server is stopped by a signal" : "");
 	if (watchdog->stopped)
 		diag_warning("the server (process %d) is stopped (by signal %d: SIGSTOP, a "
 			     "debugger?): it is killed if that lasts %.1f s",
@@ -280,6 +271,7 @@ static void look(struct watchdog *watchdog, pid_t server)
 		kill(server, SIGKILL);
 	if (!ending(watchdog))
 		watchdog_feed(watchdog);
+	status_line_tell(&watchdog->status_line, &watchdog->notify, watchdog->estate->fixed);
 }
 
 int watchdog_wait(struct watchdog *watchdog, const sigset_t *signals, pid_t server,
@@ -307,12 +299,15 @@ void watchdog_begin(struct watchdog *watchdog)
 	}
 	memset(watchdog->threads, 0, sizeof(watchdog->threads));
 	watchdog->stopped = watchdog->blamed = false;
+	watchdog->status_line.hang[0] = '\0';
 	watchdog->aborted_ns = 0;
 	watchdog->looked_ns = clock_now();
 }
 
-void watchdog_open(struct watchdog *watchdog, const struct estate *estate, int64_t limit_ns)
+void watchdog_open(struct watchdog *watchdog, const struct estate *estate, int64_t limit_ns,
+		   const char *fault)
 {
-	*watchdog = (struct watchdog){.estate = estate, .limit_ns = limit_ns, .notify_fd = -1};
-	open_notify_socket(watchdog);
+	*watchdog = (struct watchdog){
+		.estate = estate, .limit_ns = limit_ns, .status_line.fault = fault};
+	open_notify(watchdog);
 }

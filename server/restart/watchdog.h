@@ -10,7 +10,7 @@
  *
  * A turn is what a thread does between two waits (estate_works, estate_waits); its length is measured by
  * the watchdog, in time in which it was itself awake. It also tells systemd that all goes well
- * (WatchdogSec= in systemd.service(5)), unless a server has yet to be ended.
+ * (WatchdogSec= in systemd.service(5)), unless a server has yet to be ended; and how it does (status_line.h).
  *
  * All calls are the supervisor's. watchdog_wait and _feed allocate nothing and open no file, but for one of
  * /proc once a thread is suspected.
@@ -19,9 +19,10 @@
 #define SERVER_RESTART_WATCHDOG_H
 
 #include <signal.h>
-#include <sys/un.h>
 
 #include "server/restart/estate.h"
+#include "server/restart/notify.h"
+#include "server/restart/status_line.h"
 
 #define WATCHDOG_RESTARTS DEATHS_MAX /* in a minute: what condemns a request must fit in */
 
@@ -43,14 +44,15 @@ struct watchdog {
 	bool blamed; /* the server ends for a fault of its own, by whatever signal */
 	int64_t restarts_ns[WATCHDOG_RESTARTS]; /* the last ones, a ring */
 	unsigned restarts;
-	int notify_fd; /* -1: systemd does not wait to hear from us */
-	struct sockaddr_un notify_address;
-	socklen_t notify_length;
-	int64_t feed_ns, fed_ns; /* how often it is fed, and when it last was */
+	struct notify notify; /* systemd */
+	int64_t feed_ns, fed_ns; /* how often its watchdog is fed, 0: never, and when it last was */
+	struct status_line status_line;
 };
 
-/* Watch the servers that work on this estate. Takes all that it needs. */
-void watchdog_open(struct watchdog *watchdog, const struct estate *estate, int64_t limit_ns);
+/* Watch the servers that work on this estate. Takes all that it needs. fault: of the start, for the status line,
+ * outliving the watchdog; NULL: none. */
+void watchdog_open(struct watchdog *watchdog, const struct estate *estate, int64_t limit_ns,
+		   const char *fault);
 
 /* A server is about to be started; none runs. */
 void watchdog_begin(struct watchdog *watchdog);

@@ -227,7 +227,7 @@ Test(watchdog, a_thread_that_waits_for_a_device_is_named_and_let_live)
 	cr_assert_eq(estate_create(&estate), 0);
 	dup2(bench.output, STDERR_FILENO);
 	diag_open(DIAG_INFO, false);
-	watchdog_open(&watchdog, &estate, LIMIT_MSEC * NSEC_PER_MSEC);
+	watchdog_open(&watchdog, &estate, LIMIT_MSEC * NSEC_PER_MSEC, NULL);
 	watchdog_begin(&watchdog);
 	server = start_uninterruptible();
 	estate.fixed->executors[1].thread = (uint32_t)server;
@@ -238,38 +238,58 @@ Test(watchdog, a_thread_that_waits_for_a_device_is_named_and_let_live)
 	kill(-server, SIGKILL);
 }
 
-/* --- systemd's watchdog --- */
+/* --- systemd --- */
 
-static int open_notify(void)
+/* feed: WatchdogSec=, as systemd says it; NULL: there is none. */
+static int open_notify(const char *feed)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "@dirtylogd-notify"};
 	socklen_t length = offsetof(struct sockaddr_un, sun_path) + strlen(address.sun_path);
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	setenv("NOTIFY_SOCKET", address.sun_path, 1);
-	setenv("WATCHDOG_USEC", "400000", 1);
+	if (feed)
+		setenv("WATCHDOG_USEC", feed, 1);
 	address.sun_path[0] = '\0';
 	cr_assert_eq(bind(fd, (struct sockaddr *)&address, length), 0);
 	return fd;
 }
 
-/* How often systemd was told since the last call. */
+static char status[1024]; /* the last that systemd was told */
+static unsigned statuses; /* how often */
+
+/* How often its watchdog was fed since the last call. */
 static unsigned fed(int fd)
 {
 	unsigned count = 0;
-	char text[256];
+	char text[1024];
 	ssize_t n;
 
 	while ((n = recv(fd, text, sizeof(text) - 1, 0)) >= 0) {
 		text[n] = '\0';
 		count += strstr(text, "WATCHDOG=1") != NULL;
+		if (strncmp(text, "STATUS=", 7) != 0)
+			continue;
+		statuses++;
+		strcpy(status, text + 7);
 	}
 	return count;
 }
 
+static bool told(int fd, const char *text)
+{
+	fed(fd);
+	return strcmp(status, text) == 0;
+}
+
+static void expect_told(int fd, const char *text)
+{
+	EXPECT_SOON(told(fd, text), "\"%s\" instead of \"%s\"", status, text);
+}
+
 Test(watchdog, systemd_is_told_while_all_goes_well)
 {
-	int fd = open_notify();
+	int fd = open_notify("400000");
 
 	bench.watchdog = "2";
 	start_watched(NULL);
@@ -283,6 +303,160 @@ Test(watchdog, systemd_is_told_while_all_goes_well)
 	cr_assert_eq(fed(fd), 0, "the server is stopped");
 	EXPECT_SOON(fed(fd) > 0, "systemd is not told any more");
 	expect_servers(2);
+	close(fd);
+}
+
+/* A server that is hard to end. */
+static pid_t start_stubborn(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		signal(SIGABRT, SIG_IGN);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
+static void starve_at(unsigned number)
+{
+	int fd = open_notify("100000"), status_of_it;
+	struct watchdog watchdog;
+	struct estate estate;
+	pid_t server;
+
+	cr_assert_eq(estate_create(&estate), 0);
+	watchdog_open(&watchdog, &estate, LIMIT_MSEC * NSEC_PER_MSEC, NULL);
+	watchdog_begin(&watchdog);
+	server = start_stubborn();
+	look_for(&watchdog, server, LIMIT_MSEC);
+	cr_assert_gt(fed(fd), 0, "not fed before");
+	estate_works(&estate.fixed->executors[number]);
+	look_for(&watchdog, server, 2 * LIMIT_MSEC);
+	fed(fd);
+	look_for(&watchdog, server, LIMIT_MSEC);
+	cr_assert_eq(fed(fd), 0, "fed though thread %u hangs", number);
+	kill(server, SIGKILL);
+	waitpid(server, &status_of_it, 0);
+	estate_close(&estate);
+	close(fd);
+}
+
+Test(watchdog, systemd_is_not_told_that_all_goes_well_while_a_thread_hangs)
+{
+	unsetenv("WATCHDOG_PID");
+	dup2(bench.output, STDERR_FILENO);
+	diag_open(DIAG_INFO, false);
+	starve_at(0);
+	starve_at(ESTATE_WORKERS_MAX - 1);
+	starve_at(ESTATE_RECEIVER);
+	starve_at(ESTATE_CONTROL);
+}
+
+Test(watchdog, systemd_is_told_how_many_logs_are_served)
+{
+	int fd = open_notify(NULL);
+	char text[64];
+
+	start_watched(NULL);
+	expect_told(fd, "serves 0 logs; server 1");
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	expect_told(fd, "serves 1 log; server 1");
+	become(2, "LVM-two");
+	ctr_ok("%u core 8", REGIONS * 8);
+	expect_told(fd, "serves 2 logs; server 1");
+	resume();
+	expect_told(fd, "serves 2 logs: 1 resyncing; server 1");
+	kill((pid_t)stat_of("server_pid"), SIGKILL);
+	expect_told(fd, "serves 2 logs: 1 resyncing; server 2");
+	for (unsigned region = 0; region < REGIONS; region++)
+		cr_assert_eq(set_region_sync(region, 1), 0);
+	expect_told(fd, "serves 2 logs; server 2");
+	cr_assert_eq(set_region_sync(3, 0), 0);
+	expect_told(fd, "serves 2 logs: 1 resyncing; server 2");
+	snprintf(text, sizeof(text), "%u disk /dev/null 8", REGIONS * 8);
+	become(3, "LVM-three");
+	cr_assert_eq(reconnect_error("%s", text), 0);
+	expect_told(fd, "serves 3 logs: 1 failed, 1 resyncing; server 2");
+	destroy_log();
+	become(2, "LVM-two");
+	destroy_log();
+	expect_told(fd, "serves 1 log; server 2");
+	cr_assert_eq(fed(fd), 0, "nobody wants to be fed");
+	close(fd);
+}
+
+Test(watchdog, systemd_is_told_what_changes_once_a_second_at_most)
+{
+	int64_t start_msec = now_msec();
+	int fd = open_notify(NULL);
+
+	start_watched(NULL);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	while (now_msec() < start_msec + 2500) {
+		resume();
+		ask_ok(DM_ULOG_SET_REGION_SYNC, (uint64_t[]){3, 0}, 16);
+		sleep_msec(30);
+		ask_ok(DM_ULOG_SET_REGION_SYNC, (uint64_t[]){3, 1}, 16);
+		fed(fd);
+	}
+	cr_assert_leq(statuses, 4);
+	sleep_msec(1200);
+	expect_told(fd, "serves 1 log; server 1");
+	fed(fd);
+	statuses = 0;
+	sleep_msec(1500);
+	fed(fd);
+	cr_assert_eq(statuses, 0, "told without a change");
+	close(fd);
+}
+
+Test(watchdog, systemd_is_told_of_a_thread_that_hangs)
+{
+	int fd = open_notify(NULL);
+
+	start_watched("ctr-half:1~!");
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	become(2, "LVM-two");
+	cr_assert_eq(ask_error(DM_ULOG_CTR, "160 core 8 nosync", 17), -EIO);
+	become(3, "LVM-three");
+	send_request(DM_ULOG_CTR, "160 core 8 nosync", 17);
+	expect_said("at request ctr of log LVM-three", "3 restarts in a minute have not helped");
+	EXPECT_SOON(
+		(fed(fd), strstr(status, " hangs at request ctr of log LVM-three; serves 1 log")),
+		"\"%s\"", status);
+	cr_assert_eq(kill((pid_t)stat_of("server_pid"), SIGKILL), 0);
+	close(fd);
+}
+
+Test(watchdog, systemd_is_told_of_a_server_that_is_stopped)
+{
+	int fd = open_notify(NULL);
+	pid_t server;
+
+	bench.watchdog = "3";
+	start_watched(NULL);
+	server = stop_server();
+	expect_told(fd, "the server is stopped by a signal; serves 0 logs; server 1");
+	kill(server, SIGCONT);
+	expect_told(fd, "serves 0 logs; server 1");
+	close(fd);
+}
+
+Test(watchdog, systemd_is_told_of_options_that_are_wrong)
+{
+	char path[] = "/tmp/test_watchdog.XXXXXX";
+	int file = mkstemp(path);
+	int fd = open_notify(NULL);
+
+	cr_assert_eq(write(file, "nonsense = 1\n", 13), 13);
+	bench.config = path;
+	start_watched(NULL);
+	expect_told(fd, "options are wrong (dirtylogd --check); serves 0 logs; server 1");
+	unlink(path);
+	close(file);
 	close(fd);
 }
 

@@ -105,6 +105,8 @@ void start_with(const char *accept, const char *engine, const char *delay)
 			(char *)(bench.io_retry ? bench.io_retry : "10"),
 			"--probe",
 			(char *)(bench.probe ? bench.probe : "10"),
+			"--config",
+			(char *)(bench.config ? bench.config : "/dev/null"),
 			"--rcvbuf",
 			"1048576",
 			"--supervise",
