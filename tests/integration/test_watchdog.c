@@ -395,11 +395,12 @@ Test(watchdog, systemd_is_told_what_changes_once_a_second_at_most)
 
 	start_watched(NULL);
 	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
 	while (now_msec() < start_msec + 2500) {
-		resume();
 		ask_ok(DM_ULOG_SET_REGION_SYNC, (uint64_t[]){3, 0}, 16);
-		sleep_msec(30);
+		sleep_msec(100);
 		ask_ok(DM_ULOG_SET_REGION_SYNC, (uint64_t[]){3, 1}, 16);
+		sleep_msec(100);
 		fed(fd);
 	}
 	cr_assert_leq(statuses, 4);
