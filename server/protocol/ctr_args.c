@@ -10,6 +10,7 @@
 struct words {
 	char *at;
 	char *save;
+	unsigned count; /* that have been taken */
 };
 
 static char *next_ctr_word(struct words *words)
@@ -17,7 +18,19 @@ static char *next_ctr_word(struct words *words)
 	char *word = strtok_r(words->at, " ", &words->save);
 
 	words->at = NULL;
+	words->count += word != NULL;
 	return word;
+}
+
+/* The mirror's length stands for the UUID, which is not in the string: as many words as <ARGC> counts. */
+static const char *miscounted(struct words *words, unsigned fits, struct ctr_args *args,
+			      const char *why)
+{
+	while (next_ctr_word(words))
+		;
+	args->argc_was = words->count;
+	args->argc_fits = fits;
+	return why;
 }
 
 /* Digits only: strtoull would take signs, spaces and 0x as well. */
@@ -55,22 +68,25 @@ static const char *parse_type(const char *word, struct ctr_args *args)
 	return "log type is none of disk, core, clustered-disk, clustered-core";
 }
 
-static const char *parse_device(const char *word, struct ctr_args *args)
+static const char *parse_device(struct words *words, struct ctr_args *args)
 {
-	if (!args->disk)
-		return NULL;
+	const char *word = next_ctr_word(words);
+
 	if (!word)
-		return "log device is missing";
+		return miscounted(words, words->count + 2, args, "log device is missing");
 	if (strlen(word) >= sizeof(args->device))
 		return "log device name is too long";
 	strcpy(args->device, word);
 	return NULL;
 }
 
-static const char *parse_region_size(const char *word, struct ctr_args *args)
+static const char *parse_region_size(struct words *words, struct ctr_args *args)
 {
+	const char *word = next_ctr_word(words);
 	uint64_t size;
 
+	if (!word)
+		return miscounted(words, words->count + 1, args, "region size is missing");
 	if (!parse_ctr_number(word, UINT32_MAX, &size))
 		return "region size is not a number of sectors";
 	if (size < CTR_ARGS_MIN_REGION_SECTORS || (size & (size - 1)) != 0)
@@ -82,6 +98,7 @@ static const char *parse_region_size(const char *word, struct ctr_args *args)
 
 static const char *parse_options(struct words *words, struct ctr_args *args)
 {
+	uint64_t legs;
 	char *word;
 
 	while ((word = next_ctr_word(words))) {
@@ -91,6 +108,11 @@ static const char *parse_options(struct words *words, struct ctr_args *args)
 			args->sync = CTR_ARGS_NOSYNC;
 		else if (strcmp(word, "block_on_error") == 0 && !args->block_on_error)
 			args->block_on_error = true;
+		else if (parse_ctr_number(word, UINT64_MAX, &legs))
+			return miscounted(
+				words, words->count - 1, args,
+				"a number behind the region size, as if the mirror's legs "
+				"were the log's");
 		else
 			return "unknown, doubled or contrary option behind the region size";
 	}
@@ -106,9 +128,9 @@ static const char *parse_words(struct words *words, struct ctr_args *args)
 		return "mirror length is not a number of sectors";
 	why = parse_type(next_ctr_word(words), args);
 	if (!why && args->disk)
-		why = parse_device(next_ctr_word(words), args);
+		why = parse_device(words, args);
 	if (!why)
-		why = parse_region_size(next_ctr_word(words), args);
+		why = parse_region_size(words, args);
 	if (!why)
 		why = parse_options(words, args);
 	return why;

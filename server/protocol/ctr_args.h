@@ -33,6 +33,9 @@ struct ctr_args {
 	enum ctr_args_sync sync;
 	char type[CTR_ARGS_TYPE_MAX]; /* as given: disk, core, clustered-disk, clustered-core */
 	char device[CTR_ARGS_DEVICE_MAX]; /* path or major:minor, "" for a core log */
+	/* Of a string that is refused, if its words look miscounted: <ARGC> of the table line as it was, and as
+	 * it should be, without integrated_flush, which the kernel keeps to itself. Else 0. */
+	unsigned argc_was, argc_fits;
 };
 
 /* Parse length bytes of text (untrusted, no NUL inside). 0, or -EINVAL with *why naming the fault

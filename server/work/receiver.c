@@ -121,6 +121,20 @@ static int refuse_clustered(const struct receiver *receiver, const struct ctr_ar
 	return -EOPNOTSUPP;
 }
 
+static void say_why_not(const struct wire_message *message, size_t length,
+			const struct ctr_args *args, const char *why)
+{
+	char hint[160] = "";
+
+	if (args->argc_was != 0)
+		snprintf(hint, sizeof(hint),
+			 "; <ARGC> counts the words behind it from the UUID on: %u, or %u with "
+			 "integrated_flush, not %u or %u",
+			 args->argc_fits, args->argc_fits + 1, args->argc_was, args->argc_was + 1);
+	diag_limited(DIAG_ERROR, "log %s cannot be made from \"%.*s\": %s%s", message->request.uuid,
+		     (int)length, (const char *)message->payload, why, hint);
+}
+
 static int parse(const struct receiver *receiver, const struct wire_message *message,
 		 struct ctr_args *args, size_t length)
 {
@@ -131,8 +145,7 @@ static int parse(const struct receiver *receiver, const struct wire_message *mes
 	if (r == 0)
 		r = refuse_clustered(receiver, args, &why);
 	if (r < 0)
-		diag_limited(DIAG_ERROR, "log %s cannot be made from \"%.*s\": %s",
-			     message->request.uuid, (int)length, text, why);
+		say_why_not(message, length, args, why);
 	return r;
 }
 

@@ -441,6 +441,19 @@ Test(bad_input, absurd_constructor_strings_are_refused)
 	}
 }
 
+/* What a table line gives whose <ARGC> is 7 instead of 4. */
+Test(bad_input, words_that_were_miscounted_are_told)
+{
+	start();
+	cr_assert_eq(ctr("160 disk /dev/log 8 2 /dev/leg0 0").message.request.error, -EINVAL);
+	expect_said("as if the mirror's legs were the log's",
+		    "<ARGC> counts the words behind it from the UUID on: 4, or 5 with "
+		    "integrated_flush, not 7 or 8");
+	cr_assert_eq(ctr("160 disk /dev/log").message.request.error, -EINVAL);
+	expect_said("region size is missing",
+		    "from the UUID on: 4, or 5 with integrated_flush, not 3 or 4");
+}
+
 Test(bad_input, a_bad_constructor_string_ends_no_log)
 {
 	static const char good[] = "160 core 8 nosync";

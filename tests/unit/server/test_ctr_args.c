@@ -182,3 +182,38 @@ Test(ctr_args, a_nul_inside_is_refused)
 	cr_assert_eq(ctr_args_parse(text, sizeof(text) - 1, &args, &why), -EINVAL);
 	cr_assert_not_null(why);
 }
+
+/* --- <ARGC>, miscounted --- */
+
+static void counts(const char *text, unsigned was, unsigned fits)
+{
+	struct ctr_args args;
+	const char *why;
+
+	cr_assert_eq(parse(text, &args, &why), -EINVAL, "\"%s\" was taken", text);
+	cr_assert_eq(args.argc_was, was, "\"%s\": was %u", text, args.argc_was);
+	cr_assert_eq(args.argc_fits, fits, "\"%s\": fits %u", text, args.argc_fits);
+}
+
+/* userspace 7 UUID disk 253:7 8 nosync 2 253:1 0 253:2 0 */
+Test(ctr_args, legs_that_were_counted_are_told)
+{
+	counts("1024 disk 253:7 8 nosync 2 253:1", 7, 5);
+	counts("1024 disk 253:7 8 2", 5, 4);
+	counts("1024 core 8 2 253:1 0 253:2 0", 8, 3);
+}
+
+Test(ctr_args, words_that_were_not_counted_are_told)
+{
+	counts("1024 disk 253:7", 3, 4);
+	counts("1024 core", 2, 3);
+	counts("1024 disk", 2, 4);
+}
+
+Test(ctr_args, what_is_wrong_and_not_miscounted_is_told_without)
+{
+	counts("1024 disk 253:7 7", 0, 0);
+	counts("1024 disk 253:7 8 nonsense", 0, 0);
+	counts("1024 disk 253:7 nosync", 0, 0);
+	counts("1024 raid 8 2", 0, 0);
+}
