@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -168,9 +170,26 @@ static int take_file(struct daemon *daemon)
 	return fd;
 }
 
+static bool may_serve(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+
+	return geteuid() == 0 ||
+	       (syscall(SYS_capget, &header, sets) == 0 && sets[0].effective & 1u << CAP_NET_ADMIN);
+}
+
+/* Who cannot serve would only keep others from it. */
+static int refuse_place(void)
+{
+	diag_error("dirtylogd must run as root (CAP_NET_ADMIN, CAP_SYS_ADMIN): the kernel takes "
+		   "answers from nobody else");
+	return -EPERM;
+}
+
 static int take_place(struct daemon *daemon)
 {
-	int r = take_lock(daemon);
+	int r = may_serve() ? take_lock(daemon) : refuse_place();
 
 	if (r == 0)
 		r = take_name(daemon);

@@ -337,6 +337,29 @@ Test(control, the_file_is_roots)
 	cr_assert_eq(st.st_mode & 0777, 0600);
 }
 
+static void become_nobody(void)
+{
+	if (setgid(65534) != 0 || setuid(65534) != 0)
+		_exit(2);
+}
+
+Test(control, who_is_not_root_does_not_take_the_place)
+{
+	char *args[] = {"dirtylogd", "--foreground", "--config", "/dev/null", NULL};
+	int status;
+	pid_t pid;
+
+	bench.in_child = become_nobody;
+	pid = spawn(args);
+	EXPECT_SOON(waitpid(pid, &status, WNOHANG) == pid, "it runs:\n%s", output());
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %#x", (unsigned)status);
+	expect_said("must run as root", "CAP_NET_ADMIN");
+	cr_assert_null(strstr(output(), "no lock file"), "%s", output());
+	bench.in_child = NULL;
+	start();
+	cr_assert_null(strstr(output(), "is taken"), "%s", output());
+}
+
 /* Those of other namespaces have nothing to do with ours. */
 Test(control, each_network_namespace_has_a_place)
 {
