@@ -605,6 +605,14 @@ static void raise_file_limit(void)
 			     (unsigned long long)limit.rlim_cur);
 }
 
+static void warn_of_missing_module(void)
+{
+	if (!transport_kernel_is_there())
+		diag_warning("the kernel module dm-log-userspace is not loaded (modprobe "
+			     "dm-log-userspace): until it is, nobody asks dirtylogd, and a mirror "
+			     "with a userspace log is refused if the kernel cannot load it either");
+}
+
 static int supervise(struct daemon *daemon)
 {
 	struct supervisor *supervisor = &daemon->supervisor;
@@ -619,6 +627,7 @@ static int supervise(struct daemon *daemon)
 	supervisor->run_server = run_server;
 	supervisor->context = daemon;
 	raise_file_limit();
+	warn_of_missing_module();
 	if (!daemon->options.supervise)
 		return run_server(daemon);
 	/* The server's memory is its own affair; ours must be there when it has died. */

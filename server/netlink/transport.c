@@ -15,6 +15,9 @@
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 
+#define MODULE_DIR "/sys/module/dm_log_userspace"
+#define KERNEL_NAME "dmlogusr" /* cn_add_callback() in drivers/md/dm-log-userspace-transfer.c */
+
 static int set_options(struct transport *transport, int rcvbuf)
 {
 	socklen_t length = sizeof(transport->rcvbuf);
@@ -115,6 +118,26 @@ static uint32_t own_port(const struct transport *transport)
 
 	getsockname(transport->fd, (struct sockaddr *)&address, &length);
 	return address.nl_pid;
+}
+
+/* In the list of the connector's users. Built in, it is nowhere else. */
+static bool kernel_listens(void)
+{
+	int fd = open("/proc/net/connector", O_RDONLY | O_CLOEXEC);
+	char text[4096];
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return strstr(text, KERNEL_NAME) != NULL;
+}
+
+bool transport_kernel_is_there(void)
+{
+	return access(MODULE_DIR, F_OK) == 0 || kernel_listens();
 }
 
 void transport_warn_of_listeners(const struct transport *transport)

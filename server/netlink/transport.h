@@ -7,6 +7,8 @@
 #ifndef SERVER_NETLINK_TRANSPORT_H
 #define SERVER_NETLINK_TRANSPORT_H
 
+#include <stdbool.h>
+
 struct transport {
 	int fd;
 	int rcvbuf; /* bytes that the kernel granted */
@@ -24,6 +26,9 @@ void transport_join(struct transport *transport);
 
 /* Leave the group: the kernel sees at once that nobody serves. The receiver's, at the end. */
 void transport_leave(struct transport *transport);
+
+/* Whether the kernel's side of the dirty log is there; without it nobody asks. No wait, no allocation. Any thread. */
+bool transport_kernel_is_there(void);
 
 /* Warn of others that listen to the group (/proc/net/netlink): they read uuids, and while they
  * live the kernel does not notice that the server is gone. */

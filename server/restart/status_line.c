@@ -3,6 +3,7 @@
 #include "server/restart/status_line.h"
 
 #include "server/base/clock.h"
+#include "server/netlink/transport.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,7 +22,8 @@ struct text {
 };
 
 /* What does not fit is left out. */
-__attribute__((format(printf, 2, 3))) static void add(struct text *text, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void put_words(struct text *text, const char *format,
+							    ...)
 {
 	size_t room = sizeof(text->bytes) - text->length;
 	va_list args;
@@ -39,12 +41,12 @@ static void add_logs(struct text *text, const struct estate_fixed *fixed)
 		 resyncing = logs_that_are(fixed, ESTATE_RESYNCING);
 	uint32_t logs = failed + resyncing + logs_that_are(fixed, ESTATE_SOUND);
 
-	add(text, "serves %u log%s", logs, logs == 1 ? "" : "s");
+	put_words(text, "serves %u log%s", logs, logs == 1 ? "" : "s");
 	if (failed > 0)
-		add(text, ": %u failed", failed);
+		put_words(text, ": %u failed", failed);
 	if (resyncing > 0)
-		add(text, "%s%u resyncing", failed > 0 ? ", " : ": ", resyncing);
-	add(text, "; server %u", atomic_load(&fixed->generation));
+		put_words(text, "%s%u resyncing", failed > 0 ? ", " : ": ", resyncing);
+	put_words(text, "; server %u", atomic_load(&fixed->generation));
 }
 
 void status_line_tell(struct status_line *line, const struct notify *notify,
@@ -55,11 +57,14 @@ void status_line_tell(struct status_line *line, const struct notify *notify,
 
 	if (notify->fd < 0 || atomic_load(&fixed->served) == 0 || now - line->told_ns < PERIOD_NS)
 		return;
-	add(&text, "STATUS=");
+	line->kernel_seen = line->kernel_seen || transport_kernel_is_there();
+	put_words(&text, "STATUS=");
 	if (line->hang[0])
-		add(&text, "%s; ", line->hang);
+		put_words(&text, "%s; ", line->hang);
+	if (!line->kernel_seen)
+		put_words(&text, "the kernel module dm-log-userspace is not loaded; ");
 	if (line->fault)
-		add(&text, "%s; ", line->fault);
+		put_words(&text, "%s; ", line->fault);
 	add_logs(&text, fixed);
 	if (strcmp(text.bytes, line->told) == 0 || !notify_send(notify, text.bytes))
 		return;

@@ -8,6 +8,7 @@
 #ifndef SERVER_RESTART_STATUS_LINE_H
 #define SERVER_RESTART_STATUS_LINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "server/restart/estate.h"
@@ -17,6 +18,7 @@
 
 struct status_line {
 	const char *fault; /* of the start, which lasts; NULL: none */
+	bool kernel_seen; /* transport_kernel_is_there, once it was */
 	char hang[320]; /* what the server hangs at, "": it does not */
 	char told[STATUS_LINE_BYTES]; /* last */
 	int64_t told_ns;

@@ -12,8 +12,8 @@
  * the watchdog, in time in which it was itself awake. It also tells systemd that all goes well
  * (WatchdogSec= in systemd.service(5)), unless a server has yet to be ended; and how it does (status_line.h).
  *
- * All calls are the supervisor's. watchdog_wait and _feed allocate nothing and open no file, but for one of
- * /proc once a thread is suspected.
+ * All calls are the supervisor's. watchdog_wait and _feed allocate nothing and open no file, but for those of
+ * /proc once a thread is suspected, and as long as the kernel's module is not loaded.
  */
 #ifndef SERVER_RESTART_WATCHDOG_H
 #define SERVER_RESTART_WATCHDOG_H

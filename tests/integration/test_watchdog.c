@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -312,6 +314,7 @@ static pid_t start_stubborn(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		signal(SIGABRT, SIG_IGN);
 		for (;;)
 			pause();
@@ -359,6 +362,7 @@ Test(watchdog, systemd_is_told_how_many_logs_are_served)
 	int fd = open_notify(NULL);
 	char text[64];
 
+	pretend_module(true);
 	start_watched(NULL);
 	expect_told(fd, "serves 0 logs; server 1");
 	ctr_ok("%u core 8 nosync", REGIONS * 8);
@@ -393,6 +397,7 @@ Test(watchdog, systemd_is_told_what_changes_once_a_second_at_most)
 	int64_t start_msec = now_msec();
 	int fd = open_notify(NULL);
 
+	pretend_module(true);
 	start_watched(NULL);
 	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	resume();
@@ -418,6 +423,7 @@ Test(watchdog, systemd_is_told_of_a_thread_that_hangs)
 {
 	int fd = open_notify(NULL);
 
+	pretend_module(true);
 	start_watched("ctr-half:1~!");
 	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	become(2, "LVM-two");
@@ -438,6 +444,7 @@ Test(watchdog, systemd_is_told_of_a_server_that_is_stopped)
 	pid_t server;
 
 	bench.watchdog = "3";
+	pretend_module(true);
 	start_watched(NULL);
 	server = stop_server();
 	expect_told(fd, "the server is stopped by a signal; serves 0 logs; server 1");
@@ -454,10 +461,26 @@ Test(watchdog, systemd_is_told_of_options_that_are_wrong)
 
 	cr_assert_eq(write(file, "nonsense = 1\n", 13), 13);
 	bench.config = path;
+	pretend_module(true);
 	start_watched(NULL);
 	expect_told(fd, "options are wrong (dirtylogd --check); serves 0 logs; server 1");
 	unlink(path);
 	close(file);
+	close(fd);
+}
+
+Test(watchdog, systemd_is_told_of_a_module_that_is_missing)
+{
+	int fd = open_notify(NULL);
+
+	pretend_module(false);
+	start_watched(NULL);
+	expect_said("the kernel module dm-log-userspace is not loaded",
+		    "modprobe dm-log-userspace");
+	expect_told(fd,
+		    "the kernel module dm-log-userspace is not loaded; serves 0 logs; server 1");
+	cr_assert_eq(mkdir("/sys/module/dm_log_userspace", 0755), 0);
+	expect_told(fd, "serves 0 logs; server 1");
 	close(fd);
 }
 

@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -77,6 +79,15 @@ pid_t spawn(char *const *args)
 		bench.in_child();
 	execv(daemon_path(), args);
 	_exit(127);
+}
+
+void pretend_module(bool loaded)
+{
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("none", "/sys/module", "tmpfs", 0, NULL), 0);
+	if (loaded)
+		cr_assert_eq(mkdir("/sys/module/dm_log_userspace", 0755), 0);
 }
 
 static bool is_up(void)

@@ -32,6 +32,9 @@ extern struct bench bench;
 void set_up(void);
 void tear_down(void);
 
+/* Whether the kernel's module seems to be loaded, for the next start: in a mount namespace of the test's own. */
+void pretend_module(bool loaded);
+
 /* Start it and wait until it serves; start takes what most tests want. The arguments are those of
  * --accept-from, --io-engine and --clear-delay. */
 void start_with(const char *accept, const char *engine, const char *delay);
