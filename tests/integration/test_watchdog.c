@@ -259,6 +259,7 @@ static int open_notify(const char *feed)
 
 static char status[1024]; /* the last that systemd was told */
 static unsigned statuses; /* how often */
+static unsigned feeds; /* of its watchdog, all */
 
 /* How often its watchdog was fed since the last call. */
 static unsigned fed(int fd)
@@ -275,6 +276,7 @@ static unsigned fed(int fd)
 		statuses++;
 		strcpy(status, text + 7);
 	}
+	feeds += count;
 	return count;
 }
 
@@ -388,7 +390,7 @@ Test(watchdog, systemd_is_told_how_many_logs_are_served)
 	become(2, "LVM-two");
 	destroy_log();
 	expect_told(fd, "serves 1 log; server 2");
-	cr_assert_eq(fed(fd), 0, "nobody wants to be fed");
+	cr_assert_eq(feeds, 0, "fed, and nobody has asked for it");
 	close(fd);
 }
 
