@@ -17,6 +17,9 @@ ctl_command ctl_reload;
 /* Mirrors that run, to dirtylogd and back to the kernel's log. */
 ctl_command ctl_adopt, ctl_release;
 
+/* What is wrong with this host, and what to do. */
+ctl_command ctl_check;
+
 /* Keep those that are marked on dirtylogd, for ever: a service. */
 ctl_command ctl_keep;
 

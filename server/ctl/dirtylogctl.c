@@ -7,8 +7,8 @@
 
 /* In the order of commands[]. */
 static ctl_command *const functions[] = {
-	NULL, ctl_status, ctl_show,    ctl_watch, ctl_stats, ctl_logs,	ctl_reload,
-	NULL, ctl_adopt,  ctl_release, ctl_keep,  NULL,	     ctl_image,
+	NULL,	   ctl_status, ctl_show,  ctl_watch,   ctl_stats, ctl_logs, ctl_reload,
+	ctl_check, NULL,       ctl_adopt, ctl_release, ctl_keep,  NULL,	    ctl_image,
 };
 
 static const struct option_entry commands[] = {
@@ -22,6 +22,7 @@ static const struct option_entry commands[] = {
 			 "DIRTY LAZY STATE"},
 	{"reload", .help = "go on as the program and with the options that are installed now; the "
 			   "mirrors notice nothing"},
+	{"check", .help = "what is wrong with this host, and what to do"},
 	{.help = "Mirrors that run:"},
 	{"adopt", .help = "give mirrors on the kernel's core or disk log dirtylogd's"},
 	{"release", .help = "give them the kernel's log back"},

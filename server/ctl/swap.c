@@ -5,6 +5,7 @@
 #include "server/log/lvm_lock.h"
 #include "server/log/mirror_cycle.h"
 #include "server/protocol/mirror_params.h"
+#include "server/protocol/mirror_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,6 +64,29 @@ bool swap_look(struct ctl_mirror *mirror)
 	memcpy(mirror->name, look.name, sizeof(mirror->name));
 	memcpy(mirror->uuid, look.uuid, sizeof(mirror->uuid));
 	return dm_device_table(count_target, mirror) == 0 && mirror->kernels + mirror->ours > 0;
+}
+
+static int take_uuid(uint64_t start, uint64_t sectors, const char *type, const char *params,
+		     void *context)
+{
+	static struct mirror_table table;
+
+	if (strcmp(type, "mirror") != 0)
+		return 0;
+	switch (mirror_table_parse(params, &table)) {
+	case MIRROR_TABLE_OURS:
+	case MIRROR_TABLE_BROKEN:
+		memcpy(context, table.uuid, sizeof(table.uuid));
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+bool swap_log_uuid(const struct ctl_mirror *mirror, char uuid[DM_UUID_LEN])
+{
+	return dm_device_open(mirror->major, mirror->minor) == 0 &&
+	       dm_device_table(take_uuid, uuid) == 1;
 }
 
 /* A log's name: the device's uuid, which LVM keeps, or its name; and the target's number behind the first. */

@@ -31,6 +31,9 @@ enum swap_result {
  * or no mirror in it. */
 bool swap_look(struct ctl_mirror *mirror);
 
+/* The uuid of the first log of ours in its table. False: it has none. */
+bool swap_log_uuid(const struct ctl_mirror *mirror, char uuid[DM_UUID_LEN]);
+
 /* Give it our log, or the kernel's. *why: static. */
 enum swap_result swap_adopt(const struct ctl_mirror *mirror, const char **why);
 enum swap_result swap_release(const struct ctl_mirror *mirror, const char **why);

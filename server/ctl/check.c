@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `dirtylogctl check`: what is wrong with this host, each with what to do. A line for each thing that was looked at. */
+#include "server/base/option_table.h"
+#include "server/ctl/ask.h"
+#include "server/ctl/command.h"
+#include "server/ctl/lvm.h"
+#include "server/ctl/mirrors.h"
+#include "server/netlink/transport.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct option_entry check_entries[] = {{0}};
+
+static const struct option_table check_table = {
+	.program = "dirtylogctl check",
+	.doc = "Say what is wrong with this host's mirrors and their server, and what to do about "
+	       "it. "
+	       "Exit status 1 if anything is.",
+	.entries = check_entries,
+};
+
+static unsigned faults;
+
+static void good(const char *what)
+{
+	printf("ok    %s\n", what);
+}
+
+static void __attribute__((format(printf, 1, 2))) bad(const char *format, ...)
+{
+	va_list arguments;
+
+	faults++;
+	printf("FAIL  ");
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+/* --- the kernel --- */
+
+static void check_module(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/module/%s", name);
+	if (access(path, F_OK) == 0)
+		good(name);
+	else
+		bad("%s: the kernel's module is not loaded: modprobe %s", name, name);
+}
+
+static void check_listeners(void)
+{
+	unsigned listeners = transport_count_listeners();
+
+	if (listeners <= 1)
+		good("nobody else listens to the kernel's requests");
+	else
+		bad("%u sockets listen to the kernel's requests: while any of them lives, the "
+		    "kernel does not notice that dirtylogd has gone. Stop the other (cmirrord?): "
+		    "/proc/net/netlink has its port, which mostly is its process",
+		    listeners);
+}
+
+/* --- the service --- */
+
+/* The first line of what a command says; "" if it cannot be run. */
+static void first_line(const char *command, char *line, int size)
+{
+	FILE *pipe = popen(command, "re");
+
+	line[0] = '\0';
+	if (!pipe)
+		return;
+	if (!fgets(line, size, pipe))
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	while (fgetc(pipe) != EOF)
+		;
+	pclose(pipe);
+}
+
+static void check_unit(const char *unit, const char *consequence)
+{
+	char command[128], line[64];
+
+	snprintf(command, sizeof(command), "systemctl is-enabled %s 2>/dev/null", unit);
+	first_line(command, line, sizeof(line));
+	if (strcmp(line, "enabled") == 0)
+		good(unit);
+	else
+		bad("%s is %s: %s; systemctl enable --now %s", unit,
+		    line[0] ? line : "not installed", consequence, unit);
+}
+
+/* What needs mirrors at its own end has to end first. */
+static void check_order(void)
+{
+	char line[4096];
+
+	first_line("systemctl show -P Before dirtylogd.service 2>/dev/null", line, sizeof(line));
+	if (strstr(line, "blk-availability.service") && strstr(line, "lvm2-monitor.service"))
+		good("it starts before LVM, and ends after it");
+	else
+		bad("dirtylogd.service is not ordered before blk-availability.service and "
+		    "lvm2-monitor.service, which wait for it at a shutdown: systemctl revert "
+		    "dirtylogd.service takes local changes away");
+}
+
+static void check_service(void)
+{
+	if (access("/run/systemd/system", F_OK) != 0)
+		return;
+	check_unit("dirtylogd.service", "mirrors hang after the next boot");
+	check_unit("dirtylogd-keep.service", "what LVM takes back is not adopted again");
+	check_order();
+}
+
+/* --- the mirrors --- */
+
+/* The name that a served log has in the daemon's list, at the beginning of a line. */
+static bool is_listed(const char *logs, const char *uuid)
+{
+	size_t length = strlen(uuid);
+
+	for (const char *at = logs; at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
+		if (strncmp(at, uuid, length) == 0 && at[length] == ' ')
+			return true;
+	return false;
+}
+
+static void check_served(const struct ctl_mirror *mirror, const char *logs)
+{
+	char uuid[DM_UUID_LEN];
+
+	if (!swap_log_uuid(mirror, uuid))
+		return;
+	if (is_listed(logs, uuid))
+		return;
+	bad("%s: dirtylogd does not serve its log %s, so its I/O hangs: journalctl -u dirtylogd "
+	    "says "
+	    "why; it may have been refused, or served by another program",
+	    ctl_mirror_text(mirror), uuid);
+}
+
+static void check_adopted(const struct ctl_mirror *mirror)
+{
+	char volume[LVM_NAME_MAX];
+
+	if (lvm_volume_of(mirror->name, mirror->uuid, volume) && !lvm_is_pvmove(volume) &&
+	    lvm_has_tag(volume))
+		bad("%s has the tag " LVM_TAG " and is on the kernel's log: dirtylogctl adopt %s; "
+		    "journalctl -u dirtylogd-keep says why it was not adopted",
+		    volume, volume);
+}
+
+static void check_mirrors(const char *logs)
+{
+	struct ctl_mirrors mirrors;
+	unsigned before = faults;
+
+	if (ctl_mirrors_find(&mirrors) < 0) {
+		bad("device-mapper cannot be asked (/dev/mapper/control): modprobe dm-mod");
+		return;
+	}
+	for (unsigned i = 0; i < mirrors.count; i++) {
+		if (mirrors.all[i].ours > 0)
+			check_served(&mirrors.all[i], logs);
+		else
+			check_adopted(&mirrors.all[i]);
+	}
+	if (faults == before)
+		good("every mirror of dirtylogd's is served, and every one with the tag adopted");
+	free(mirrors.all);
+}
+
+int ctl_check(int argc, char **argv)
+{
+	int status;
+	char *logs;
+
+	argv[0] = (char *)check_table.program;
+	status = option_table_parse(&check_table, NULL, argc, argv, NULL);
+	if (status >= 0)
+		return status;
+	check_module("dm_mirror");
+	check_module("dm_log_userspace");
+	check_service();
+	check_listeners();
+	logs = ctl_ask("logs", NULL);
+	if (logs) {
+		good("dirtylogd answers");
+		check_mirrors(logs);
+	} else {
+		bad("no dirtylogd answers, and mirrors on it hang: systemctl restart dirtylogd");
+	}
+	free(logs);
+	return faults > 0;
+}

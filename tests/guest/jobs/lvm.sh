@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# about: every LVM command that changes a mirror, with writes running: it is adopted again behind each
+# quick: no
+# timeout: 1200
+# shellcheck source=tests/guest/lib.sh
+. /job/lib.sh
+
+make_vg vg d0 d1 d2 d3
+make_mirror vg/a 64M disk
+make_mirror vg/kept 32M core
+check "adopt all" dirtylogctl adopt --all
+
+nothing_suspended() { ! dmsetup info -c --noheadings -o suspended | grep -q Suspended; }
+
+WATCHED='vg-a'
+stays() { # WHAT COMMAND...
+	local what=$1 start
+	shift
+	start=$(now)
+	"$@" >/tmp/out 2>&1 || { fail "$what: $*"; cat /tmp/out; }
+	check "adopted behind $what" until_true 60 is_on $WATCHED userspace
+	check "nothing is suspended behind $what" until_true 10 nothing_suspended
+	check "the other is, too, behind $what" until_true 60 is_on vg-kept userspace
+	figure "$what: adopted again $(elapsed_since "$start") s after it began"
+}
+
+start_writes /dev/vg/a 900
+stays "lvextend" lvextend -y -L +16M vg/a
+stays "lvchange --refresh" lvchange --refresh vg/a
+stays "vgchange --refresh" vgchange --refresh vg
+stays "lvchange --permission" sh -c 'lvchange -pr vg/kept; lvchange -prw vg/kept'
+stays "another tag" lvchange --addtag other vg/a
+stays "monitoring off and on" sh -c 'lvchange --monitor n vg/a; lvchange --monitor y vg/a'
+stays "pvmove of a leg" pvmove -i 1 "$(disk d0)" "$(disk d3)"
+stays "pvmove of everything on a disk" pvmove -i 1 "$(disk d3)" "$(disk d0)"
+stays "a snapshot" lvcreate -y -s -L 8M -n snap vg/kept
+WATCHED='vg-kept-real'
+check "its mirror lies below" until_true 60 is_on vg-kept-real userspace
+check "release it by its name" dirtylogctl release vg/kept
+equal "the kernel's" "$(log_type vg-kept-real)" core
+check "adopt it by its name" dirtylogctl adopt vg/kept
+equal "ours" "$(log_type vg-kept-real)" userspace
+lvremove -y vg/snap >/dev/null 2>&1
+check "adopted behind the snapshot's end" until_true 60 is_on vg-kept userspace
+WATCHED='vg-a'
+figure "slowest write over all of these: $(slowest_write) ms"
+
+stays "lvrename" lvrename vg a b
+lvrename vg b a >/dev/null
+WATCHED='vg-a'
+check "and back" until_true 60 is_on vg-a userspace
+check "in sync" until_true 60 sh -c "dmsetup status vg-a | grep -Eq ' ([0-9]+)/\1 '"
+stays "lvconvert --mirrorlog core" lvconvert -y --mirrorlog core vg/a
+check "in sync" until_true 60 sh -c "dmsetup status vg-a | grep -Eq ' ([0-9]+)/\1 '"
+stays "lvconvert --mirrorlog disk" lvconvert -y --mirrorlog disk vg/a
+check "in sync" until_true 60 sh -c "dmsetup status vg-a | grep -Eq ' ([0-9]+)/\1 '"
+stays "a third leg" lvconvert -y -m 2 vg/a "$(disk d3)"
+check "in sync" until_true 90 sh -c "dmsetup status vg-a | grep -Eq ' ([0-9]+)/\1 '"
+stays "one leg less" lvconvert -y -m 1 vg/a "$(disk d3)"
+stays "deactivation and activation" sh -c 'lvchange -an vg/a && lvchange -ay vg/a'
+stays "the group's" sh -c 'vgchange -an vg && vgchange -ay vg'
+
+# Adopting and releasing beside LVM's commands, by whoever comes first.
+(
+	for i in $(seq 12); do
+		dirtylogctl release vg/a
+		dirtylogctl adopt vg/a
+	done >/tmp/loop 2>&1
+) &
+loop=$!
+for i in $(seq 5); do
+	lvextend -y -L +4M vg/a >/tmp/out 2>&1 || { fail "lvextend beside adopt"; cat /tmp/out; }
+done
+wait $loop
+check "the size is LVM's" test "$(blockdev --getsize64 /dev/vg/a)" = "$(lvs --noheadings --nosuffix --units b -o lv_size vg/a | tr -d ' ')"
+check "nothing is suspended behind the race" until_true 10 nothing_suspended
+dirtylogctl adopt vg/a
+check "adopted behind the race" until_true 60 is_on vg-a userspace
+
+# Killed at any moment: the mirror is never left suspended.
+start_writes /dev/vg/a 900
+for i in $(seq 15); do
+	dirtylogctl release --all >/dev/null 2>&1 &
+	sleep "0.0$((RANDOM % 10))"
+	kill -KILL $! 2>/dev/null
+	wait $! 2>/dev/null
+	until_true 10 nothing_suspended || fail "kill $i left a mirror suspended"
+	dirtylogctl adopt --once vg/a >/dev/null 2>&1 &
+	sleep "0.0$((RANDOM % 10))"
+	kill -KILL $! 2>/dev/null
+	wait $! 2>/dev/null
+	until_true 10 nothing_suspended || fail "kill $i left a mirror suspended"
+done
+check "no table waits" test -z "$(dmsetup info -c --noheadings -o name,tables_loaded | grep -i inactive)"
+figure "slowest write under kills of dirtylogctl: $(slowest_write) ms"
+check "adopt after it" dirtylogctl adopt vg/a
+
+check "no I/O error is in what was written" fio --name=v --filename=/dev/vg/a --direct=1 --rw=write --bs=64k --size=16M --verify=crc32c --output=/tmp/fio.out
+journalctl -u dirtylogd-keep -o cat --no-pager | grep -v "adopted again" | tail -n 20
