@@ -140,25 +140,47 @@ bool transport_kernel_is_there(void)
 	return access(MODULE_DIR, F_OK) == 0 || kernel_listens();
 }
 
-void transport_warn_of_listeners(const struct transport *transport)
+/* Call visit with the port of each socket that is in the dirty log's group. */
+static void visit_listeners(void (*visit)(uint32_t port, void *context), void *context)
 {
-	uint32_t own = own_port(transport);
 	FILE *file = fopen("/proc/net/netlink", "re");
 	char line[256];
 
 	while (file && fgets(line, sizeof(line), file)) {
 		unsigned protocol, port, groups;
 
-		if (sscanf(line, "%*s %u %u %x", &protocol, &port, &groups) != 3)
-			continue;
-		if (protocol != NETLINK_CONNECTOR || port == own)
-			continue;
-		if (groups & (1u << (CN_IDX_DM - 1)))
-			diag_warning("netlink port %u also listens to the dirty log's group: the "
-				     "kernel will not notice if dirtylogd stops (is cmirrord "
-				     "running?)",
-				     port);
+		if (sscanf(line, "%*s %u %u %x", &protocol, &port, &groups) == 3 &&
+		    protocol == NETLINK_CONNECTOR && (groups & (1u << (CN_IDX_DM - 1))))
+			visit(port, context);
 	}
 	if (file)
 		fclose(file);
+}
+
+static void warn_of_listener(uint32_t port, void *own)
+{
+	if (port != *(const uint32_t *)own)
+		diag_warning("netlink port %u also listens to the dirty log's group: the kernel "
+			     "will not notice if dirtylogd stops (is cmirrord running?)",
+			     port);
+}
+
+void transport_warn_of_listeners(const struct transport *transport)
+{
+	uint32_t own = own_port(transport);
+
+	visit_listeners(warn_of_listener, &own);
+}
+
+static void count_listener(uint32_t port, void *count)
+{
+	++*(unsigned *)count;
+}
+
+unsigned transport_count_listeners(void)
+{
+	unsigned count = 0;
+
+	visit_listeners(count_listener, &count);
+	return count;
 }

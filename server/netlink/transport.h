@@ -34,4 +34,7 @@ bool transport_kernel_is_there(void);
  * live the kernel does not notice that the server is gone. */
 void transport_warn_of_listeners(const struct transport *transport);
 
+/* How many sockets of this network namespace listen to the kernel's requests: a daemon's own is one. */
+unsigned transport_count_listeners(void);
+
 #endif
