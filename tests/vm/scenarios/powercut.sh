@@ -5,7 +5,7 @@
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
-: "${CUTS:=3}" # tests/vm/run --cuts
+: "${CUTS:=1}" # tests/vm/run --cuts
 A=$(dev a) B=$(dev b) LOG=$(dev log) JOURNAL=$(dev journal)
 SECTORS=524288
 REGIONS=512
