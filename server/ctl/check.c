@@ -35,7 +35,7 @@ static void __attribute__((format(printf, 1, 2))) bad(const char *format, ...)
 	va_list arguments;
 
 	faults++;
-	printf("FAIL  ");
+	printf("bad   ");
 	va_start(arguments, format);
 	vprintf(format, arguments);
 	va_end(arguments);

@@ -16,8 +16,8 @@ check "and tells of reload" grep -q "systemctl reload dirtylogd" /tmp/out
 systemctl disable -q --now dirtylogd dirtylogd-keep
 dirtylogctl check >/tmp/checked 2>&1
 equal "check fails" "$?" 1
-check "and names the service that is disabled" grep -q "FAIL  dirtylogd.service is disabled" /tmp/checked
-check "and that nobody answers" grep -q "FAIL  no dirtylogd answers" /tmp/checked
+check "and names the service that is disabled" grep -q "bad   dirtylogd.service is disabled" /tmp/checked
+check "and that nobody answers" grep -q "bad   no dirtylogd answers" /tmp/checked
 dpkg -i /job/dirtylogd.deb >/tmp/out 2>&1
 equal "disabled stays disabled" "$(enabled dirtylogd)" disabled
 equal "and stopped" "$(systemctl is-active dirtylogd)" inactive
