@@ -93,6 +93,9 @@ static int keep_device(uint32_t major, uint32_t minor)
 	    !lvm_has_tag(volume))
 		return NOT_TAGGED;
 	result = swap_adopt(&mirror, &why);
+	/* Released while we were at it. */
+	if (result == SWAP_DONE && !lvm_has_tag(volume) && swap_look(&mirror))
+		return swap_release(&mirror, &why) == SWAP_DONE ? NOT_TAGGED : TRY_AGAIN;
 	if (result == SWAP_DONE)
 		printf("%s: adopted again\n", volume);
 	else if (result != SWAP_NOTHING)

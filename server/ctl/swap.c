@@ -203,8 +203,21 @@ static int lock_vg(const char *vg)
 	return swap.lock_fd < 0 ? swap.lock_fd : 0;
 }
 
+/* Its number may be another device's by now. */
+static bool is_same_device(void)
+{
+	static struct cycle_look look;
+
+	return dm_device_look(&look) == 0 && look.exists &&
+	       strcmp(look.name, swap.mirror->name) == 0 &&
+	       strcmp(look.uuid, swap.mirror->uuid) == 0;
+}
+
 static int load_first(void)
 {
+	swap.error = -ESTALE;
+	if (!is_same_device())
+		return swap.error;
 	swap.error = start_guardian();
 	if (swap.error < 0)
 		return swap.error;

@@ -45,6 +45,7 @@ OTHER='vg-kept'
 check "adopted behind the snapshot's end" until_true 60 is_on vg-kept userspace
 figure "slowest write over all of these: $(slowest_write) ms"
 
+WATCHED='vg-b'
 stays "lvrename" lvrename vg a b
 lvrename vg b a >/dev/null
 WATCHED='vg-a'
