@@ -58,7 +58,7 @@ int ctl_mirrors_find(struct ctl_mirrors *mirrors)
 	}
 	if (task)
 		dm_task_destroy(task);
-	dm_lib_exit(); /* its fd is not close-on-exec, and LVM's commands complain of it */
+	dm_lib_release(); /* its fd is not close-on-exec, and LVM's commands complain of it */
 	return listed ? 0 : -ENXIO;
 }
 
