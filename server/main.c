@@ -9,6 +9,7 @@
 #include "server/control_socket.h"
 #include "server/log/mirrors.h"
 #include "server/log/opener.h"
+#include "server/metrics_http.h"
 #include "server/options.h"
 #include "server/restart/fd_store.h"
 #include "server/restart/place.h"
@@ -57,6 +58,7 @@ struct daemon {
 	unsigned nworkers;
 	struct recorder *recorder;
 	struct receiver receiver;
+	struct metrics metrics;
 };
 
 static void do_nothing(int signal_number)
@@ -314,6 +316,28 @@ static void limit_the_end(void)
 		pthread_detach(thread);
 }
 
+static double seconds_since_1970(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / (double)NSEC_PER_SEC;
+}
+
+static void set_up_metrics(struct daemon *daemon)
+{
+	struct metrics *metrics = &daemon->metrics;
+
+	metrics->registry = &daemon->registry;
+	metrics->slots = &daemon->slots;
+	metrics->transport = &daemon->transport;
+	metrics->generation = daemon->generation;
+	metrics->began = seconds_since_1970();
+	metrics->executors[metrics->executor_count++] = &daemon->receiver.executor;
+	for (unsigned i = 0; i < daemon->nworkers; i++)
+		metrics->executors[metrics->executor_count++] = &daemon->workers[i].executor;
+}
+
 /* Clients until SIGTERM, or until a successor shall take over. */
 static void *control_thread(void *argument)
 {
@@ -325,9 +349,11 @@ static void *control_thread(void *argument)
 		.supervisor = daemon->options.supervise ? getppid() : 0,
 		.program_ns = daemon->program_ns,
 		.slots = &daemon->slots,
+		.metrics = &daemon->metrics,
 		.generation = daemon->generation,
 		.watched = &daemon->estate.fixed->executors[ESTATE_CONTROL],
 	};
+	struct metrics_http *http;
 
 	pthread_setname_np(pthread_self(), "control");
 	crash_mark(&control.watched->crashed);
@@ -335,6 +361,7 @@ static void *control_thread(void *argument)
 	placement_all(&daemon->options.placement); /* not where the receiver polls */
 	if (answers_first(daemon))
 		protect_memory();
+	http = metrics_http_start(&daemon->options.metrics_listen, &daemon->metrics);
 	control_run(&control);
 	read_signal(daemon);
 	limit_the_end();
@@ -342,6 +369,7 @@ static void *control_thread(void *argument)
 		sd_notify(0, "STOPPING=1");
 	diag_info(daemon->hand_over ? "handing over" : "stopping");
 	receiver_stop(&daemon->receiver, daemon->main_thread, daemon->hand_over || daemon->stored);
+	metrics_http_stop(http);
 	return NULL;
 }
 
@@ -404,6 +432,7 @@ static int receive_until_stopped(struct daemon *daemon)
 
 	start_recorder(daemon);
 	set_up_receiver(daemon);
+	set_up_metrics(daemon);
 	if (!daemon->receiver.follows)
 		placement_one(&daemon->options.placement, 0);
 	receiver_open(&daemon->receiver);

@@ -138,6 +138,8 @@ static bool write_next(struct executor *executor, struct mirror_log *log)
 
 bool log_write_start(struct executor *executor, struct mirror_log *log)
 {
+	unsigned requests;
+
 	CHECK(log->commit.in_flight == 0 && !log->commit.running.first);
 	CHECK(mirror_log_health(log) != LOG_UNUSABLE);
 	log->commit.error = 0;
@@ -149,7 +151,8 @@ bool log_write_start(struct executor *executor, struct mirror_log *log)
 	if (log->commit.in_flight == 0)
 		return false;
 	mirror_log_writes(log);
-	slot_list_move(&log->commit.running, &log->commit.waiters);
+	requests = slot_list_move(&log->commit.running, &log->commit.waiters);
+	buckets_add(&executor->commit_requests, &executor_commit_scale, requests);
 	return true;
 }
 

@@ -7,6 +7,9 @@
 #ifndef SERVER_NETLINK_TRANSPORT_H
 #define SERVER_NETLINK_TRANSPORT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct transport {
 	int fd;
 	int rcvbuf; /* bytes that the kernel granted */
@@ -28,5 +31,9 @@ void transport_leave(struct transport *transport);
 /* Warn of others that listen to the group (/proc/net/netlink): they read uuids, and while they
  * live the kernel does not notice that the server is gone. */
 void transport_warn_of_listeners(const struct transport *transport);
+
+/* How many messages to the socket the kernel has dropped since it was made, for want of room. Any thread. False:
+ * the kernel does not tell (/proc/net/netlink). */
+bool transport_drops(const struct transport *transport, uint64_t *drops);
 
 #endif
