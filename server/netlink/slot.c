@@ -10,6 +10,7 @@
 #include "server/base/check.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
+#include "server/base/probe.h"
 #include "server/base/stats.h"
 
 #include <errno.h>
@@ -198,6 +199,7 @@ int intake_receive(struct intake *intake, int fd, bool wait)
 void outbox_add(struct outbox *outbox, struct slot *slot)
 {
 	kill_point("replied");
+	PROBE(reply, slot_arrival(slot), wire_type(&slot->message), slot->message.request.error);
 	CHECK(outbox->count < SLOT_BATCH);
 	slot_set_phase(slot, SLOT_ANSWERED);
 	outbox->waiting[outbox->count++] = slot;
