@@ -405,10 +405,12 @@ static int take_over(struct daemon *daemon)
 	requests = takeover_requests(&daemon->receiver);
 	if (requests < 0)
 		return requests;
-	diag_info("took over %d logs and %d requests from the server before, in %lld us; this is "
-		  "server %u",
-		  logs, requests, (long long)((clock_now() - start_ns) / NSEC_PER_USEC),
-		  daemon->generation);
+	diag_write_about(
+		DIAG_INFO, &(struct diag_subject){.event = DIAG_EVENT_TAKEN_OVER},
+		"took over %d logs and %d requests from the server before, in %lld us; this is "
+		"server %u",
+		logs, requests, (long long)((clock_now() - start_ns) / NSEC_PER_USEC),
+		daemon->generation);
 	return 0;
 }
 
