@@ -85,8 +85,8 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned status,
 	return result;
 }
 
-static enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned status,
-				  const char *text)
+static enum MHD_Result reply_constant(struct MHD_Connection *connection, unsigned status,
+				      const char *text)
 {
 	return reply(connection, status, "text/plain",
 		     MHD_create_response_from_buffer(strlen(text), (void *)text,
@@ -123,9 +123,10 @@ static enum MHD_Result answer_http(void *context, struct MHD_Connection *connect
 	if (*upload_size > 0)
 		return MHD_NO;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return reply_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET is expected\n");
+		return reply_constant(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET is expected\n");
 	if (strcmp(url, "/metrics") != 0)
-		return reply_text(connection, MHD_HTTP_NOT_FOUND, "/metrics is what there is\n");
+		return reply_constant(connection, MHD_HTTP_NOT_FOUND,
+				      "/metrics is what there is\n");
 	accepts = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	return reply_metrics(connection, context, accepts && strstr(accepts, OPEN_METRICS));
 }

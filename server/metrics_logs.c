@@ -101,7 +101,7 @@ static void take_waits(struct log_sample *sample, const struct metrics_logs *log
 	sample->oldest_wait_seconds = (double)(logs->now_ns - since_ns) / (double)NSEC_PER_SEC;
 }
 
-static void take_log(const struct mirror_log *log, void *context)
+static void sample_log(const struct mirror_log *log, void *context)
 {
 	struct metrics_logs *logs = context;
 	struct log_sample sample = {.state = mirror_log_state(log)};
@@ -125,7 +125,7 @@ static void take_log(const struct mirror_log *log, void *context)
 /* --- in order --- */
 
 /* A mirror's live and inactive table, and pvmove's mirrors, have logs of one name: the one that counts comes first. */
-static int by_name(const void *left, const void *right)
+static int by_name_and_state(const void *left, const void *right)
 {
 	const struct log_sample *a = *(struct log_sample *const *)left;
 	const struct log_sample *b = *(struct log_sample *const *)right;
@@ -175,8 +175,8 @@ int metrics_logs_take(struct metrics_logs *logs, struct registry *registry,
 		metrics_logs_free(logs);
 		return -ENOMEM;
 	}
-	registry_visit(registry, take_log, logs);
-	qsort(logs->heap, logs->count, sizeof(struct log_sample *), by_name);
+	registry_visit(registry, sample_log, logs);
+	qsort(logs->heap, logs->count, sizeof(struct log_sample *), by_name_and_state);
 	drop_namesakes(logs);
 	qsort(logs->heap, logs->count, sizeof(struct log_sample *), by_badness);
 	return 0;

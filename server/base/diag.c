@@ -328,8 +328,8 @@ static void put_at_once(enum diag_level level, const struct diag_subject *subjec
 		put_lost(0);
 }
 
-static void put(enum diag_level level, const struct diag_subject *subject, const char *format,
-		va_list args)
+static void put_line(enum diag_level level, const struct diag_subject *subject, const char *format,
+		     va_list args)
 {
 	if (!diag_on(level))
 		return;
@@ -344,7 +344,7 @@ void diag_write(enum diag_level level, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	put(level, NULL, format, args);
+	put_line(level, NULL, format, args);
 	va_end(args);
 }
 
@@ -354,7 +354,7 @@ void diag_write_about(enum diag_level level, const struct diag_subject *subject,
 	va_list args;
 
 	va_start(args, format);
-	put(level, subject, format, args);
+	put_line(level, subject, format, args);
 	va_end(args);
 }
 
