@@ -72,10 +72,15 @@ static void print_answer(const struct control *control, char *line, FILE *out)
 		registry_visit(control->registry, print_log, out);
 	else if (strcmp(line, "status") == 0)
 		status_print(out, control->registry, control->slots);
+	else if (strcmp(line, "metrics") == 0)
+		metrics_print(out, control->metrics, true);
+	else if (strcmp(line, "metrics 0.0.4") == 0)
+		metrics_print(out, control->metrics, false);
 	else if (strncmp(line, REGIONS, strlen(REGIONS)) == 0)
 		print_regions(control, line + strlen(REGIONS), out);
 	else
-		fputs(CONTROL_ERROR "unknown command, expected stats, logs, status or regions\n",
+		fputs(CONTROL_ERROR
+		      "unknown command, expected stats, logs, metrics, status or regions\n",
 		      out);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the control socket's clients are told. One sends a line, `stats`, `logs`, or, for JSON (status.h), `status`
- * or `regions UUID LUID CELLS`, and reads text until the end; CONTROL_ERROR and what is wrong, if there is no
+/* What the control socket's clients are told. One sends a line, `stats`, `logs`, `metrics` (OpenMetrics),
+ * `metrics 0.0.4` (metrics.h), or, for JSON (status.h), `status` or `regions UUID LUID CELLS`, and reads text until the end; CONTROL_ERROR and what is wrong, if there is no
  * answer. Many are served at a time, and who says or takes nothing for a second is left.
  */
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
 
-#include "server/log/registry.h"
+#include "server/metrics.h"
 #include "server/restart/estate.h"
 
 #define CONTROL_ERROR "error: "
@@ -32,6 +32,7 @@ struct control {
 	pid_t supervisor; /* 0: none */
 	int64_t program_ns; /* when the program began that the supervisor is now, clock_now() */
 	const struct slots *slots;
+	const struct metrics *metrics;
 	unsigned generation; /* which server we are, the first is 1 */
 	struct estate_executor *watched; /* its turns are the watchdog's to see */
 

@@ -9,6 +9,7 @@
 #include "server/control_socket.h"
 #include "server/log/mirrors.h"
 #include "server/log/opener.h"
+#include "server/metrics_http.h"
 #include "server/options.h"
 #include "server/restart/fd_store.h"
 #include "server/restart/place.h"
@@ -59,6 +60,7 @@ struct daemon {
 	unsigned nworkers;
 	struct recorder *recorder;
 	struct receiver receiver;
+	struct metrics metrics;
 };
 
 static void do_nothing(int signal_number)
@@ -340,6 +342,28 @@ static void limit_the_end(void)
 		pthread_detach(thread);
 }
 
+static double seconds_since_1970(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / (double)NSEC_PER_SEC;
+}
+
+static void set_up_metrics(struct daemon *daemon)
+{
+	struct metrics *metrics = &daemon->metrics;
+
+	metrics->registry = &daemon->registry;
+	metrics->slots = &daemon->slots;
+	metrics->transport = &daemon->transport;
+	metrics->generation = daemon->generation;
+	metrics->began = seconds_since_1970();
+	metrics->executors[metrics->executor_count++] = &daemon->receiver.executor;
+	for (unsigned i = 0; i < daemon->nworkers; i++)
+		metrics->executors[metrics->executor_count++] = &daemon->workers[i].executor;
+}
+
 /* Clients until SIGTERM, or until a successor shall take over. */
 static void *control_thread(void *argument)
 {
@@ -351,9 +375,11 @@ static void *control_thread(void *argument)
 		.supervisor = daemon->options.supervise ? getppid() : 0,
 		.program_ns = daemon->program_ns,
 		.slots = &daemon->slots,
+		.metrics = &daemon->metrics,
 		.generation = daemon->generation,
 		.watched = &daemon->estate.fixed->executors[ESTATE_CONTROL],
 	};
+	struct metrics_http *http;
 
 	pthread_setname_np(pthread_self(), "control");
 	crash_mark(&control.watched->crashed);
@@ -361,6 +387,7 @@ static void *control_thread(void *argument)
 	placement_all(&daemon->options.placement); /* not where the receiver polls */
 	if (answers_first(daemon))
 		protect_memory();
+	http = metrics_http_start(&daemon->options.metrics_listen, &daemon->metrics);
 	control_run(&control);
 	read_signal(daemon);
 	limit_the_end();
@@ -368,6 +395,7 @@ static void *control_thread(void *argument)
 		sd_notify(0, "STOPPING=1");
 	diag_info(daemon->hand_over ? "handing over" : "stopping");
 	receiver_stop(&daemon->receiver, daemon->main_thread, daemon->hand_over || daemon->stored);
+	metrics_http_stop(http);
 	return NULL;
 }
 
@@ -403,10 +431,12 @@ static int take_over(struct daemon *daemon)
 	requests = takeover_requests(&daemon->receiver);
 	if (requests < 0)
 		return requests;
-	diag_info("took over %d logs and %d requests from the server before, in %lld us; this is "
-		  "server %u",
-		  logs, requests, (long long)((clock_now() - start_ns) / NSEC_PER_USEC),
-		  daemon->generation);
+	diag_write_about(
+		DIAG_INFO, &(struct diag_subject){.event = DIAG_EVENT_TAKEN_OVER},
+		"took over %d logs and %d requests from the server before, in %lld us; this is "
+		"server %u",
+		logs, requests, (long long)((clock_now() - start_ns) / NSEC_PER_USEC),
+		daemon->generation);
 	return 0;
 }
 
@@ -430,6 +460,7 @@ static int receive_until_stopped(struct daemon *daemon)
 
 	start_recorder(daemon);
 	set_up_receiver(daemon);
+	set_up_metrics(daemon);
 	if (!daemon->receiver.follows)
 		placement_one(&daemon->options.placement, 0);
 	receiver_open(&daemon->receiver);

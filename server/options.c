@@ -44,6 +44,13 @@ static bool set_cpus(const struct option_entry *entry, const char *text, void *f
 	return true;
 }
 
+static bool set_metrics_listen(const struct option_entry *entry, const char *text, void *field)
+{
+	struct options *options = field;
+
+	return metrics_address_parse(text, &options->metrics_listen);
+}
+
 static const struct option_entry entries[] = {
 	{.help = "Process:"},
 	{"foreground", 'f', NULL, "stay in the foreground and log to stderr",
@@ -60,6 +67,11 @@ static const struct option_entry entries[] = {
 	 "serve in a child process, and start it again if it dies; no: a single process, for a "
 	 "debugger",
 	 OPTION_BOOL(struct options, supervise, "yes"), .preset = "yes"},
+	{"metrics-listen", .argument = "ADDRESS:PORT",
+	 .help = "tell metrics over HTTP, /metrics, to whoever asks on this host (default: to "
+		 "nobody)",
+	 .set = set_metrics_listen,
+	 .wanted = "an address of this host alone and a port, as 127.0.0.1:9733 or [::1]:9733"},
 	{"log-level", 'l', "error|warning|info|debug", "log messages of this severity and above",
 	 .set = set_level, .preset = "info"},
 

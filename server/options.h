@@ -11,6 +11,7 @@
 #include "server/base/diag.h"
 #include "server/base/placement.h"
 #include "server/log/log.h"
+#include "server/metrics_http.h"
 
 struct options {
 	bool foreground;
@@ -27,6 +28,7 @@ struct options {
 	bool supervise;
 	int64_t watchdog_ns;
 	const char *record; /* file, NULL: none */
+	struct metrics_address metrics_listen;
 	const char *config; /* file of options */
 	char *config_faults; /* what was wrong in it, a line each; NULL: nothing */
 	bool check, print_config;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who waits for a log is found in the request slots: they are many and few of them wait, so those are collected
- * first, in the order of their logs. Counts are the maps' own; cells are counted by shards of 4,096 regions. The
- * text is written as it goes: a tree of JSON values would cost more than all the rest. */
+/* Counts are the maps' own; cells are counted by shards of 4,096 regions. The text is written as it goes: a tree of
+ * JSON values would cost more than all the rest. */
 #include "server/status.h"
 
 #include "server/base/clock.h"
 #include "server/base/json_text.h"
+#include "server/waits.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,68 +18,14 @@ static const char *const health_names[] = {"sound", "failed", "unusable"};
 
 static const char *const place_names[] = {"", "open", "read", "write", "leg flush"};
 
-/* --- who waits --- */
-
-struct wait {
-	uint64_t log_id;
-	int64_t since_ns;
-};
-
-struct waits {
-	struct wait *all; /* by log, oldest first */
-	unsigned count;
-};
-
-static int by_log(const void *left, const void *right)
-{
-	const struct wait *a = left, *b = right;
-
-	if (a->log_id != b->log_id)
-		return a->log_id < b->log_id ? -1 : 1;
-	return (a->since_ns > b->since_ns) - (a->since_ns < b->since_ns);
-}
-
-static void find_waits(struct waits *waits, const struct slots *slots)
-{
-	waits->count = 0;
-	waits->all = malloc(slots->count * sizeof(*waits->all));
-	for (unsigned i = 0; waits->all && i < slots->count; i++) {
-		struct wait *wait = &waits->all[waits->count];
-
-		wait->log_id = slot_waits_for(&slots->all[i], &wait->since_ns);
-		if (wait->log_id != 0)
-			waits->count++;
-	}
-	if (waits->count > 0)
-		qsort(waits->all, waits->count, sizeof(*waits->all), by_log);
-}
-
-/* The first of the log's, or where it would be. */
-static unsigned first_wait(const struct waits *waits, uint64_t log_id)
-{
-	unsigned low = 0, high = waits->count;
-
-	while (low < high) {
-		unsigned middle = low + (high - low) / 2;
-
-		if (waits->all[middle].log_id < log_id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static void print_waits(FILE *out, const struct waits *waits, uint64_t log_id, int64_t now_ns)
 {
-	unsigned first = first_wait(waits, log_id), end = first;
+	int64_t since_ns;
+	unsigned count = waits_of(waits, log_id, &since_ns);
 
-	while (end < waits->count && waits->all[end].log_id == log_id)
-		end++;
-	fprintf(out, ",\"waiting\":%u", end - first);
-	if (end > first)
-		fprintf(out, ",\"oldest_wait_ms\":%" PRId64,
-			(now_ns - waits->all[first].since_ns) / NSEC_PER_MSEC);
+	fprintf(out, ",\"waiting\":%u", count);
+	if (count > 0)
+		fprintf(out, ",\"oldest_wait_ms\":%" PRId64, (now_ns - since_ns) / NSEC_PER_MSEC);
 }
 
 /* --- a log --- */
@@ -180,11 +126,11 @@ void status_print(FILE *out, struct registry *registry, const struct slots *slot
 {
 	struct status status = {.out = out, .now_ns = clock_coarse()};
 
-	find_waits(&status.waits, slots);
+	waits_find(&status.waits, slots);
 	fputs("{\"logs\":[", out);
 	registry_visit(registry, print_status_of, &status);
 	fprintf(out, "],\"left_out\":%u}\n", status.left_out);
-	free(status.waits.all);
+	waits_free(&status.waits);
 }
 
 /* --- the regions of a log --- */

@@ -38,6 +38,7 @@
 struct line {
 	_Atomic uint64_t sequence;
 	enum diag_level level;
+	struct diag_event event;
 	char text[DIAG_LINE_BYTES];
 };
 
@@ -122,7 +123,7 @@ static int put_patiently(const struct line *line)
 
 	do {
 		wait_ns = writer_wait();
-		r = diag_sink_write(line->level, line->text, wait_ns);
+		r = diag_sink_write_event(line->level, &line->event, line->text, wait_ns);
 	} while (r == -EAGAIN && wait_ns > 0);
 	return r;
 }
@@ -282,7 +283,18 @@ static struct line *claim(uint64_t *ticket)
 	}
 }
 
-static void put_in_ring(enum diag_level level, const char *format, va_list args)
+static void set_event(struct diag_event *event, const struct diag_subject *subject)
+{
+	event->id = subject ? subject->event : NULL;
+	if (!subject)
+		return;
+	snprintf(event->log, sizeof(event->log), "%s", subject->log ? subject->log : "");
+	event->major = subject->major;
+	event->minor = subject->minor;
+}
+
+static void put_in_ring(enum diag_level level, const struct diag_subject *subject,
+			const char *format, va_list args)
 {
 	uint64_t ticket;
 	struct line *line = claim(&ticket);
@@ -293,35 +305,56 @@ static void put_in_ring(enum diag_level level, const char *format, va_list args)
 		return;
 	}
 	line->level = level;
+	set_event(&line->event, subject);
 	vsnprintf(line->text, sizeof(line->text), format, args);
 	/* The text is there before the writer sees the sequence. */
 	atomic_store(&line->sequence, ticket + 1);
 	wake();
 }
 
-static void put_at_once(enum diag_level level, const char *format, va_list args)
+static void put_at_once(enum diag_level level, const struct diag_subject *subject,
+			const char *format, va_list args)
 {
+	int64_t wait_ns = logging.failing ? 0 : CALLER_WAIT_NS;
 	char text[DIAG_LINE_BYTES];
+	struct diag_event event;
 
+	set_event(&event, subject);
 	vsnprintf(text, sizeof(text), format, args);
-	logging.failing = diag_sink_write(level, text, logging.failing ? 0 : CALLER_WAIT_NS) < 0;
+	logging.failing = diag_sink_write_event(level, &event, text, wait_ns) < 0;
 	if (logging.failing)
 		count_lost(1);
 	else
 		put_lost(0);
 }
 
+static void put_line(enum diag_level level, const struct diag_subject *subject, const char *format,
+		     va_list args)
+{
+	if (!diag_on(level))
+		return;
+	if (logging.running)
+		put_in_ring(level, subject, format, args);
+	else
+		put_at_once(level, subject, format, args);
+}
+
 void diag_write(enum diag_level level, const char *format, ...)
 {
 	va_list args;
 
-	if (!diag_on(level))
-		return;
 	va_start(args, format);
-	if (logging.running)
-		put_in_ring(level, format, args);
-	else
-		put_at_once(level, format, args);
+	put_line(level, NULL, format, args);
+	va_end(args);
+}
+
+void diag_write_about(enum diag_level level, const struct diag_subject *subject, const char *format,
+		      ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put_line(level, subject, format, args);
 	va_end(args);
 }
 

@@ -35,6 +35,24 @@ bool diag_on(enum diag_level level);
 void diag_write(enum diag_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* What a line tells, for who searches the journal (MESSAGE_ID): docs/operations.md has them. */
+#define DIAG_EVENT_LOG_FAILED "907ba53a5999432a97371610d3e2914a"
+#define DIAG_EVENT_TAKEN_OVER "95fe80437b8344879b88652225a39080"
+#define DIAG_EVENT_LEG_NOT_FLUSHED "e6fff7f570004c1c8ddd796a1d31d47d"
+
+#define DIAG_LOG_BYTES 129u /* of an uuid, with its end */
+
+/* What a line is about: fields of the journal, if it is that which takes the lines; others have the text alone. */
+struct diag_subject {
+	const char *event; /* one of the above */
+	const char *log; /* its uuid, NULL: none */
+	unsigned major, minor; /* its log device, 0:0: none */
+};
+
+/* As diag_write. The subject is copied. */
+void diag_write_about(enum diag_level level, const struct diag_subject *subject, const char *format,
+		      ...) __attribute__((format(printf, 3, 4)));
+
 /* One budget for each call site: 10 lines in 5 s, and then a count of those kept back. */
 struct diag_limit {
 	_Atomic int64_t window_start_ns;

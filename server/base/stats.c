@@ -16,5 +16,9 @@ const char *const stats_names[STATS_COUNTERS] = {
 	[STATS_LEG_FLUSHES] = "leg_flushes",
 	[STATS_CLEARS_WRITTEN] = "clears_written",
 	[STATS_IO_ERRORS] = "io_errors",
+	[STATS_OPEN_ERRORS] = "open_errors",
+	[STATS_READ_ERRORS] = "read_errors",
+	[STATS_WRITE_ERRORS] = "write_errors",
+	[STATS_LEG_FLUSH_ERRORS] = "leg_flush_errors",
 	[STATS_REPLIES_LOST] = "replies_lost",
 };

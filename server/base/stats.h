@@ -21,6 +21,10 @@ enum stats_counter {
 	STATS_LEG_FLUSHES, /* legs flushed before clears were written */
 	STATS_CLEARS_WRITTEN,
 	STATS_IO_ERRORS, /* failed operations on log devices or legs */
+	STATS_OPEN_ERRORS, /* noted of a log (log/tally.h): its device cannot be had */
+	STATS_READ_ERRORS, /* or read */
+	STATS_WRITE_ERRORS, /* or written */
+	STATS_LEG_FLUSH_ERRORS,
 	STATS_REPLIES_LOST, /* replies that could not be sent */
 	STATS_COUNTERS
 };

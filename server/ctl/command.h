@@ -7,8 +7,8 @@
  * is wrong on stderr. */
 typedef int ctl_command(int argc, char **argv);
 
-/* What the daemon counts, and its logs a line each. */
-ctl_command ctl_stats, ctl_logs;
+/* What the daemon counts, its logs a line each, and all of that for Prometheus. */
+ctl_command ctl_stats, ctl_logs, ctl_metrics;
 
 /* Have it go on as the program that is installed now, with the options that the file has now; back when that
  * serves. 1: it goes on as it was. */

@@ -7,7 +7,7 @@
 
 /* In the order of commands[]. */
 static ctl_command *const functions[] = {
-	NULL,	   ctl_status, ctl_show,  ctl_watch,   ctl_stats, ctl_logs, ctl_reload,
+	NULL,	   ctl_status, ctl_show,  ctl_watch,   ctl_stats, ctl_logs, ctl_metrics, ctl_reload,
 	ctl_check, NULL,       ctl_adopt, ctl_release, ctl_keep,  NULL,	    ctl_image,
 };
 
@@ -20,6 +20,7 @@ static const struct option_entry commands[] = {
 	 .help = "counters since the start: requests of each type, writes, flushes, errors"},
 	{"logs", .help = "a line for each log: UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC "
 			 "DIRTY LAZY STATE"},
+	{"metrics", .help = "all counters and how the logs are, in the OpenMetrics format"},
 	{"reload", .help = "go on as the program and with the options that are installed now; the "
 			   "mirrors notice nothing"},
 	{"check", .help = "what is wrong with this host, and what to do"},

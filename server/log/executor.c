@@ -12,6 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+/* None: clears alone. */
+const struct bucket_scale executor_commit_scale = {
+	.count = 10, .unit = 1, .limits = {0, 1, 2, 4, 8, 16, 32, 64, 128, 256}};
+
 /* Its device is left behind it. */
 static void end_stray(struct executor *executor, struct log_io *io)
 {

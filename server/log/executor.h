@@ -51,7 +51,10 @@ struct executor {
 	struct log_io *io_spare; /* extra ones, without buffers: for when devices hang */
 	struct mirror_log *to_write; /* the receiver's: linked by express.next (express.h) */
 	uint8_t *io_arena;
+	struct buckets commit_requests; /* how many each commit was for */
 };
+
+extern const struct bucket_scale executor_commit_scale;
 
 /* Set what replies go through and what outlives the executor, number `number` of the estate. */
 void executor_set_up(struct executor *executor, struct estate *estate, unsigned number,

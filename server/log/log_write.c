@@ -9,6 +9,7 @@
 #include "server/base/clock.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
+#include "server/base/probe.h"
 #include "server/base/stats.h"
 
 enum log_writer log_writer_now(const struct mirror_log *log)
@@ -60,6 +61,7 @@ static void answer_running(struct executor *executor, struct mirror_log *log)
 
 static void all_written(struct executor *executor, struct mirror_log *log)
 {
+	PROBE(flush_end, log->id, log->device->major, log->device->minor, log->commit.error);
 	tally_commit_ended(&log->tally, log->commit.began_ns, clock_coarse());
 	if (log->commit.error) {
 		executor->ops->write_failed(executor, log);
@@ -140,6 +142,8 @@ static bool write_next(struct executor *executor, struct mirror_log *log)
 
 bool log_write_start(struct executor *executor, struct mirror_log *log)
 {
+	unsigned requests;
+
 	CHECK(log->commit.in_flight == 0 && !log->commit.running.first);
 	CHECK(mirror_log_health(log) != LOG_UNUSABLE);
 	log->commit.error = 0;
@@ -152,7 +156,10 @@ bool log_write_start(struct executor *executor, struct mirror_log *log)
 	if (log->commit.in_flight == 0)
 		return false;
 	mirror_log_writes(log);
-	slot_list_move(&log->commit.running, &log->commit.waiters);
+	requests = slot_list_move(&log->commit.running, &log->commit.waiters);
+	buckets_add(&executor->commit_requests, &executor_commit_scale, requests);
+	PROBE(flush_begin, log->id, log->device->major, log->device->minor, requests,
+	      log->commit.in_flight);
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #include "server/log/tally.h"
 
 #include "server/base/clock.h"
+#include "server/base/stats.h"
 
 #include <time.h>
 
@@ -49,12 +50,20 @@ void tally_commit_ended(struct tally *tally, int64_t began_ns, int64_t now_ns)
 	tally_add(&tally->commits);
 }
 
+static const enum stats_counter counters[] = {
+	[TALLY_OPEN] = STATS_OPEN_ERRORS,
+	[TALLY_READ] = STATS_READ_ERRORS,
+	[TALLY_WRITE] = STATS_WRITE_ERRORS,
+	[TALLY_LEG_FLUSH] = STATS_LEG_FLUSH_ERRORS,
+};
+
 void tally_failed(struct tally *tally, enum tally_place place, int error)
 {
 	uint64_t word =
 		(uint64_t)time(NULL) << 24 | (uint64_t)place << 16 | (uint64_t)(-error & 0xffff);
 
 	atomic_store_explicit(&tally->last_error, word, memory_order_relaxed);
+	stats_add(counters[place], 1);
 }
 
 bool tally_last_error(const struct tally *tally, struct tally_error *error)

@@ -10,6 +10,7 @@
 #include "server/base/check.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
+#include "server/base/probe.h"
 #include "server/base/stats.h"
 
 #include <errno.h>
@@ -54,6 +55,8 @@ void slot_arrived(struct slots *slots, struct slot *slot, size_t length)
 	atomic_store_explicit(slots->arrivals, arrival, memory_order_relaxed);
 	atomic_store_explicit(&slot->arrival, arrival, memory_order_relaxed);
 	slot->came_ns = clock_coarse();
+	if (reply_times_is_sampled(arrival))
+		slot->sampled_ns = clock_now();
 	slot->length = (uint32_t)length;
 	slot->checked = false;
 	slot->deaths = 0;
@@ -114,12 +117,14 @@ void slot_list_forget(struct slot_list *list, struct slots *slots, int64_t now_n
 		slots_give(slots, slot_list_pop(list));
 }
 
-void slot_list_move(struct slot_list *to, struct slot_list *from)
+unsigned slot_list_move(struct slot_list *to, struct slot_list *from)
 {
 	struct slot *slot;
+	unsigned count = 0;
 
-	while ((slot = slot_list_pop(from)))
+	for (; (slot = slot_list_pop(from)); count++)
 		slot_list_add(to, slot);
+	return count;
 }
 
 /* --- receiving --- */
@@ -194,6 +199,7 @@ int intake_receive(struct intake *intake, int fd, bool wait)
 void outbox_add(struct outbox *outbox, struct slot *slot)
 {
 	kill_point("replied");
+	PROBE(reply, slot_arrival(slot), wire_type(&slot->message), slot->message.request.error);
 	CHECK(outbox->count < SLOT_BATCH);
 	slot_set_phase(slot, SLOT_ANSWERED);
 	outbox->waiting[outbox->count++] = slot;
@@ -257,12 +263,28 @@ static void address_entry(struct outbox *outbox, unsigned i)
 	dispatch->arrivals[i] = slot_arrival(slot);
 }
 
+/* What is refused may have no type. A clock is read for those alone that have a time. */
+static void note_time(struct reply_times *times, const struct slot *slot)
+{
+	unsigned type = wire_type(&slot->message) % WIRE_TYPES;
+	uint64_t arrival = slot_arrival(slot);
+
+	if (atomic_load_explicit(&slot->wait.arrival, memory_order_relaxed) == arrival)
+		buckets_add(&times->waited[type], &reply_times_waited,
+			    (uint64_t)(clock_coarse() - slot->came_ns));
+	if (reply_times_is_sampled(arrival))
+		buckets_add(&times->sampled[type], &reply_times_sampled,
+			    (uint64_t)(clock_now() - slot->sampled_ns));
+}
+
 void outbox_send(struct outbox *outbox)
 {
 	if (outbox->count == 0)
 		return;
-	for (unsigned i = 0; i < outbox->count; i++)
+	for (unsigned i = 0; i < outbox->count; i++) {
+		note_time(&outbox->times, outbox->waiting[i]);
 		address_entry(outbox, i);
+	}
 	atomic_signal_fence(memory_order_seq_cst);
 	kill_point("answered");
 	send_from(outbox, outbox->dispatch->headers);

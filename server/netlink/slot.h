@@ -27,6 +27,7 @@
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/mailbox.h"
+#include "server/netlink/reply_times.h"
 #include "server/protocol/wire.h"
 
 #define SLOT_GIVEN_UP_NS (15500 * NSEC_PER_MSEC)
@@ -73,6 +74,7 @@ struct slot {
 	uint64_t region;
 	_Atomic uint64_t arrival; /* a number of its own, later requests have higher ones */
 	int64_t came_ns; /* clock_coarse() */
+	int64_t sampled_ns; /* clock_now(), of an arrival that is sampled (reply_times.h) */
 	struct slot_wait wait;
 	struct wire_message message;
 };
@@ -171,7 +173,8 @@ void slot_list_add(struct slot_list *list, struct slot *slot);
  * takes four slots a minute for each of its mirrors. */
 void slot_list_forget(struct slot_list *list, struct slots *slots, int64_t now_ns);
 struct slot *slot_list_pop(struct slot_list *list); /* NULL when empty */
-void slot_list_move(struct slot_list *to, struct slot_list *from);
+/* Returns how many. */
+unsigned slot_list_move(struct slot_list *to, struct slot_list *from);
 
 /* Free for the next request. */
 void slots_give(struct slots *slots, struct slot *slot);
@@ -231,6 +234,7 @@ struct outbox {
 	struct dispatch *dispatch;
 	unsigned count;
 	struct slot *waiting[SLOT_BATCH];
+	struct reply_times times;
 };
 
 /* Queue the reply in slot; sends when the batch is full. The slot belongs to the outbox. */

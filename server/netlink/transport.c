@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <linux/connector.h>
 #include <linux/netlink.h>
@@ -109,6 +110,31 @@ void transport_leave(struct transport *transport)
 	int group = CN_IDX_DM;
 
 	setsockopt(transport->fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group));
+}
+
+/* A port of ours is not unique, as there is a table for each protocol; an inode is. */
+bool transport_drops(const struct transport *transport, uint64_t *drops)
+{
+	FILE *file = fopen("/proc/net/netlink", "re");
+	char line[256];
+	struct stat own;
+	bool found = false;
+
+	if (!file)
+		return false;
+	if (fstat(transport->fd, &own) != 0)
+		own.st_ino = 0;
+	while (!found && fgets(line, sizeof(line), file)) {
+		unsigned long long count, inode;
+
+		found = sscanf(line, "%*s %*u %*u %*x %*d %*d %*d %*d %llu %llu", &count, &inode) ==
+				2 &&
+			inode == own.st_ino;
+		if (found)
+			*drops = count;
+	}
+	fclose(file);
+	return found;
 }
 
 static uint32_t own_port(const struct transport *transport)

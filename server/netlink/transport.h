@@ -8,6 +8,7 @@
 #define SERVER_NETLINK_TRANSPORT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct transport {
 	int fd;
@@ -36,5 +37,9 @@ void transport_warn_of_listeners(const struct transport *transport);
 
 /* How many sockets of this network namespace listen to the kernel's requests: a daemon's own is one. */
 unsigned transport_count_listeners(void);
+
+/* How many messages to the socket the kernel has dropped since it was made, for want of room. Any thread. False:
+ * the kernel does not tell (/proc/net/netlink). */
+bool transport_drops(const struct transport *transport, uint64_t *drops);
 
 #endif

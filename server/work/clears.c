@@ -96,7 +96,8 @@ static void legs_not_flushed(struct worker *worker, struct mirror_log *log)
  * that are written until RESUME. */
 static void legs_failed(struct worker *worker, struct mirror_log *log, int error)
 {
-	diag_warning(
+	diag_write_about(
+		DIAG_WARNING, &(struct diag_subject){DIAG_EVENT_LEG_NOT_FLUSHED, log->uuid, 0, 0},
 		"a leg of log %s could not be flushed: %s; what it has lost cannot be known, so "
 		"no region of the log is recorded clean until the mirror is suspended and "
 		"resumed, which recovers them",

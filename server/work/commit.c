@@ -43,9 +43,13 @@ static void give_up_trying(struct worker *worker, struct mirror_log *log, int er
 {
 	if (mirror_log_health(log) == LOG_SOUND) {
 		mirror_log_set_health(log, LOG_FAILED);
-		diag_error("log device %u:%u of log %s has failed: %s; the mirror stops writing "
-			   "until it gets another log",
-			   log->device->major, log->device->minor, log->uuid, strerror(-error));
+		diag_write_about(
+			DIAG_ERROR,
+			&(struct diag_subject){DIAG_EVENT_LOG_FAILED, log->uuid, log->device->major,
+					       log->device->minor},
+			"log device %u:%u of log %s has failed: %s; the mirror stops writing "
+			"until it gets another log",
+			log->device->major, log->device->minor, log->uuid, strerror(-error));
 	}
 	log->commit.retry_since_ns = 0;
 	atomic_store_explicit(&log->tally.backs_off, false, memory_order_relaxed);

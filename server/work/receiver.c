@@ -16,6 +16,7 @@
 #include "server/base/clock.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
+#include "server/base/probe.h"
 #include "server/base/stats.h"
 #include "server/log/answer.h"
 #include "server/work/express.h"
@@ -241,6 +242,8 @@ static void dispatch(struct receiver *receiver, struct slot *slot)
 	const struct wire_message *message = &slot->message;
 	struct mirror_log *log;
 
+	PROBE(dispatch, slot_arrival(slot), wire_type(message), message->request.luid,
+	      message->request.uuid);
 	stats_count_request(wire_type(message));
 	if (receiver->recorder)
 		recorder_put(receiver->recorder, message);
@@ -294,6 +297,7 @@ static void take_in(struct receiver *receiver, struct intake *intake, unsigned i
 
 	kill_point("received");
 	slot_arrived(receiver->slots, slot, length);
+	PROBE(receive, slot_arrival(slot), length);
 	intake_taken(intake, i);
 	executor_in_hand(&receiver->executor, slot);
 	kill_point("arrived");

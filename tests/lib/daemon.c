@@ -126,8 +126,20 @@ void start_with(const char *accept, const char *engine, const char *delay)
 			(char *)(bench.watchdog ? bench.watchdog : "10"),
 			"--cpus",
 			(char *)(bench.cpus ? bench.cpus : "0-1"),
-			bench.clustered ? "--clustered-as-single-host" : NULL,
+			NULL,
+			NULL,
+			NULL,
 			NULL};
+	char **end = args;
+
+	while (*end)
+		end++;
+	if (bench.clustered)
+		*end++ = "--clustered-as-single-host";
+	if (bench.metrics_listen) {
+		*end++ = "--metrics-listen";
+		*end++ = (char *)bench.metrics_listen;
+	}
 
 	bench.daemon = spawn(args);
 	EXPECT_SOON(is_up(), "the daemon does not come up");

@@ -55,6 +55,8 @@ stays "lvconvert --mirrorlog core" lvconvert -y --mirrorlog core vg/a
 check "in sync" until_true 60 sh -c "dmsetup status vg-a | grep -Eq ' ([0-9]+)/\1 '"
 stays "lvconvert --mirrorlog disk" lvconvert -y --mirrorlog disk vg/a
 check "in sync" until_true 60 sh -c "dmsetup status vg-a | grep -Eq ' ([0-9]+)/\1 '"
+stays "lvchange --resync" lvchange -y --resync vg/a # it was made with --nosync
+check "in sync" until_true 60 sh -c "dmsetup status vg-a | grep -Eq ' ([0-9]+)/\1 '"
 stays "a third leg" lvconvert -y -m 2 vg/a "$(disk d3)"
 check "in sync" until_true 90 sh -c "dmsetup status vg-a | grep -Eq ' ([0-9]+)/\1 '"
 stays "one leg less" lvconvert -y -m 1 vg/a "$(disk d3)"

@@ -8,10 +8,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
@@ -138,6 +140,112 @@ Test(logging, the_writer_sleeps_while_there_is_no_line)
 	after = voluntary_switches();
 	restore_stderr();
 	cr_assert_leq(after - before, 3);
+}
+
+/* --- the journal --- */
+
+static char datagram[2048];
+static size_t datagram_bytes;
+static int journal;
+
+/* The journal's socket, in a mount namespace of the test's own, and a stderr beside it. */
+static void start_journal(void)
+{
+	static const struct sockaddr_un address = {.sun_family = AF_UNIX,
+						   .sun_path = "/run/systemd/journal/socket"};
+
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("none", "/run", "tmpfs", 0, NULL), 0);
+	mkdir("/run/systemd", 0755);
+	mkdir("/run/systemd/journal", 0755);
+	journal = socket(AF_UNIX, SOCK_DGRAM, 0);
+	cr_assert_eq(bind(journal, (const struct sockaddr *)&address, sizeof(address)), 0);
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	start();
+}
+
+/* NAME, its length as 64 bits, and the value. */
+static bool has_field(const char *name, const char *value)
+{
+	char field[256];
+	uint64_t length = strlen(value);
+	size_t bytes = strlen(name) + 1;
+
+	sprintf(field, "%s\n", name);
+	memcpy(field + bytes, &length, sizeof(length));
+	strcpy(field + bytes + sizeof(length), value);
+	return memmem(datagram, datagram_bytes, field, bytes + sizeof(length) + length);
+}
+
+static bool field_comes(void)
+{
+	struct pollfd poll_fd = {.fd = journal, .events = POLLIN};
+	ssize_t n;
+
+	if (poll(&poll_fd, 1, PATIENCE_MSEC) <= 0)
+		return false;
+	n = recv(journal, datagram, sizeof(datagram), 0);
+	datagram_bytes = n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
+static void say_that_a_log_has_failed(void)
+{
+	diag_write_about(DIAG_ERROR,
+			 &(struct diag_subject){DIAG_EVENT_LOG_FAILED, "two\nlines=", 253, 7},
+			 "log %d has failed", 1);
+}
+
+TestSuite(journal, .timeout = 20);
+
+Test(journal, an_event_has_fields)
+{
+	start_journal();
+	say_that_a_log_has_failed();
+	cr_assert(field_comes());
+	restore_stderr();
+	cr_assert(has_field("MESSAGE", "log 1 has failed"));
+	cr_assert(has_field("MESSAGE_ID", DIAG_EVENT_LOG_FAILED));
+	cr_assert(has_field("DIRTYLOGD_LOG", "two\nlines="));
+	cr_assert(has_field("DIRTYLOGD_DEVICE", "253:7"));
+	cr_assert(has_field("PRIORITY", "3"));
+}
+
+Test(journal, a_field_that_is_not_known_is_left_out)
+{
+	start_journal();
+	diag_write_about(DIAG_INFO, &(struct diag_subject){.event = DIAG_EVENT_TAKEN_OVER},
+			 "taken over");
+	cr_assert(field_comes());
+	restore_stderr();
+	cr_assert(has_field("MESSAGE_ID", DIAG_EVENT_TAKEN_OVER));
+	cr_assert_null(memmem(datagram, datagram_bytes, "DIRTYLOGD_", 10));
+}
+
+Test(journal, other_lines_go_where_they_went)
+{
+	start_journal();
+	diag_info("a line");
+	cr_assert(line_comes());
+	restore_stderr();
+	cr_assert_lt(recv(journal, datagram, sizeof(datagram), MSG_DONTWAIT), 0);
+}
+
+/* Nobody reads; the line comes the other way. */
+Test(journal, one_that_takes_nothing_is_not_waited_for)
+{
+	unsigned came = 0;
+
+	start_journal();
+	for (unsigned i = 0; i < 2000 && came == 0; i++) {
+		struct pollfd poll_fd = {.fd = fileno(out), .events = POLLIN};
+
+		say_that_a_log_has_failed();
+		came += poll(&poll_fd, 1, 1) > 0;
+	}
+	restore_stderr();
+	cr_assert_eq(came, 1);
 }
 
 /* --- a log that takes nothing --- */

@@ -53,8 +53,33 @@ Test(options, defaults)
 	cr_assert_not(options.accept_any);
 	cr_assert(options.supervise);
 	cr_assert_null(options.record);
+	cr_assert_eq(options.metrics_listen.length, 0);
 	cr_assert_null(options.query_device);
 	cr_assert_null(options.cycle_device);
+}
+
+Test(options, metrics_are_told_on_this_host_alone)
+{
+	static const char wanted[] =
+		"an address of this host alone and a port, as 127.0.0.1:9733 or "
+		"[::1]:9733";
+	static const char *const wrong[] = {"0.0.0.0:9733", "10.0.0.1:1",    "[::]:9733",
+					    "127.0.0.1",    "127.0.0.1:0",   "127.0.0.1:65536",
+					    "localhost:80", "127.0.0.1:80x", "[::1]9733"};
+	char line[64], message[160];
+
+	take("--metrics-listen 127.0.0.1:9733");
+	cr_assert_eq(options.metrics_listen.ip4.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+	cr_assert_eq(options.metrics_listen.ip4.sin_port, htons(9733));
+	take("--metrics-listen 127.1.2.3:1");
+	take("--metrics-listen [::1]:9733");
+	cr_assert_eq(options.metrics_listen.any.sa_family, AF_INET6);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(line, sizeof(line), "--metrics-listen %s", wrong[i]);
+		snprintf(message, sizeof(message), "--metrics-listen %s: expected %s", wrong[i],
+			 wanted);
+		refuse(line, message);
+	}
 }
 
 Test(options, each_sets_its_field)
@@ -304,7 +329,8 @@ Test(options_file, the_shipped_one_has_every_option_and_changes_none)
 		     (const char *const[]){"workers", "cpus", "rcvbuf", "busy-poll", "follow",
 					   "accept-from", "clustered-as-single-host", "record",
 					   "clear-delay", "max-lazy", "io-retry", "probe",
-					   "io-engine", "log-level", "supervise", NULL};
+					   "io-engine", "log-level", "supervise", "metrics-listen",
+					   NULL};
 	     *name; name++) {
 		char line[64];
 
@@ -318,6 +344,8 @@ Test(options_file, the_shipped_one_has_every_option_and_changes_none)
 	at = strstr(text, " cpus = ");
 	at[0] = '#';
 	at = strstr(text, " record = ");
+	at[0] = '#';
+	at = strstr(text, " metrics-listen = ");
 	at[0] = '#';
 	at = strstr(text, " workers = ");
 	at[0] = '#';
