@@ -81,10 +81,10 @@ static int adopt(const struct ctl_mirror *mirror, const struct adopt_options *op
 {
 	char volume[LVM_NAME_MAX];
 	bool lvms = lvm_volume_of(mirror->name, mirror->uuid, volume);
-	const char *why = "is pvmove's, and gone when that is done";
+	const char *why = "is one of LVM's own";
 	enum swap_result result;
 
-	if (lvms && lvm_is_pvmove(volume))
+	if (lvms && lvm_is_hidden(volume))
 		return tell_result(mirror, SWAP_REFUSED, NULL, why);
 	if (lvms && !options->once && !lvm_add_tag(volume))
 		fprintf(stderr,
@@ -102,7 +102,8 @@ static int release(const struct ctl_mirror *mirror, const struct adopt_options *
 	enum swap_result result;
 	const char *why;
 
-	if (lvm_volume_of(mirror->name, mirror->uuid, volume) && lvm_has_tag(volume))
+	if (lvm_volume_of(mirror->name, mirror->uuid, volume) &&
+	    lvm_tagged(volume) != LVM_NOT_TAGGED)
 		lvm_remove_tag(volume);
 	result = try_swap(mirror, false, &why);
 	return tell_result(mirror, result, "released to the kernel's log", why);
@@ -119,7 +120,7 @@ static bool is_for_all(const struct ctl_mirror *mirror, action *act)
 	if (act == release)
 		return mirror->ours > 0;
 	return mirror->kernels > 0 && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
-	       !lvm_is_pvmove(volume);
+	       !lvm_is_hidden(volume);
 }
 
 static int act_on_all(const struct ctl_mirrors *mirrors, const struct adopt_options *options,

@@ -29,6 +29,7 @@
 #define PAUSE_MAX_NS (30 * NSEC_PER_SEC)
 #define CHILD_LIMIT_NS (30 * NSEC_PER_SEC)
 #define CHILDREN_MAX 8u
+#define GIVE_BACK_TRIES 3u
 
 enum keep_status { KEPT, NOT_TAGGED, TRY_AGAIN };
 
@@ -38,10 +39,12 @@ struct due {
 	int64_t when_ns, pause_ns;
 	pid_t child; /* 0: none */
 	int64_t started_ns;
+	bool killed; /* the child, for its time was over */
 	bool again; /* a uevent came while the child was at it */
 	struct due *next;
 };
 
+static volatile sig_atomic_t stopping;
 static struct due *dues;
 static unsigned children;
 
@@ -81,22 +84,39 @@ static void drop_due(struct due *gone)
 
 /* --- an attempt --- */
 
-static int keep_device(uint32_t major, uint32_t minor)
+/* Its tag was taken away while it was adopted: who did that wants the kernel's log. */
+static void give_back(struct ctl_mirror *mirror)
 {
-	struct ctl_mirror mirror = {.major = major, .minor = minor};
-	char volume[LVM_NAME_MAX];
-	enum swap_result result;
-	const char *why;
+	enum swap_result result = SWAP_LATER;
+	const char *why = "";
 
-	if (!swap_look(&mirror) || mirror.kernels == 0 ||
-	    !lvm_volume_of(mirror.name, mirror.uuid, volume) || lvm_is_pvmove(volume) ||
-	    !lvm_has_tag(volume))
-		return NOT_TAGGED;
-	result = swap_adopt(&mirror, &why);
-	/* Released while we were at it. */
-	if (result == SWAP_DONE && !lvm_has_tag(volume) && swap_look(&mirror))
-		return swap_release(&mirror, &why) == SWAP_DONE ? NOT_TAGGED : TRY_AGAIN;
-	if (result == SWAP_DONE)
+	for (unsigned tries = 0; tries < GIVE_BACK_TRIES && result == SWAP_LATER; tries++)
+		if (swap_look(mirror))
+			result = swap_release(mirror, &why);
+	if (result != SWAP_DONE)
+		fprintf(stderr,
+			"%s was released, and is on dirtylogd: %s; dirtylogctl release it\n",
+			ctl_mirror_text(mirror), why);
+}
+
+/* The kernel would wait for ever for a log that nobody serves, and LVM for the lock that we hold. */
+static bool is_server_there(void)
+{
+	char *stats = ctl_try("stats");
+	bool there = stats;
+
+	free(stats);
+	return there;
+}
+
+static enum keep_status adopt_tagged(struct ctl_mirror *mirror, const char *volume)
+{
+	const char *why = "no dirtylogd answers";
+	enum swap_result result = is_server_there() ? swap_adopt(mirror, &why) : SWAP_LATER;
+
+	if (result == SWAP_DONE && lvm_tagged(volume) == LVM_NOT_TAGGED)
+		give_back(mirror);
+	else if (result == SWAP_DONE)
 		printf("%s: adopted again\n", volume);
 	else if (result != SWAP_NOTHING)
 		fprintf(stderr, "%s has the tag " LVM_TAG " and is not adopted: %s; tried again\n",
@@ -105,16 +125,39 @@ static int keep_device(uint32_t major, uint32_t minor)
 	return result == SWAP_DONE || result == SWAP_NOTHING ? KEPT : TRY_AGAIN;
 }
 
+static enum keep_status keep_device(uint32_t major, uint32_t minor)
+{
+	struct ctl_mirror mirror = {.major = major, .minor = minor};
+	char volume[LVM_NAME_MAX];
+
+	if (!swap_look(&mirror) || mirror.kernels == 0 ||
+	    !lvm_volume_of(mirror.name, mirror.uuid, volume) || lvm_is_hidden(volume))
+		return NOT_TAGGED;
+	switch (lvm_tagged(volume)) {
+	case LVM_TAGGED:
+		return adopt_tagged(&mirror, volume);
+	case LVM_UNKNOWN:
+		return TRY_AGAIN;
+	default:
+		return NOT_TAGGED;
+	}
+}
+
 static void start_attempt(struct due *due)
 {
 	pid_t pid = fork();
+	sigset_t none;
 
-	if (pid == 0)
-		_exit(keep_device(due->major, due->minor));
+	if (pid == 0) {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		signal(SIGTERM, SIG_DFL);
+		_exit((int)keep_device(due->major, due->minor));
+	}
 	if (pid < 0)
 		return; /* in the next turn */
 	due->child = pid;
-	due->again = false;
+	due->again = due->killed = false;
 	due->started_ns = clock_now();
 	children++;
 }
@@ -127,28 +170,40 @@ static void put_off(struct due *due)
 	due->when_ns = clock_now() + due->pause_ns;
 }
 
-/* One that hangs is left behind: its device is tried again when it is told of again. */
-static void look_after(struct due *due)
+/* One that hangs holds LVM's lock. If it is killed, its guardian lets the mirror go; if it cannot be, it waits in
+ * the kernel, and its device is not tried meanwhile. */
+static void watch_child(struct due *due)
 {
-	int status = 0;
-	pid_t pid = waitpid(due->child, &status, WNOHANG);
-	bool hangs = pid == 0 && clock_now() - due->started_ns > CHILD_LIMIT_NS;
-
-	if (pid == 0 && !hangs)
+	if (due->killed || clock_now() - due->started_ns <= CHILD_LIMIT_NS)
 		return;
+	fprintf(stderr, "device %u:%u does not answer\n", due->major, due->minor);
+	kill(due->child, SIGKILL);
+	due->killed = true;
+}
+
+static void end_attempt(struct due *due, int status)
+{
 	children--;
 	due->child = 0;
-	if (hangs)
-		fprintf(stderr, "device %u:%u does not answer\n", due->major, due->minor);
 	if (due->again) {
 		due->pause_ns = 0;
 		due->when_ns = clock_now();
 		due->again = false;
-	} else if (WIFEXITED(status) && WEXITSTATUS(status) == TRY_AGAIN && !hangs) {
+	} else if (!WIFEXITED(status) || WEXITSTATUS(status) == TRY_AGAIN) {
 		put_off(due);
 	} else {
 		drop_due(due);
 	}
+}
+
+static void look_after(struct due *due)
+{
+	int status = 0;
+
+	if (waitpid(due->child, &status, WNOHANG) == 0)
+		watch_child(due);
+	else
+		end_attempt(due, status);
 }
 
 static void attend_dues(void)
@@ -159,7 +214,7 @@ static void attend_dues(void)
 		next = due->next;
 		if (due->child > 0)
 			look_after(due);
-		else if (due->when_ns <= clock_now() && children < CHILDREN_MAX)
+		else if (!stopping && due->when_ns <= clock_now() && children < CHILDREN_MAX)
 			start_attempt(due);
 	}
 }
@@ -242,21 +297,51 @@ static int msec_until_due(int64_t full_ns)
 	return left_ns > 0 ? (int)(left_ns / NSEC_PER_MSEC) + 1 : 0;
 }
 
-static void keep(int fd)
+static void stop(int signal_number)
+{
+	stopping = 1;
+}
+
+/* SIGTERM comes only while we wait. */
+static void wait_for_more(int fd, int64_t full_ns)
 {
 	struct pollfd waiting = {.fd = fd, .events = POLLIN};
+	int msec = msec_until_due(full_ns);
+	struct timespec limit = {.tv_sec = msec / 1000, .tv_nsec = msec % 1000 * NSEC_PER_MSEC};
+	sigset_t none;
+
+	sigemptyset(&none);
+	ppoll(&waiting, 1, &limit, &none);
+}
+
+/* Until SIGTERM, and then until no child is at a mirror any more: who has stopped us knows that none comes. */
+static void keep(int fd)
+{
 	int64_t full_ns = clock_now();
 
-	for (;;) {
-		if (clock_now() >= full_ns) {
+	while (!stopping || children > 0) {
+		if (!stopping && clock_now() >= full_ns) {
 			look_at_all();
 			full_ns = clock_now() + FULL_LOOK_NS;
 		}
 		attend_dues();
-		poll(&waiting, 1, msec_until_due(full_ns));
+		if (stopping && children == 0)
+			break;
+		wait_for_more(fd, full_ns);
 		if (!read_uevents(fd))
 			full_ns = clock_now();
 	}
+}
+
+static void catch_sigterm(void)
+{
+	struct sigaction action = {.sa_handler = stop};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigaction(SIGTERM, &action, NULL);
 }
 
 int ctl_keep(int argc, char **argv)
@@ -272,6 +357,7 @@ int ctl_keep(int argc, char **argv)
 		fprintf(stderr, "dirtylogctl keep: uevents cannot be heard: %s\n", strerror(-fd));
 		return 1;
 	}
+	catch_sigterm();
 	sd_notify(0, "READY=1");
 	keep(fd);
 	return 0;

@@ -37,11 +37,12 @@ bool lvm_volume_of(const char *dm_name, const char *uuid, char volume[LVM_NAME_M
 	return true;
 }
 
-bool lvm_is_pvmove(const char *volume)
+bool lvm_is_hidden(const char *volume)
 {
 	const char *slash = strchr(volume, '/');
 
-	return slash && strncmp(slash + 1, "pvmove", 6) == 0;
+	return slash && (strncmp(slash + 1, "pvmove", 6) == 0 || strstr(slash, "_mlog") ||
+			 strstr(slash, "_mimagetmp"));
 }
 
 /* --- commands --- */
@@ -96,7 +97,7 @@ static bool lists_tag(char *text)
 	return false;
 }
 
-bool lvm_has_tag(const char *volume)
+enum lvm_tagged lvm_tagged(const char *volume)
 {
 	char *words[] = {"lvs", "-q", "--noheadings", "-o", "lv_tags", (char *)volume, NULL};
 	char text[4096];
@@ -105,13 +106,13 @@ bool lvm_has_tag(const char *volume)
 	bool known;
 
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
-		return false;
+		return LVM_UNKNOWN;
 	known = run_lvm(words, fds[1]);
 	close(fds[1]);
 	n = read(fds[0], text, sizeof(text) - 1);
 	close(fds[0]);
 	if (!known || n <= 0)
-		return false;
+		return LVM_UNKNOWN;
 	text[n] = '\0';
-	return lists_tag(text);
+	return lists_tag(text) ? LVM_TAGGED : LVM_NOT_TAGGED;
 }

@@ -14,14 +14,16 @@
 /* VG/LV of a device-mapper device of LVM's, of whatever layer. False: it is none of LVM's. */
 bool lvm_volume_of(const char *dm_name, const char *uuid, char volume[LVM_NAME_MAX]);
 
-/* The mirrors that pvmove makes are its own, and gone when it is done. */
-bool lvm_is_pvmove(const char *volume);
+/* A mirror of LVM's own making: pvmove's, which is gone when that is done, one that is a log, or for a conversion. */
+bool lvm_is_hidden(const char *volume);
 
 /* False: LVM says on stderr why not. */
 bool lvm_add_tag(const char *volume);
 bool lvm_remove_tag(const char *volume);
 
-/* The volume has the tag. False too where LVM does not know it. */
-bool lvm_has_tag(const char *volume);
+enum lvm_tagged { LVM_NOT_TAGGED, LVM_TAGGED, LVM_UNKNOWN /* it does not say */ };
+
+/* Whether the volume has the tag. */
+enum lvm_tagged lvm_tagged(const char *volume);
 
 #endif

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define LIMIT_NS (30 * NSEC_PER_SEC)
+#define CHECK_LIMIT_NS (10 * NSEC_PER_SEC)
 #define PAUSE_NS (20 * NSEC_PER_MSEC)
 
 extern char **environ;
@@ -89,6 +90,22 @@ static size_t read_command_line(long supervisor, char *text, size_t room)
 	return n;
 }
 
+/* What it reads may lie on a mirror that hangs. */
+static bool await_check(pid_t pid, int *status)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	int64_t end_ns = clock_now() + CHECK_LIMIT_NS;
+
+	while (waitpid(pid, status, WNOHANG) == 0) {
+		if (clock_now() >= end_ns) {
+			kill(pid, SIGKILL);
+			return false;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 /* Its own words, and --check behind them; it says itself what is wrong. */
 static bool check_passes(long supervisor, const char *program)
 {
@@ -108,7 +125,7 @@ static bool check_passes(long supervisor, const char *program)
 		fprintf(stderr, "dirtylogctl: %s cannot be run: %s\n", program, strerror(r));
 		return false;
 	}
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+	if (!await_check(pid, &status) || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		fprintf(stderr,
 			"dirtylogctl: not reloaded: %s --check failed; dirtylogd goes on "
 			"as it is\n",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/ctl/swap.h"
 
+#include "server/ctl/ask.h"
 #include "server/log/dm_device.h"
 #include "server/log/lvm_lock.h"
 #include "server/log/mirror_cycle.h"
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -23,6 +25,8 @@ static struct {
 	const struct ctl_mirror *mirror;
 	bool adopt;
 	bool in_sync; /* said by the table that is loaded */
+	unsigned converted; /* targets */
+	char *logs; /* dirtylogd's, a line each */
 	int error; /* of the load */
 	int lock_fd;
 	pid_t guardian;
@@ -102,30 +106,80 @@ static void name_log(unsigned target, char uuid[DM_UUID_LEN])
 			 target % 10000);
 }
 
+/* The log device that dirtylogd has open for the log, as major:minor: in a table it may be a name, and another
+ * device's by now. NULL: not known, or it has logs of this uuid on several. */
+static const char *log_device_of(const char *params)
+{
+	static struct mirror_table table;
+	static char found[32], device[32];
+	char uuid[DM_UUID_LEN];
+
+	found[0] = '\0';
+	if (mirror_table_parse(params, &table) != MIRROR_TABLE_OURS)
+		return NULL;
+	for (const char *at = swap.logs; at && *at;
+	     at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+		if (sscanf(at, "%128s %*s %*s %31s", uuid, device) != 2 ||
+		    strcmp(uuid, table.uuid) != 0)
+			continue;
+		if (found[0] && strcmp(found, device) != 0)
+			return NULL;
+		memcpy(found, device, sizeof(found));
+	}
+	return found[0] && strcmp(found, "-") != 0 ? found : NULL;
+}
+
+static bool to_ours(const char *params, const char *uuid, char *text)
+{
+	return mirror_params_adopt(params, uuid, swap.in_sync, text, PARAMS_MAX);
+}
+
+static bool to_kernels(const char *params, char *text)
+{
+	return mirror_params_release(params, swap.in_sync, log_device_of(params), text, PARAMS_MAX);
+}
+
+/* A mirror's target that has the log that is wanted gets the same again: what its words say of its state was true
+ * when it was made. */
+static bool convert(const char *params, const char *uuid, char *text)
+{
+	static char between[PARAMS_MAX];
+
+	if (swap.adopt ? to_ours(params, uuid, text) : to_kernels(params, text)) {
+		swap.converted++;
+		return true;
+	}
+	if (swap.adopt)
+		return to_kernels(params, between) && to_ours(between, uuid, text);
+	return to_ours(params, uuid, between) && to_kernels(between, text);
+}
+
 /* context: the number of mirrors before it. */
 static int add_target(uint64_t start, uint64_t sectors, const char *type, const char *params,
 		      void *context)
 {
 	static char text[PARAMS_MAX], uuid[DM_UUID_LEN];
 	unsigned *mirrors = context;
-	bool ok = false;
 
-	if (strcmp(type, "mirror") == 0) {
-		name_log((*mirrors)++, uuid);
-		ok = swap.adopt
-			     ? mirror_params_adopt(params, uuid, swap.in_sync, text, sizeof(text))
-			     : mirror_params_release(params, swap.in_sync, text, sizeof(text));
-	}
-	return dm_device_table_add(start, sectors, type, ok ? text : params);
+	if (strcmp(type, "mirror") != 0)
+		return dm_device_table_add(start, sectors, type, params);
+	name_log((*mirrors)++, uuid);
+	if (!convert(params, uuid, text))
+		return -EOPNOTSUPP;
+	return dm_device_table_add(start, sectors, type, text);
 }
 
+/* -EALREADY: there is nothing to change. */
 static int load_table(void)
 {
 	unsigned mirrors = 0;
 	int r;
 
+	swap.converted = 0;
 	dm_device_table_begin();
 	r = dm_device_table(add_target, &mirrors);
+	if (r == 0 && swap.converted == 0)
+		return -EALREADY;
 	return r == 0 ? dm_device_table_load() : r;
 }
 
@@ -153,7 +207,7 @@ static void guard(int fd)
 	ssize_t n;
 
 	setsid();
-	mlockall(MCL_CURRENT | MCL_FUTURE);
+	dm_device_brace();
 	do
 		n = read(fd, &byte, 1);
 	while (n < 0 && errno == EINTR);
@@ -185,11 +239,13 @@ static int start_guardian(void)
 	return -EAGAIN;
 }
 
-static void dismiss_guardian(void)
+/* It does what is to be done if nothing is well. */
+static void dismiss_guardian(bool well)
 {
 	if (swap.guardian <= 0)
 		return;
-	(void)!write(swap.guardian_fd, "", 1);
+	if (well)
+		(void)!write(swap.guardian_fd, "", 1);
 	close(swap.guardian_fd);
 	waitpid(swap.guardian, NULL, 0);
 	swap.guardian = 0;
@@ -226,15 +282,15 @@ static int load_first(void)
 	return swap.error;
 }
 
-/* Nobody writes now. A region may have been found out of sync, or a leg dead, since the table was made. */
+/* Nobody writes now. A region may have been found out of sync, or a leg dead, since the table was made. Another is
+ * not loaded: that allocates, and may wait for the mirror that is suspended. */
 static int review(void)
 {
 	if (!dm_device_all_alive())
 		return -EIO;
 	if (!swap.in_sync || dm_device_status(is_in_sync, NULL) == 0)
 		return 0;
-	swap.in_sync = false;
-	return load_table();
+	return -EAGAIN;
 }
 
 static void unload(void)
@@ -253,6 +309,8 @@ static void unbrace(void)
 
 static enum swap_result result_of(enum cycle_outcome outcome)
 {
+	if (outcome == CYCLE_NOT_LOADED && swap.error == -EALREADY)
+		return SWAP_NOTHING;
 	switch (outcome) {
 	case CYCLE_DONE:
 		return SWAP_DONE;
@@ -273,6 +331,12 @@ static const char *reason_of(enum cycle_outcome outcome)
 
 	if (outcome != CYCLE_NOT_LOADED)
 		return cycle_outcome_text(outcome);
+	if (swap.error == -EALREADY)
+		return "has the log that is wanted already";
+	if (swap.error == -EOPNOTSUPP)
+		return "left alone: its table is not understood, or the number of its log device "
+		       "is "
+		       "not known to dirtylogd";
 	snprintf(text, sizeof(text), "%s: %s (the kernel's log and dirtylogd's say why)",
 		 cycle_outcome_text(outcome), strerror(-swap.error));
 	return text;
@@ -300,8 +364,10 @@ static enum swap_result swap_log(const struct ctl_mirror *mirror, const char **w
 		return SWAP_REFUSED;
 	swap.mirror = mirror;
 	swap.lock_fd = -1;
+	swap.logs = ctl_try("logs");
 	outcome = mirror_cycle(&ops);
-	dismiss_guardian();
+	dismiss_guardian(outcome != CYCLE_NOT_RESUMED);
+	free(swap.logs);
 	if (swap.lock_fd >= 0)
 		close(swap.lock_fd);
 	unbrace();

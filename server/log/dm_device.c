@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,9 +79,11 @@ int dm_device_suspend(void)
 			  sizeof(struct dm_ioctl));
 }
 
+/* Should it have been resumed, and given another table, the kernel would suspend it for that first. */
 int dm_device_resume(void)
 {
-	return dm_control(DM_DEV_SUSPEND, 0, sizeof(struct dm_ioctl));
+	return dm_control(DM_DEV_SUSPEND, DM_NOFLUSH_FLAG | DM_SKIP_LOCKFS_FLAG,
+			  sizeof(struct dm_ioctl));
 }
 
 int dm_device_query(void)
@@ -138,6 +141,8 @@ int dm_device_brace(void)
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0,
+	      0); /* the kernel allocates for us without writing anything */
 	return mlockall(MCL_CURRENT | MCL_FUTURE) != 0 ? -errno : 0;
 }
 
@@ -185,12 +190,16 @@ int dm_device_table_add(uint64_t start, uint64_t sectors, const char *type, cons
 int dm_device_table_load(void)
 {
 	struct dm_ioctl *head = &table.request.head;
+	int r = dm_control(DM_DEV_STATUS, 0, sizeof(*head));
 
+	if (r < 0)
+		return r;
 	memset(head, 0, sizeof(*head));
 	head->version[0] = DM_VERSION_MAJOR;
 	head->data_size = table.used;
 	head->data_start = sizeof(*head);
 	head->dev = device.number;
+	head->flags = device.request.head.flags & DM_READONLY_FLAG; /* it stays what it is */
 	head->target_count = table.targets;
 	return ioctl(device.control_fd, DM_TABLE_LOAD, head) < 0 ? -errno : 0;
 }

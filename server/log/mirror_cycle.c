@@ -45,6 +45,8 @@ static enum cycle_outcome resume(const struct cycle_ops *ops, enum cycle_outcome
 	for (unsigned tries = 0; tries < CYCLE_RESUME_TRIES; tries++) {
 		if (ops->resume() == 0)
 			return good;
+		if (ops->load)
+			good = CYCLE_NOT_FIT;
 		ops->pause();
 	}
 	return CYCLE_NOT_RESUMED;

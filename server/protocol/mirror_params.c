@@ -95,12 +95,28 @@ static bool read_kernels(struct log_words *log, const char **at)
 	return next_count(at, &argc) && read_arguments(log, at, argc);
 }
 
-/* What a core log's arguments say of its state was true when it was made. */
-static bool is_outdated(const struct log_words *log, const struct word *word)
+static bool is_core(const struct log_words *log)
 {
-	bool core = log->log == MIRROR_PARAMS_CORE || log->log == MIRROR_PARAMS_OURS_CORE;
+	return log->log == MIRROR_PARAMS_CORE || log->log == MIRROR_PARAMS_OURS_CORE;
+}
 
-	return core && (is(word, "sync") || is(word, "nosync"));
+/* What the arguments say of the state was true when the log was made. */
+static bool is_outdated(const struct word *word)
+{
+	return is(word, "sync") || is(word, "nosync");
+}
+
+/* Of a core log the region size, of a disk log the device and that. */
+static bool has_fixed_arguments(const struct log_words *log)
+{
+	unsigned fixed = is_core(log) ? 1 : 2;
+
+	if (log->count < fixed)
+		return false;
+	for (unsigned i = 0; i < fixed; i++)
+		if (is_outdated(&log->arguments[i]))
+			return false;
+	return true;
 }
 
 /* False: neither a core log nor a disk log. */
@@ -112,9 +128,7 @@ static bool read_log(struct log_words *log, const char *params)
 		return false;
 	if (is(&log->type, "userspace") ? !read_ours(log, &at) : !read_kernels(log, &at))
 		return false;
-	/* The first argument is a size, or a device. */
-	return log->log != MIRROR_PARAMS_OTHER && log->count > 0 &&
-	       !is_outdated(log, &log->arguments[0]);
+	return log->log != MIRROR_PARAMS_OTHER && has_fixed_arguments(log);
 }
 
 enum mirror_params_log mirror_params_log(const char *params)
@@ -150,7 +164,7 @@ static void __attribute__((format(printf, 2, 3))) add(struct text *text, const c
 
 static bool has_state(const struct log_words *log, bool in_sync)
 {
-	return in_sync && (log->log == MIRROR_PARAMS_CORE || log->log == MIRROR_PARAMS_OURS_CORE);
+	return in_sync && is_core(log);
 }
 
 static unsigned count_arguments(const struct log_words *log, bool in_sync)
@@ -158,7 +172,7 @@ static unsigned count_arguments(const struct log_words *log, bool in_sync)
 	unsigned count = has_state(log, in_sync);
 
 	for (unsigned i = 0; i < log->count; i++)
-		count += !is_outdated(log, &log->arguments[i]);
+		count += !is_outdated(&log->arguments[i]);
 	return count;
 }
 
@@ -168,7 +182,7 @@ static void add_arguments(struct text *text, const struct log_words *log, bool i
 	for (unsigned i = 0; i < log->count; i++) {
 		const struct word *word = &log->arguments[i];
 
-		if (!is_outdated(log, word))
+		if (!is_outdated(word))
 			add(text, " %.*s", (int)word->length, word->text);
 		if (i == 0 && has_state(log, in_sync))
 			add(text, " nosync");
@@ -191,13 +205,30 @@ bool mirror_params_adopt(const char *params, const char *uuid, bool in_sync, cha
 	return !out.full;
 }
 
-bool mirror_params_release(const char *params, bool in_sync, char *text, size_t bytes)
+/* `<major>:<minor>` */
+static bool is_major_minor(const struct word *word)
+{
+	return strspn(word->text, "0123456789:") >= word->length &&
+	       memchr(word->text, ':', word->length);
+}
+
+static bool fix_device(struct log_words *log, const char *device)
+{
+	if (device)
+		log->arguments[0] = (struct word){.text = device, .length = strlen(device)};
+	return is_major_minor(&log->arguments[0]);
+}
+
+bool mirror_params_release(const char *params, bool in_sync, const char *device, char *text,
+			   size_t bytes)
 {
 	struct text out = {.at = text, .left = bytes};
 	struct log_words log;
 
 	if (!read_log(&log, params) ||
 	    (log.log != MIRROR_PARAMS_OURS_CORE && log.log != MIRROR_PARAMS_OURS_DISK))
+		return false;
+	if (!is_core(&log) && !fix_device(&log, device))
 		return false;
 	add(&out, "%.*s %u", (int)log.type.length, log.type.text, count_arguments(&log, in_sync));
 	add_arguments(&out, &log, in_sync);

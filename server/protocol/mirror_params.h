@@ -6,7 +6,8 @@
  *   userspace <argc + 2> <uuid> <type> <argument>... <legs and features>
  *
  * What a core log knows is gone with it. The next one is told that all is in sync (`nosync`), if the caller has
- * seen that, or nothing, and then all is resynced.
+ * seen that, or nothing, and then all is resynced. A disk log is told neither: its device knows, and the kernel's own
+ * log believes a `nosync` more than that (read_header() in drivers/md/dm-log.c).
  */
 #ifndef SERVER_PROTOCOL_MIRROR_PARAMS_H
 #define SERVER_PROTOCOL_MIRROR_PARAMS_H
@@ -30,8 +31,10 @@ enum mirror_params_log mirror_params_log(const char *params);
 bool mirror_params_adopt(const char *params, const char *uuid, bool in_sync, char *text,
 			 size_t bytes);
 
-/* The same with a log of the kernel's. False: it is none of ours. */
-bool mirror_params_release(const char *params, bool in_sync, char *text, size_t bytes);
+/* The same with a log of the kernel's. device: the log device, as major:minor, or NULL: as it stands, since a name
+ * may be another device's by now. False: it is none of ours, or its device is named and device is NULL. */
+bool mirror_params_release(const char *params, bool in_sync, const char *device, char *text,
+			   size_t bytes);
 
 /* A mirror's status parameters say that all its regions are in sync. */
 bool mirror_status_in_sync(const char *params);

@@ -11,11 +11,12 @@ make_mirror vg/core 400M core
 
 params() { dmsetup table "$1" | cut -d' ' -f4-; }
 
+without_state() { sed -e 's/disk 3 \([^ ]* [^ ]*\) nosync/disk 2 \1/'; }
 before=$(params vg-disk--log)
 start_writes /dev/vg/disk-log
 check "adopt" dirtylogctl adopt vg/disk-log
 check "on dirtylogd" is_on vg-disk--log userspace
-equal "all but the log as before" "$(params vg-disk--log | cut -d' ' -f4-)" "disk ${before#disk [0-9] }"
+equal "all but the log as before" "$(params vg-disk--log | cut -d' ' -f4-)" "disk $(without_state <<<"$before" | cut -d' ' -f3-)"
 equal "tagged" "$(lvs --noheadings -o lv_tags vg/disk-log | tr -d ' ')" dirtylogd
 check "again is no error" dirtylogctl adopt vg/disk-log
 check_not "an unknown name is" dirtylogctl adopt vg/nothing
@@ -24,9 +25,28 @@ check "the volume's use goes on" test "$(lvs --noheadings -o copy_percent vg/dis
 
 check "check finds nothing" dirtylogctl check
 check "release" dirtylogctl release vg/disk-log
-equal "as before" "$(params vg-disk--log)" "$before"
+equal "as before, but for nosync" "$(params vg-disk--log)" "$(without_state <<<"$before")"
 equal "not tagged any more" "$(lvs --noheadings -o lv_tags vg/disk-log | tr -d ' ')" ""
 at_most "milliseconds of the slowest write" "$(slowest_write)" 5000
+
+# What its device says counts, also where LVM has made it with nosync: the kernel's log would believe that more.
+lvchange -q -an vg/disk-log
+lvchange -q -ay vg/disk-log
+if dmsetup table vg-disk--log | grep -q nosync; then
+	dmsetup table vg-disk--log
+	check "adopt" dirtylogctl adopt --once vg/disk-log
+	check_not "no nosync" sh -c "dmsetup table vg-disk--log | grep -q nosync"
+	check "release" dirtylogctl release vg/disk-log
+	check_not "nor there" sh -c "dmsetup table vg-disk--log | grep -q nosync"
+fi
+
+# A volume that is for reading alone stays so.
+lvchange -q -pr vg/disk-log
+check "adopt" dirtylogctl adopt --once vg/disk-log
+equal "read-only" "$(blockdev --getro /dev/vg/disk-log)" 1
+check "release" dirtylogctl release vg/disk-log
+equal "read-only" "$(blockdev --getro /dev/vg/disk-log)" 1
+lvchange -q -prw vg/disk-log
 
 # A core log knows nothing once it is gone: nosync only if all was in sync.
 check "adopt a core log in sync" dirtylogctl adopt /dev/vg/core
@@ -49,15 +69,18 @@ stays() { # WHAT COMMAND...
 	local what=$1 start
 	shift
 	start=$(now)
-	"$@" >/tmp/out 2>&1 || cat /tmp/out
+	"$@" >/tmp/out 2>&1 || { fail "$what: $*"; cat /tmp/out; }
 	udevadm settle
 	check "adopted behind $what" until_true 40 is_on "$(cat /run/watched)" userspace
 	figure "$what: adopted again $(elapsed_since "$start") s after it began"
 }
 echo vg-disk--log >/run/watched
 start_writes /dev/vg/disk-log
+again() { journalctl -u dirtylogd-keep -o cat --no-pager | grep -c "vg/disk-log: adopted again"; }
+before=$(again)
 stays "lvextend" lvextend -q -y -L +16M vg/disk-log
 stays "lvchange --refresh" lvchange --refresh vg/disk-log
+at_least "taken back and adopted again" "$(again)" $((before + 2))
 stays "a tag" lvchange --addtag other vg/disk-log
 stays "lvchange --monitor n" lvchange --monitor n vg/disk-log
 stays "lvchange --monitor y" lvchange --monitor y vg/disk-log

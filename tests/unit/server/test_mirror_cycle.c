@@ -293,3 +293,12 @@ Test(mirror_cycle, a_table_that_does_not_fit_any_more_is_not_put_into_place)
 	cr_assert_str_eq(fake.done, "alive? load brace suspend review unload resume ");
 	cr_assert_not(fake.is.suspended);
 }
+
+Test(mirror_cycle, a_table_that_the_kernel_drops_at_the_resume_is_not_called_done)
+{
+	struct cycle_ops swap = with_table();
+
+	fake.fails = 1;
+	cr_assert_eq(mirror_cycle(&swap), CYCLE_NOT_FIT);
+	cr_assert_not(fake.is.suspended);
+}
