@@ -65,7 +65,7 @@ stays "the group's" sh -c 'vgchange -an vg && vgchange -ay vg'
 
 # Adopting and releasing beside LVM's commands, by whoever comes first.
 (
-	for i in $(seq 12); do
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
 		dirtylogctl release vg/a
 		dirtylogctl adopt vg/a
 	done >/tmp/loop 2>&1
