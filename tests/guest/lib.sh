@@ -56,6 +56,7 @@ start_writes() { # DEVICE
 slowest_write() { # ends them; milliseconds
 	kill -INT "$FIO"
 	wait "$FIO"
+	grep -q '^{' /run/fio.json || cat /run/fio.out >&2
 	sed -n '/^{/,$p' /run/fio.json | jq '.jobs[0].write.clat_ns.max / 1e6 | floor'
 }
 

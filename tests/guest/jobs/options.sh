@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # about: a file of options that is wrong stops no mirror: restart goes on without it, reload refuses it
+# quick: no
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # about: the package and the administrator's will: disabled, masked, upgraded, purged, installed in a chroot
+# quick: no
 # timeout: 600
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh

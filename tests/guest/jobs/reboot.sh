@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # about: a reboot with mirrors of dirtylogd mounted, and written until the end, takes seconds
+# quick: no
 # timeout: 500
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh
