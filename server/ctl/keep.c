@@ -143,6 +143,14 @@ static enum keep_status keep_device(uint32_t major, uint32_t minor)
 	}
 }
 
+static void put_off(struct due *due)
+{
+	due->pause_ns = due->pause_ns == 0		   ? FIRST_PAUSE_NS
+			: due->pause_ns < PAUSE_MAX_NS / 2 ? due->pause_ns * 2
+							   : PAUSE_MAX_NS;
+	due->when_ns = clock_now() + due->pause_ns;
+}
+
 static void start_attempt(struct due *due)
 {
 	pid_t pid = fork();
@@ -154,20 +162,14 @@ static void start_attempt(struct due *due)
 		signal(SIGTERM, SIG_DFL);
 		_exit((int)keep_device(due->major, due->minor));
 	}
-	if (pid < 0)
-		return; /* in the next turn */
+	if (pid < 0) {
+		put_off(due);
+		return;
+	}
 	due->child = pid;
 	due->again = due->killed = false;
 	due->started_ns = clock_now();
 	children++;
-}
-
-static void put_off(struct due *due)
-{
-	due->pause_ns = due->pause_ns == 0		   ? FIRST_PAUSE_NS
-			: due->pause_ns < PAUSE_MAX_NS / 2 ? due->pause_ns * 2
-							   : PAUSE_MAX_NS;
-	due->when_ns = clock_now() + due->pause_ns;
 }
 
 /* One that hangs holds LVM's lock. If it is killed, its guardian lets the mirror go; if it cannot be, it waits in

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # about: mirrors adopted and released while they are written; bits kept; what LVM takes back comes back
+# quick: no
 # timeout: 600
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh
