@@ -7,7 +7,9 @@
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
+#include "server/settings.h"
 #include "server/status.h"
+#include "server/work/pace.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,6 +23,9 @@
 #define PATIENCE_NS (1 * NSEC_PER_SEC)
 #define NO_FD_PAUSE_NS (100 * NSEC_PER_MSEC)
 #define REGIONS "regions "
+#define SET "set "
+#define PAUSE "pause "
+#define CONTINUE "continue "
 #define ACCEPT_MAX 64u /* in one go, so that others are served between */
 
 static void print_stats(FILE *out, const struct control *control)
@@ -64,6 +69,58 @@ static void print_regions(const struct control *control, char *arguments, FILE *
 		fprintf(out, CONTROL_ERROR "%s\n", why);
 }
 
+/* NAME VALUE */
+static void change_setting(const struct control *control, char *arguments, FILE *out)
+{
+	char *space = strchr(arguments, ' ');
+	char *wanted = NULL;
+	size_t size;
+	FILE *why = open_memstream(&wanted, &size);
+
+	if (!why)
+		return;
+	if (space)
+		*space = '\0';
+	if (settings_set(control->settings, arguments, space ? space + 1 : "", why)) {
+		for (unsigned i = 0; i < control->nworkers; i++)
+			worker_sees_settings(&control->workers[i]);
+		diag_info("%s is %s now", arguments, space ? space + 1 : "");
+	}
+	fclose(why);
+	if (size > 0)
+		fprintf(out, CONTROL_ERROR "%s: %s\n", arguments, wanted);
+	else
+		settings_print(out, control->settings);
+	free(wanted);
+}
+
+static void order_pace(const struct control *control, char *arguments, unsigned order, FILE *out)
+{
+	struct mirror_log *log = status_find_log(control->registry, arguments);
+
+	if (!log) {
+		fputs(CONTROL_ERROR "there is no such log\n", out);
+		return;
+	}
+	pace_order(log, order);
+	mirror_log_put(log);
+	fputs("done\n", out);
+}
+
+/* False: it is no such line. */
+static bool change(const struct control *control, char *line, FILE *out)
+{
+	if (strncmp(line, SET, strlen(SET)) == 0)
+		change_setting(control, line + strlen(SET), out);
+	else if (strncmp(line, PAUSE, strlen(PAUSE)) == 0)
+		order_pace(control, line + strlen(PAUSE), PACE_PAUSE, out);
+	else if (strncmp(line, CONTINUE, strlen(CONTINUE)) == 0)
+		order_pace(control, line + strlen(CONTINUE), PACE_CONTINUE, out);
+	else
+		return false;
+	return true;
+}
+
 static void print_answer(const struct control *control, char *line, FILE *out)
 {
 	if (strcmp(line, "stats") == 0)
@@ -78,9 +135,11 @@ static void print_answer(const struct control *control, char *line, FILE *out)
 		metrics_print(out, control->metrics, false);
 	else if (strncmp(line, REGIONS, strlen(REGIONS)) == 0)
 		print_regions(control, line + strlen(REGIONS), out);
-	else
-		fputs(CONTROL_ERROR
-		      "unknown command, expected stats, logs, metrics, status or regions\n",
+	else if (strcmp(line, "set") == 0)
+		settings_print(out, control->settings);
+	else if (!change(control, line, out))
+		fputs(CONTROL_ERROR "unknown command, expected stats, logs, metrics, status, "
+				    "regions, set, pause or continue\n",
 		      out);
 }
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the control socket's clients are told. One sends a line, `stats`, `logs`, `metrics` (OpenMetrics),
- * `metrics 0.0.4` (metrics.h), or, for JSON (status.h), `status` or `regions UUID LUID CELLS`, and reads text until the end; CONTROL_ERROR and what is wrong, if there is no
- * answer. Many are served at a time, and who says or takes nothing for a second is left.
+ * `metrics 0.0.4` (metrics.h), or, for JSON (status.h), `status` or `regions UUID LUID CELLS`; `set`, for
+ * the settings (settings.h), or `set NAME VALUE`; `pause UUID LUID` or `continue UUID LUID`; and reads text until the
+ * end, of which there is some; CONTROL_ERROR and what is wrong, if what was wanted is not done. Many are served at a time, and who says or takes nothing for a second is left.
  */
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
 
 #include "server/metrics.h"
 #include "server/restart/estate.h"
+#include "server/work/worker.h"
 
 #define CONTROL_ERROR "error: "
 #define CONTROL_CLIENTS 32u
@@ -33,6 +35,9 @@ struct control {
 	int64_t program_ns; /* when the program began that the supervisor is now, clock_now() */
 	const struct slots *slots;
 	const struct metrics *metrics;
+	struct estate_settings *settings;
+	struct worker *workers; /* to be told of them */
+	unsigned nworkers;
 	unsigned generation; /* which server we are, the first is 1 */
 	struct estate_executor *watched; /* its turns are the watchdog's to see */
 

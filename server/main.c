@@ -14,6 +14,7 @@
 #include "server/restart/fd_store.h"
 #include "server/restart/place.h"
 #include "server/restart/supervisor.h"
+#include "server/settings.h"
 #include "server/takeover.h"
 
 #include <errno.h>
@@ -376,6 +377,9 @@ static void *control_thread(void *argument)
 		.program_ns = daemon->program_ns,
 		.slots = &daemon->slots,
 		.metrics = &daemon->metrics,
+		.settings = &daemon->estate.fixed->settings,
+		.workers = daemon->workers,
+		.nworkers = daemon->nworkers,
 		.generation = daemon->generation,
 		.watched = &daemon->estate.fixed->executors[ESTATE_CONTROL],
 	};
@@ -515,6 +519,8 @@ static int run_server(void *context)
 	daemon->generation = atomic_fetch_add(&daemon->estate.fixed->generation, 1) + 1;
 	set_stack_size();
 	crash_watch(device_thread_waiting);
+	settings_enter(&daemon->estate.fixed->settings);
+	daemon->options.log.settings = &daemon->estate.fixed->settings;
 	placement_all(&daemon->options.placement);
 	r = set_up_signals(daemon);
 	if (r == 0)
@@ -657,6 +663,7 @@ static int supervise(struct daemon *daemon)
 	supervisor->crashed = &daemon->estate.fixed->crashed;
 	supervisor->run_server = run_server;
 	supervisor->context = daemon;
+	settings_begin(&daemon->estate.fixed->settings, &daemon->options);
 	raise_file_limit();
 	warn_of_missing_module();
 	if (!daemon->options.supervise)

@@ -110,12 +110,16 @@ static const struct option_entry entries[] = {
 	{"clear-delay", 'c', "SECONDS",
 	 "how long a cleared region stays dirty on the log device; 0: as with the kernel's disk "
 	 "log; 0.5 is allowed",
-	 OPTION_SECONDS(struct options, log.clear_delay_ns, 0, SECONDS_MAX), .wanted = "seconds",
+	 OPTION_SECONDS(struct options, clear_delay_ns, 0, SECONDS_MAX), .wanted = "seconds",
 	 .preset = "5"},
 	{"max-lazy", 'm', "REGIONS",
 	 "how many cleared regions of a log may stay dirty there at a time",
-	 OPTION_U64(struct options, log.max_lazy, 0, OPTION_UNLIMITED),
-	 .wanted = "a number of regions", .preset = "4096"},
+	 OPTION_U64(struct options, max_lazy, 0, OPTION_UNLIMITED), .wanted = "a number of regions",
+	 .preset = "4096"},
+	{"resync-rate", 0, "BYTES",
+	 "how much of a mirror is resynced in a second at most; 0: no limit",
+	 OPTION_U64(struct options, resync_rate, 0, OPTION_UNLIMITED), .wanted = "bytes",
+	 .preset = "0"},
 	{"io-retry", 'R', "SECONDS",
 	 "how long a failed write to a log device is retried before the mirror is told",
 	 OPTION_SECONDS(struct options, log.retry_limit_ns, 0, SECONDS_MAX), .wanted = "seconds",
@@ -151,6 +155,11 @@ static unsigned default_workers(void)
 }
 
 static const struct option_table table = {.program = "dirtylogd", .doc = doc, .entries = entries};
+
+bool options_set(struct options *options, const char *name, const char *value, FILE *wanted)
+{
+	return option_table_set(&table, options, name, value, wanted);
+}
 
 void options_print_config(FILE *out)
 {

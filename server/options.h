@@ -18,6 +18,10 @@ struct options {
 	unsigned workers;
 	enum diag_level log_level;
 	struct log_options log;
+	/* What holds until it is changed (settings.h). */
+	int64_t clear_delay_ns;
+	uint64_t max_lazy;
+	uint64_t resync_rate; /* bytes in a second, of a mirror; 0: no limit */
 	int rcvbuf;
 	int64_t busy_poll_ns;
 	bool follow;
@@ -40,6 +44,9 @@ struct options {
  * exit status: 0 after --help or --version, 2 with the fault on stderr. A fault in the file keeps nobody from
  * going on: mirrors that wait for a daemon wait for ever if it is not there. */
 int options_parse(struct options *options, int argc, char **argv);
+
+/* Set one by its long name. False: wanted says what it may be, and the option is as it was. */
+bool options_set(struct options *options, const char *name, const char *value, FILE *wanted);
 
 /* The shipped file of options. */
 void options_print_config(FILE *out);

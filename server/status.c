@@ -69,9 +69,10 @@ static void print_health(FILE *out, const struct mirror_log *log)
 {
 	bool retries = atomic_load_explicit(&log->tally.backs_off, memory_order_relaxed);
 
-	fprintf(out, ",\"health\":\"%s\",\"retries\":%s,\"spoilt\":%s",
+	fprintf(out, ",\"health\":\"%s\",\"retries\":%s,\"spoilt\":%s,\"paused\":%s",
 		health_names[mirror_log_health(log)], truth(retries),
-		truth(mirror_log_is_spoilt(log)));
+		truth(mirror_log_is_spoilt(log)),
+		truth(atomic_load_explicit(&log->pace.paused, memory_order_relaxed)));
 }
 
 static void print_tally(FILE *out, const struct tally *tally, int64_t now_ns)
@@ -203,20 +204,25 @@ static void print_cells(FILE *out, const struct mirror_log *log, uint64_t cells)
 	fputs("]}\n", out);
 }
 
+struct mirror_log *status_find_log(struct registry *registry, char *uuid_luid)
+{
+	uint64_t luid;
+
+	return parse_word(cut_word(uuid_luid), 16, &luid) ? registry_get(registry, luid, uuid_luid)
+							  : NULL;
+}
+
 bool status_print_regions(FILE *out, struct registry *registry, char *arguments, const char **why)
 {
-	const char *cells_word = cut_word(arguments);
-	const char *luid_word = cells_word ? cut_word(arguments) : NULL;
 	struct mirror_log *log;
-	uint64_t cells, luid;
+	uint64_t cells;
 	bool open;
 
 	*why = "regions: UUID LUID CELLS are expected, with 1 to 8192 cells";
-	if (!parse_word(cells_word, 10, &cells) || cells < 1 || cells > STATUS_CELLS_MAX ||
-	    !parse_word(luid_word, 16, &luid))
+	if (!parse_word(cut_word(arguments), 10, &cells) || cells < 1 || cells > STATUS_CELLS_MAX)
 		return false;
 	*why = "there is no such log";
-	log = registry_get(registry, luid, arguments);
+	log = status_find_log(registry, arguments);
 	if (!log)
 		return false;
 	open = mirror_log_is_open(log);

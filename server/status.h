@@ -22,6 +22,9 @@ void status_print(FILE *out, struct registry *registry, const struct slots *slot
  * such log, or it has no regions yet. */
 bool status_print_regions(FILE *out, struct registry *registry, char *arguments, const char **why);
 
+/* uuid_luid: UUID LUID, which is cut in two. The log with a reference, or NULL. */
+struct mirror_log *status_find_log(struct registry *registry, char *uuid_luid);
+
 /* The first region of cell (at most cells) of so many. */
 uint64_t status_first_of_cell(uint64_t cell, uint64_t cells, uint64_t regions);
 

@@ -73,6 +73,16 @@ bool diag_parse_level(const char *name, enum diag_level *level)
 	return false;
 }
 
+const char *diag_level_name(enum diag_level level)
+{
+	return level_names[level];
+}
+
+void diag_set_level(enum diag_level level)
+{
+	atomic_store_explicit(&logging.level, (int)level, memory_order_relaxed);
+}
+
 bool diag_on(enum diag_level level)
 {
 	return (int)level <= atomic_load_explicit(&logging.level, memory_order_relaxed);

@@ -30,6 +30,11 @@ void diag_stop(void);
 /* "error" ... "debug". False: no such level. */
 bool diag_parse_level(const char *name, enum diag_level *level);
 
+const char *diag_level_name(enum diag_level level);
+
+/* From now on, in this process. Any thread. */
+void diag_set_level(enum diag_level level);
+
 bool diag_on(enum diag_level level);
 
 void diag_write(enum diag_level level, const char *format, ...)

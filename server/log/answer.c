@@ -158,6 +158,48 @@ static void remember_asked(struct mirror_log *log, _Atomic bool *asked)
 	mirror_log_record_status(log);
 }
 
+/* What a region costs: how long the rate takes to earn it. Steps that nobody has asked for are not saved up. */
+static void pay(struct mirror_log *log, int64_t now)
+{
+	double bytes = (double)log->args.region_size * 512;
+	int64_t from = now - PACE_STEP_NS;
+
+	if (log->pace.rate == 0)
+		return;
+	if (log->pace.paid_ns > from)
+		from = log->pace.paid_ns;
+	log->pace.paid_ns = from + (int64_t)(bytes / (double)log->pace.rate * NSEC_PER_SEC);
+}
+
+/* The kernel is told that there is no work, and the worker sees to it that it asks again. */
+static bool hold_back(struct mirror_log *log)
+{
+	if (log->pace.owed)
+		return true;
+	log->pace.owed = true;
+	log->pace.owed_mail.kind = MAIL_OWED;
+	mirror_log_post(log, &log->pace.owed_mail);
+	return true;
+}
+
+/* Whether no region may be handed out now, but for one that is out already and was not heard of. */
+static bool is_held_back(struct mirror_log *log)
+{
+	int64_t now = clock_coarse();
+
+	if (dirty_log_is_recovering(&log->dirty))
+		return false;
+	if (atomic_load_explicit(&log->pace.paused, memory_order_relaxed))
+		return true;
+	log->pace.rate = atomic_load_explicit(&log->estate->fixed->settings.resync_rate,
+					      memory_order_relaxed);
+	if (log->pace.rate > 0 && log->pace.paid_ns > now)
+		return hold_back(log);
+	log->pace.owed = false;
+	pay(log, now);
+	return false;
+}
+
 static void hand_out(struct mirror_log *log, struct wire_message *message, uint64_t region)
 {
 	tally_recovering(&log->tally, region);
@@ -166,7 +208,8 @@ static void hand_out(struct mirror_log *log, struct wire_message *message, uint6
 
 static bool answer_get_resync_work(struct mirror_log *log, struct wire_message *message)
 {
-	uint64_t region = dirty_log_get_resync_work(&log->dirty);
+	uint64_t region =
+		is_held_back(log) ? DIRTY_LOG_NO_REGION : dirty_log_get_resync_work(&log->dirty);
 
 	remember_asked(log, &log->answered.resync_work);
 	if (region == DIRTY_LOG_NO_REGION)

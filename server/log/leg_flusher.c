@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define BUCKETS 256u
+#define READ_BYTES 4096u
 #define STOP_LIMIT_MSEC 200
 #define IDLE_SECONDS 30 /* then a thread ends, if it is not the last */
 
@@ -42,7 +43,7 @@ struct leg_flusher {
 	bool left_behind; /* the last thread frees it */
 };
 
-int leg_flusher_fsync(struct log_leg leg)
+static int fsync_device(struct log_leg leg)
 {
 	int fd = log_device_open_number(leg.major, leg.minor, O_RDONLY);
 	int r;
@@ -55,6 +56,36 @@ int leg_flusher_fsync(struct log_leg leg)
 	close(fd);
 	/* Device drivers know these as well, but this leg was asked. */
 	return leg_flush_was_not_tried(r) ? -EIO : r;
+}
+
+int leg_flusher_fsync(struct log_leg leg)
+{
+	int error = fsync_device(leg);
+
+	if (error)
+		diag_limited(DIAG_WARNING, "leg %u:%u cannot be flushed: %s", leg.major, leg.minor,
+			     strerror(-error));
+	return error;
+}
+
+/* Past the page cache, which would answer in the mirror's place. */
+int leg_flusher_read(struct log_leg leg)
+{
+	int fd = log_device_open_number(leg.major, leg.minor, O_RDONLY | O_DIRECT);
+	void *block;
+	int r = 0;
+
+	if (fd < 0)
+		return fd;
+	if (posix_memalign(&block, READ_BYTES, READ_BYTES) != 0) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (pread(fd, block, READ_BYTES, 0) < 0)
+		r = -errno;
+	free(block);
+	close(fd);
+	return r;
 }
 
 /* --- flushes --- */
@@ -247,9 +278,6 @@ static void flush_device(struct leg_flusher *flusher, struct flushed_device *dev
 	device_thread_enters();
 	error = flusher->call(device->number);
 	device_thread_leaves();
-	if (error)
-		diag_limited(DIAG_WARNING, "leg %u:%u cannot be flushed: %s", device->number.major,
-			     device->number.minor, strerror(-error));
 	pthread_mutex_lock(&flusher->lock);
 	list_remove(&device->node);
 	end_all(flusher, &device->served, error);
@@ -312,6 +340,16 @@ void leg_flusher_submit(struct leg_flusher *flusher, struct leg_flush *flush)
 	}
 	leg_is_through(flusher, flush, 0);
 	pthread_mutex_unlock(&flusher->lock);
+}
+
+bool leg_flusher_is_at(struct leg_flusher *flusher, struct log_leg leg)
+{
+	bool is_at;
+
+	pthread_mutex_lock(&flusher->lock);
+	is_at = *place_of(flusher, leg);
+	pthread_mutex_unlock(&flusher->lock);
+	return is_at;
 }
 
 bool leg_flusher_abandon(struct leg_flusher *flusher, struct leg_flush *flush)

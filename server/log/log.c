@@ -20,6 +20,8 @@
 #define STATUS_NUDGED 0x200u
 #define STATUS_SPOILT 0x400u
 #define STATUS_FLUSHING_LEGS 0x800u
+#define STATUS_PAUSED 0x1000u
+#define STATUS_OWED 0x2000u
 #define STATUS_RECONNECTS_SHIFT 16
 
 static struct mirror_log *allocate(struct estate *estate, const char *uuid, uint64_t luid,
@@ -128,6 +130,8 @@ static uint32_t status_of(struct mirror_log *log)
 			 STATUS_FLUSHING_LEGS);
 	status |= bit_if(atomic_load(&log->answered.sync_count), STATUS_SYNC_COUNT);
 	status |= bit_if(atomic_load(&log->answered.resync_work), STATUS_RESYNC_WORK);
+	status |= bit_if(atomic_load(&log->pace.paused), STATUS_PAUSED);
+	status |= bit_if(log->pace.owed, STATUS_OWED);
 	return status | (log->life.reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
 }
 
@@ -192,6 +196,8 @@ static bool take_status(struct mirror_log *log, uint64_t recorded)
 		log->clears.phase = CLEARS_SPOILT;
 	atomic_store(&log->answered.sync_count, (status & STATUS_SYNC_COUNT) != 0);
 	atomic_store(&log->answered.resync_work, (status & STATUS_RESYNC_WORK) != 0);
+	atomic_store(&log->pace.paused, (status & STATUS_PAUSED) != 0);
+	log->pace.owed = status & STATUS_OWED;
 	return true;
 }
 
@@ -395,7 +401,8 @@ static bool clears_want_worker(const struct mirror_log *log, const struct log_op
 	    log->clears.phase == CLEARS_SPOILT)
 		return false;
 	return !deadline_runs(&log->sched.age) ||
-	       (lazy > options->max_lazy && log->clears.phase == CLEARS_COUNTING);
+	       (lazy > atomic_load_explicit(&options->settings->max_lazy, memory_order_relaxed) &&
+		log->clears.phase == CLEARS_COUNTING);
 }
 
 void mirror_log_let_go(struct mirror_log *log, const struct log_options *options)

@@ -20,6 +20,7 @@
 #include "server/log/inbox.h"
 #include "server/log/life_state.h"
 #include "server/log/log_device.h"
+#include "server/log/pace_state.h"
 #include "server/log/probe_state.h"
 #include "server/log/schedule_state.h"
 #include "server/log/tally.h"
@@ -37,8 +38,7 @@ struct run_queue {
 };
 
 struct log_options {
-	int64_t clear_delay_ns; /* 0: as soon as the legs are flushed */
-	uint64_t max_lazy;
+	const struct estate_settings *settings;
 	int64_t retry_limit_ns; /* how long a failed write is tried again before the kernel hears */
 	int64_t probe_ns; /* after how long without a write a log that is used gets one; 0: never */
 };
@@ -69,6 +69,7 @@ struct mirror_log {
 	_Alignas(64) struct dirty_log dirty;
 	struct commit_state commit;
 	struct probe_state probe;
+	struct pace_state pace;
 	struct express_state express;
 	struct clears_state clears;
 	struct image_read_state image_read;

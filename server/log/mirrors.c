@@ -38,6 +38,7 @@ static struct child {
 
 struct mirrors {
 	struct leg_flusher *flusher;
+	struct leg_flusher *reader; /* of mirrors; under lock: NULL until one is to be woken */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
@@ -198,6 +199,38 @@ static void do_nudge(const struct mirror_scan *scan, const struct mirror_job *jo
 	start_child(job, "--cycle-device", found);
 }
 
+/* Once at a time: the mirror may be suspended, or hang. */
+static void read_mirror(struct mirrors *mirrors, uint64_t number)
+{
+	struct log_leg mirror = {.major = major(number), .minor = minor(number)};
+	struct log_legs *one = NULL;
+	struct leg_flush *flush = NULL;
+
+	pthread_mutex_lock(&mirrors->lock);
+	if ((mirrors->reader || leg_flusher_start(&mirrors->reader, leg_flusher_read) == 0) &&
+	    !leg_flusher_is_at(mirrors->reader, mirror) &&
+	    log_legs_add(&one, mirror.major, mirror.minor))
+		flush = leg_flush_make(one);
+	pthread_mutex_unlock(&mirrors->lock);
+	free(one);
+	if (!flush)
+		return;
+	flush->done = leg_flush_free;
+	leg_flusher_submit(mirrors->reader, flush);
+}
+
+static void do_wake(struct mirrors *mirrors, const struct mirror_scan *scan,
+		    const struct mirror_job *job)
+{
+	const struct mirror_found *found = mirror_scan_find(scan, job->log->uuid);
+
+	if (!found)
+		return;
+	atomic_store_explicit(&job->log->pace.mirror, makedev(found->major, found->minor),
+			      memory_order_relaxed);
+	read_mirror(mirrors, makedev(found->major, found->minor));
+}
+
 /* The log, and what it is executed by, are there only as long as the thread has not been left behind. */
 static void end_job(struct mirrors *mirrors, struct mirror_job *job)
 {
@@ -253,7 +286,7 @@ static void do_device(const struct mirror_scan *scan, struct mirror_job *job)
 		dm_task_destroy(task);
 }
 
-static void do_job(const struct mirror_scan *scan, struct mirror_job *job)
+static void do_job(struct mirrors *mirrors, const struct mirror_scan *scan, struct mirror_job *job)
 {
 	switch (job->kind) {
 	case MIRROR_JOB_LEGS:
@@ -266,6 +299,9 @@ static void do_job(const struct mirror_scan *scan, struct mirror_job *job)
 		break;
 	case MIRROR_JOB_NUDGE:
 		do_nudge(scan, job);
+		break;
+	case MIRROR_JOB_WAKE:
+		do_wake(mirrors, scan, job);
 		break;
 	case MIRROR_JOB_DEVICE:
 		do_device(scan, job);
@@ -367,7 +403,7 @@ static void do_jobs(struct mirrors *mirrors, struct mirror_scan *scan, struct mi
 	while (job) {
 		struct mirror_job *next = job->next;
 
-		do_job(scan, job);
+		do_job(mirrors, scan, job);
 		end_job(mirrors, job);
 		job = next;
 	}
@@ -465,6 +501,8 @@ void mirrors_stop(struct mirrors *mirrors)
 	ended = await_end(mirrors);
 	pthread_mutex_unlock(&mirrors->lock);
 	leg_flusher_stop(mirrors->flusher);
+	if (ended && mirrors->reader)
+		leg_flusher_stop(mirrors->reader);
 	if (!ended) {
 		diag_warning("device-mapper does not answer");
 		return;
@@ -516,6 +554,16 @@ struct leg_flush *mirrors_flush_legs(struct mirrors *mirrors, struct mirror_log 
 	mirror_log_get(log);
 	leg_flusher_submit(mirrors->flusher, flush);
 	return flush;
+}
+
+void mirrors_wake(struct mirrors *mirrors, struct mirror_log *log)
+{
+	uint64_t number = atomic_load_explicit(&log->pace.mirror, memory_order_relaxed);
+
+	if (number)
+		read_mirror(mirrors, number);
+	else
+		mirrors_ask(mirrors, log, MIRROR_JOB_WAKE, 0);
 }
 
 void mirrors_abandon_flush(struct mirrors *mirrors, struct leg_flush *flush)

@@ -15,6 +15,7 @@ enum mirror_job_kind {
 	MIRROR_JOB_LEGS, /* find the legs; comes back to the log as MAIL_LEGS */
 	MIRROR_JOB_SETTLE, /* after RESUME: make the kernel ask GET_SYNC_COUNT, see below */
 	MIRROR_JOB_NUDGE, /* after a reconnect: make the kernel ask for resync work again */
+	MIRROR_JOB_WAKE, /* find the mirror, and read it: mirrors_wake */
 	MIRROR_JOB_DEVICE, /* at a reconnect: find the log device; comes back through run_queue.found */
 };
 
@@ -52,6 +53,10 @@ int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job
  * MAIL_LEGS_FLUSHED, whose receiver frees it (leg_flush_free) and drops the reference. NULL: no memory. By
  * the one executing it. */
 struct leg_flush *mirrors_flush_legs(struct mirrors *mirrors, struct mirror_log *log);
+
+/* Read a block of the mirror, so that the kernel's thread for it runs and asks for resync work. Nobody hears how
+ * that ends. By the one executing log. */
+void mirrors_wake(struct mirrors *mirrors, struct mirror_log *log);
 
 /* Do not wait for a flush any longer: what it is, the caller must forget. It may be in the mail already. */
 void mirrors_abandon_flush(struct mirrors *mirrors, struct leg_flush *flush);

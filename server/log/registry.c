@@ -95,6 +95,16 @@ struct mirror_log *registry_find_orphan(const struct registry *registry, const c
 	return oldest;
 }
 
+bool registry_is_paused(const struct registry *registry, const char *uuid)
+{
+	for (const struct mirror_log *log = registry->by_uuid[uuid_bucket(uuid)]; log;
+	     log = log->registry.uuid_next)
+		if (strcmp(log->uuid, uuid) == 0 && mirror_log_state(log) != LOG_DEAD &&
+		    atomic_load_explicit(&log->pace.paused, memory_order_relaxed))
+			return true;
+	return false;
+}
+
 void registry_add(struct registry *registry, struct mirror_log *log)
 {
 	struct mirror_log **luid_at = &registry->by_luid[luid_bucket(log->luid)];

@@ -38,6 +38,9 @@ struct mirror_log *registry_find_stale(const struct registry *registry, uint64_t
 struct mirror_log *registry_find_orphan(const struct registry *registry, const char *uuid,
 					int64_t now_ns);
 
+/* Whether the mirror that a log of this uuid is made for is paused: its table is loaded anew. */
+bool registry_is_paused(const struct registry *registry, const char *uuid);
+
 void registry_add(struct registry *registry, struct mirror_log *log);
 
 /* Take out without dropping the reference. False: it was not in. */

@@ -137,6 +137,12 @@ void dirty_log_set_region_sync(struct dirty_log *log, uint64_t region, bool in_s
 /* The region to recover next, or DIRTY_LOG_NO_REGION. The same one until it is settled. */
 uint64_t dirty_log_get_resync_work(struct dirty_log *log);
 
+/* It was handed out, and is not settled. */
+static inline bool dirty_log_is_recovering(const struct dirty_log *log)
+{
+	return log->head->resync.handed != DIRTY_LOG_NO_REGION;
+}
+
 /* in_sync_hint for IS_REMOTE_RECOVERING: region_count when all is in sync, else one less. */
 uint64_t dirty_log_sync_hint(const struct dirty_log *log);
 

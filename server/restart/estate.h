@@ -95,8 +95,19 @@ struct estate_header {
 	uint64_t checksum; /* over all before */
 };
 
+/* What may be changed while a server runs, and holds for those that follow it; the options of the next program go
+ * before (settings.h). Each value by itself; any thread. */
+struct estate_settings {
+	_Alignas(64) _Atomic int64_t clear_delay_ns; /* 0: as soon as the legs are flushed */
+	_Atomic uint64_t max_lazy; /* regions of a log */
+	_Atomic uint64_t resync_rate; /* bytes in a second, of a mirror; 0: no limit */
+	_Atomic int log_level; /* enum diag_level */
+	_Atomic uint32_t changes; /* how often one of them was changed */
+};
+
 struct estate_fixed {
 	struct estate_header header;
+	struct estate_settings settings;
 	_Atomic uint64_t end; /* of the last extent */
 	_Atomic uint64_t last_id;
 	_Atomic uint64_t arrivals;

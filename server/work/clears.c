@@ -58,9 +58,15 @@ static void end_drain(struct worker *worker, struct mirror_log *log)
 	commit_start(worker, log);
 }
 
+static int64_t clear_delay_ns(const struct worker *worker)
+{
+	return atomic_load_explicit(&worker->executor.options->settings->clear_delay_ns,
+				    memory_order_relaxed);
+}
+
 static void arm_delay(struct worker *worker, struct mirror_log *log, int64_t pause_ns)
 {
-	int64_t delay = worker->executor.options->clear_delay_ns;
+	int64_t delay = clear_delay_ns(worker);
 
 	if (dirty_log_lazy_count(&log->dirty) > 0)
 		schedule_age(worker, log, clock_coarse() + (delay > pause_ns ? delay : pause_ns));
@@ -250,7 +256,9 @@ static void start_leg_flush(struct worker *worker, struct mirror_log *log)
 
 static bool overflows(const struct worker *worker, const struct mirror_log *log)
 {
-	return dirty_log_lazy_count(&log->dirty) > worker->executor.options->max_lazy;
+	return dirty_log_lazy_count(&log->dirty) >
+	       atomic_load_explicit(&worker->executor.options->settings->max_lazy,
+				    memory_order_relaxed);
 }
 
 static bool due(const struct worker *worker, const struct mirror_log *log, int64_t now)
@@ -262,7 +270,7 @@ static bool due(const struct worker *worker, const struct mirror_log *log, int64
 static bool wants_all(const struct worker *worker, const struct mirror_log *log)
 {
 	/* Too many, and all of them young: they have to go nevertheless. */
-	return all_shall_go(worker, log) || worker->executor.options->clear_delay_ns == 0 ||
+	return all_shall_go(worker, log) || clear_delay_ns(worker) == 0 ||
 	       (overflows(worker, log) && !dirty_log_has_ripe(&log->dirty));
 }
 

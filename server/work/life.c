@@ -19,6 +19,7 @@
 #include "server/work/clears.h"
 #include "server/work/commit.h"
 #include "server/work/image_read.h"
+#include "server/work/pace.h"
 #include "server/work/probe.h"
 
 #include <errno.h>
@@ -457,6 +458,7 @@ static void be_what_it_was(struct worker *worker, struct mirror_log *log)
 	if (mirror_log_state(log) == LOG_ACTIVE || log->life.reconnects > 0)
 		device_is_anothers(log); /* which only another server could have brought about */
 	ask_mirrors_again(worker, log);
+	pace_take_over(worker, log);
 	if (mirror_log_state(log) == LOG_ACTIVE && dirty_log_known(&log->dirty))
 		commit_start(worker, log);
 }

@@ -106,6 +106,7 @@ static struct mirror_log *create(struct receiver *receiver, const struct wire_me
 		return NULL;
 	CHECK(!registry_find(receiver->registry, log->luid, log->uuid));
 	log->run_queue = &worker_for(receiver->workers, receiver->nworkers, uuid)->queue;
+	atomic_init(&log->pace.paused, registry_is_paused(receiver->registry, uuid));
 	registry_add(receiver->registry, log);
 	return log;
 }

@@ -36,6 +36,16 @@ static struct mirror_log *log_of_probe(struct list_node *node)
 	return container_of(node, struct mirror_log, sched.probe.node);
 }
 
+static struct mirror_log *log_of_pace(struct list_node *node)
+{
+	return container_of(node, struct mirror_log, sched.pace.node);
+}
+
+struct mirror_log *schedule_log_of(struct list_node *node)
+{
+	return container_of(node, struct mirror_log, sched.all);
+}
+
 static struct mirror_log *log_of_starved(struct list_node *node)
 {
 	return container_of(node, struct mirror_log, sched.starved);
@@ -51,6 +61,7 @@ void schedule_dismiss(struct mirror_log *log)
 	list_remove(&log->sched.age.node);
 	list_remove(&log->sched.drain.node);
 	list_remove(&log->sched.patience.node);
+	list_remove(&log->sched.pace.node);
 	list_remove(&log->sched.probe.node);
 	list_remove(&log->sched.retry.node);
 	list_remove(&log->sched.starved);
@@ -151,6 +162,7 @@ int64_t schedule_attend_due(struct worker *worker, int64_t now)
 
 	next = earlier(next, attend_probing(worker, now));
 	next = earlier(next, attend_all_due(&worker->impatient, log_of_patience, now));
+	next = earlier(next, attend_all_due(&worker->pacing, log_of_pace, now));
 	return earlier(next, attend_all_due(&worker->retrying, log_of_retry, now));
 }
 
@@ -199,6 +211,33 @@ void schedule_patience(struct worker *worker, struct mirror_log *log, int64_t at
 void schedule_no_patience(struct mirror_log *log)
 {
 	list_remove(&log->sched.patience.node);
+}
+
+void schedule_pace(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	set_deadline(&worker->pacing, &log->sched.pace, at_ns);
+}
+
+void schedule_no_pace(struct mirror_log *log)
+{
+	list_remove(&log->sched.pace.node);
+}
+
+/* They stay in order. */
+static void age_sooner(struct worker *worker, int64_t at_ns)
+{
+	for (struct list_node *node = worker->aging.first; node; node = node->next) {
+		struct deadline *age = &log_of_age(node)->sched.age;
+
+		age->at_ns = earlier(age->at_ns, at_ns);
+	}
+}
+
+void schedule_again(struct worker *worker, int64_t delay_ns)
+{
+	age_sooner(worker, clock_coarse() + delay_ns);
+	for (struct list_node *node = worker->all.first; node; node = node->next)
+		schedule_attend(schedule_log_of(node));
 }
 
 void schedule_probe(struct worker *worker, struct mirror_log *log, int64_t at_ns)

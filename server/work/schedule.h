@@ -2,8 +2,8 @@
 /* A worker as life, commit, clears and image_read see it: what it works with, and when it comes to a
  * log. All calls are the worker's thread's own.
  *
- * Five lists of deadlines (lazy clears that age, and that a POSTSUSPEND waits for; commits that are tried
- * again; writes that a suspend waits for; devices that are to be probed), one of logs that wait for a buffer,
+ * Six lists of deadlines (lazy clears that age, and that a POSTSUSPEND waits for; commits that are tried
+ * again; writes that a suspend waits for; devices that are to be probed; resync that is held back), one of logs that wait for a buffer,
  * and one of all that are the worker's. A log whose time has come is attended: executed from the run queue
  * like any other, since the receiver may hold it at the moment.
  */
@@ -35,8 +35,10 @@ struct worker {
 	struct list draining; /* likewise */
 	struct list retrying;
 	struct list impatient; /* in no order */
+	struct list pacing; /* in no order */
 	struct list probing; /* as aging */
 	int64_t next_probes_ns; /* not before */
+	uint32_t settings_seen; /* estate_settings.changes */
 	struct list starved; /* wait for a log_io */
 	struct list all;
 	_Atomic bool stop;
@@ -57,6 +59,9 @@ static inline struct worker *worker_of(struct executor *executor)
 void schedule_enrol(struct worker *worker, struct mirror_log *log);
 void schedule_dismiss(struct mirror_log *log);
 
+/* Of worker->all. */
+struct mirror_log *schedule_log_of(struct list_node *node);
+
 /* The log must be executed soon. Not while it is executed. */
 void schedule_attend(struct mirror_log *log);
 
@@ -74,9 +79,14 @@ void schedule_drain(struct worker *worker, struct mirror_log *log, int64_t at_ns
 void schedule_no_drain(struct mirror_log *log);
 void schedule_patience(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_no_patience(struct mirror_log *log);
+void schedule_pace(struct worker *worker, struct mirror_log *log, int64_t at_ns);
+void schedule_no_pace(struct mirror_log *log);
 void schedule_probe(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_no_retry(struct mirror_log *log);
+
+/* Other settings hold: lazy clears age for delay_ns at most from now on, and each log is attended. */
+void schedule_again(struct worker *worker, int64_t delay_ns);
 
 /* As executor_io_take; NULL: the log is executed again when there is one. */
 struct log_io *schedule_io_take(struct worker *worker, struct mirror_log *log);

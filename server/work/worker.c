@@ -26,6 +26,7 @@
 #include "server/work/commit.h"
 #include "server/work/image_read.h"
 #include "server/work/life.h"
+#include "server/work/pace.h"
 #include "server/work/probe.h"
 
 #include <errno.h>
@@ -127,6 +128,12 @@ static void handle_mail(struct worker *worker, struct mirror_log *log, struct lo
 	case MAIL_USED:
 		probe_used(worker, log);
 		break;
+	case MAIL_OWED:
+		pace_owed(worker, log);
+		break;
+	case MAIL_PACE_ORDER:
+		pace_ordered(worker, log);
+		break;
 	case MAIL_RETIRE:
 		life_end(worker, log, NULL);
 		break;
@@ -207,6 +214,7 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 		commit_start(worker, log);
 	clears_check(worker, log, now);
 	probe_check(worker, log, now);
+	pace_check(worker, log, now);
 	life_rest(log);
 }
 
@@ -279,17 +287,12 @@ static bool has_work(const struct worker *worker, const struct mirror_log *log)
 		log->clears.phase != CLEARS_SPOILT && dirty_log_lazy_count(&log->dirty) > 0);
 }
 
-static struct mirror_log *log_of_all(struct list_node *node)
-{
-	return container_of(node, struct mirror_log, sched.all);
-}
-
 static bool something_left(const struct worker *worker)
 {
 	if (worker->executor.engine->pending > 0)
 		return true;
 	for (struct list_node *node = worker->all.first; node; node = node->next)
-		if (has_work(worker, log_of_all(node)))
+		if (has_work(worker, schedule_log_of(node)))
 			return true;
 	return false;
 }
@@ -298,7 +301,7 @@ static void begin_stop(struct worker *worker, int64_t now)
 {
 	worker->stop_deadline_ns = now + (worker->hand_over ? HAND_OVER_LIMIT_NS : STOP_LIMIT_NS);
 	for (struct list_node *node = worker->all.first; node; node = node->next)
-		schedule_attend(log_of_all(node));
+		schedule_attend(schedule_log_of(node));
 }
 
 /* Returns true when the thread may end. */
@@ -339,11 +342,23 @@ static void sleep_or_reap(struct worker *worker, int64_t deadline)
 	atomic_store_explicit(&worker->queue.asleep, false, memory_order_seq_cst);
 }
 
+static void see_settings(struct worker *worker)
+{
+	const struct estate_settings *settings = worker->executor.options->settings;
+	uint32_t changes = atomic_load_explicit(&settings->changes, memory_order_acquire);
+
+	if (changes == worker->settings_seen)
+		return;
+	worker->settings_seen = changes;
+	schedule_again(worker, atomic_load(&settings->clear_delay_ns));
+}
+
 static void loop(struct worker *worker)
 {
 	for (;;) {
 		int64_t now, deadline;
 
+		see_settings(worker);
 		schedule_attend_starved(worker);
 		take_found(worker);
 		execute_queue(worker);
@@ -408,6 +423,11 @@ int worker_start(struct worker *worker)
 	if (worker->start_error < 0)
 		pthread_join(worker->thread, NULL);
 	return worker->start_error;
+}
+
+void worker_sees_settings(struct worker *worker)
+{
+	flush_engine_wake(worker->executor.engine);
 }
 
 void worker_ask_to_stop(struct worker *worker, bool hand_over)

@@ -14,6 +14,9 @@
  * 0 or -errno. */
 int worker_start(struct worker *worker);
 
+/* The settings have changed. Any thread. */
+void worker_sees_settings(struct worker *worker);
+
 /* Let it finish: answer what is in hand, write pending clears unless a successor takes over. */
 void worker_ask_to_stop(struct worker *worker, bool hand_over);
 

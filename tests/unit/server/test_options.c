@@ -42,8 +42,9 @@ Test(options, defaults)
 	cr_assert_not(options.foreground);
 	cr_assert_eq(options.workers, cores > 4 ? 4 : cores);
 	cr_assert_eq(options.log_level, DIAG_INFO);
-	cr_assert_eq(options.log.clear_delay_ns, 5000000000);
-	cr_assert_eq(options.log.max_lazy, 4096);
+	cr_assert_eq(options.clear_delay_ns, 5000000000);
+	cr_assert_eq(options.max_lazy, 4096);
+	cr_assert_eq(options.resync_rate, 0);
 	cr_assert_eq(options.log.retry_limit_ns, 10000000000);
 	cr_assert_eq(options.rcvbuf, 64 << 20);
 	cr_assert_eq(options.busy_poll_ns, 0);
@@ -88,9 +89,9 @@ Test(options, each_sets_its_field)
 	cr_assert(options.foreground);
 	cr_assert_eq(options.workers, 64);
 	cr_assert_eq(options.log_level, DIAG_DEBUG);
-	cr_assert_eq(options.log.clear_delay_ns, 500000000);
+	cr_assert_eq(options.clear_delay_ns, 500000000);
 	take("--max-lazy 0 --io-retry 86400");
-	cr_assert_eq(options.log.max_lazy, 0);
+	cr_assert_eq(options.max_lazy, 0);
 	cr_assert_eq(options.log.retry_limit_ns, INT64_C(86400000000000));
 	take("--probe 0.5");
 	cr_assert_eq(options.log.probe_ns, 500000000);
@@ -114,9 +115,9 @@ Test(options, letters_are_the_same_options)
 	cr_assert(options.foreground);
 	cr_assert_eq(options.workers, 3);
 	cr_assert_eq(options.log_level, DIAG_ERROR);
-	cr_assert_eq(options.log.clear_delay_ns, 0);
+	cr_assert_eq(options.clear_delay_ns, 0);
 	take("-m 7 -R 1 -r 1M -p 2");
-	cr_assert_eq(options.log.max_lazy, 7);
+	cr_assert_eq(options.max_lazy, 7);
 	cr_assert_eq(options.log.retry_limit_ns, 1000000000);
 	cr_assert_eq(options.rcvbuf, 1 << 20);
 	cr_assert_eq(options.busy_poll_ns, 2000);
@@ -255,8 +256,8 @@ Test(options_file, sets_what_the_command_line_sets)
 		"record = /tmp/r\nclustered-as-single-host = yes\nlog-level: debug\nrcvbuf = 1M\n",
 		"");
 	cr_assert_null(options.config_faults, "%s", options.config_faults);
-	cr_assert_eq(options.log.clear_delay_ns, 500000000);
-	cr_assert_eq(options.log.max_lazy, 7);
+	cr_assert_eq(options.clear_delay_ns, 500000000);
+	cr_assert_eq(options.max_lazy, 7);
 	cr_assert_not(options.follow);
 	cr_assert_str_eq(options.record, "/tmp/r");
 	free((char *)options.record);
@@ -270,22 +271,22 @@ Test(options_file, sets_what_the_command_line_sets)
 Test(options_file, the_command_line_goes_before)
 {
 	take_file("clear-delay = 9\nmax-lazy = 9\n", "--clear-delay 3");
-	cr_assert_eq(options.log.clear_delay_ns, 3000000000);
-	cr_assert_eq(options.log.max_lazy, 9);
+	cr_assert_eq(options.clear_delay_ns, 3000000000);
+	cr_assert_eq(options.max_lazy, 9);
 }
 
 Test(options_file, a_wrong_line_is_named_and_passed_over)
 {
 	take_file("max-lazy = 9\n\nworkers = many\nclear-delay = 3\n", "");
 	expect_fault(3, "workers = many: expected a number from 1 to 64");
-	cr_assert_eq(options.log.max_lazy, 9);
-	cr_assert_eq(options.log.clear_delay_ns, 3000000000);
+	cr_assert_eq(options.max_lazy, 9);
+	cr_assert_eq(options.clear_delay_ns, 3000000000);
 	cr_assert_geq(options.workers, 1);
 	take_file("io-engine = sync\nio-engine = fast\n", "");
 	expect_fault(2, "io-engine = fast: expected auto, uring or sync");
 	cr_assert_eq(options.io_engine, FLUSH_ENGINE_SYNC, "what was set before stands");
 	take_file("max-lazy = 7\nmax-lazy = 99999999999G\n", "");
-	cr_assert_eq(options.log.max_lazy, 7);
+	cr_assert_eq(options.max_lazy, 7);
 	take_file("follow = no\nfollow = perhaps\n", "");
 	expect_fault(2, "follow = perhaps: expected yes or no");
 	cr_assert_not(options.follow);
@@ -351,6 +352,6 @@ Test(options_file, the_shipped_one_has_every_option_and_changes_none)
 	at[0] = '#';
 	take_file(text, "");
 	cr_assert_null(options.config_faults, "%s", options.config_faults);
-	cr_assert_eq(options.log.clear_delay_ns, 5000000000);
+	cr_assert_eq(options.clear_delay_ns, 5000000000);
 	free(text);
 }

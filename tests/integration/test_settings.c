@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is changed while the daemon runs: settings, and how fast mirrors are resynced. */
+#include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(settings, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static const char *told(const char *line)
+{
+	static char text[512];
+	char whole[64];
+
+	snprintf(whole, sizeof(whole), "%s\n", line);
+	control_ask(whole, text, sizeof(text));
+	return text;
+}
+
+static void expect_told(const char *line, const char *wanted)
+{
+	const char *text = told(line);
+
+	cr_assert(strstr(text, wanted), "%s: no \"%s\" in: %s", line, wanted, text);
+}
+
+/* Another server, with the same estate. */
+static void kill_server(void)
+{
+	unsigned long before = stat_of("server_pid");
+
+	kill((pid_t)before, SIGKILL);
+	EXPECT_SOON(control_answers() && stat_of("server_pid") != before, "in time");
+}
+
+static bool is_clean_on_disk(const struct loop_device *loop, uint64_t region)
+{
+	return clean_on_disk(loop, region);
+}
+
+Test(settings, what_holds_is_told_and_survives_a_server)
+{
+	bench.supervised = true;
+	start();
+	expect_told("set", "clear-delay " NEVER "\nmax-lazy 4096\nresync-rate 0\nlog-level ");
+	expect_told("set clear-delay 0.5", "clear-delay 0.5\n");
+	expect_told("set max-lazy 2K", "max-lazy 2048\n");
+	expect_told("set resync-rate 10M", "resync-rate 10485760\n");
+	expect_told("set log-level debug", "log-level debug\n");
+	kill_server();
+	expect_told("set",
+		    "clear-delay 0.5\nmax-lazy 2048\nresync-rate 10485760\nlog-level debug\n");
+}
+
+Test(settings, a_value_that_cannot_be_is_refused)
+{
+	start();
+	expect_told("set clear-delay -1", "error: clear-delay: expected ");
+	expect_told("set clear-delay", "error: clear-delay: expected ");
+	expect_told("set log-level loud", "error, warning, info or debug");
+	expect_told("set workers 3", "what can be set is clear-delay, max-lazy");
+	expect_told("set", "clear-delay " NEVER "\nmax-lazy 4096\n");
+}
+
+Test(settings, the_options_hold_again_after_a_reload)
+{
+	bench.supervised = true;
+	start();
+	expect_told("set max-lazy 7", "max-lazy 7\n");
+	kill(bench.daemon, SIGHUP);
+	EXPECT_SOON(control_answers() && strstr(told("set"), "max-lazy 4096\n"), "in time");
+}
+
+Test(settings, a_shorter_delay_counts_for_what_is_lazy_already)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	mark(3);
+	flush();
+	clear(3);
+	sleep_msec(QUIET_MSEC);
+	cr_assert_not(clean_on_disk(&loop, 3));
+	expect_told("set clear-delay 0.1", "clear-delay 0.1\n");
+	EXPECT_SOON(is_clean_on_disk(&loop, 3), "in time");
+}
+
+Test(settings, fewer_lazy_regions_count_at_once)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	for (uint64_t region = 0; region < 4; region++) {
+		mark(region);
+		flush();
+		clear(region);
+	}
+	sleep_msec(QUIET_MSEC);
+	cr_assert_not(clean_on_disk(&loop, 0));
+	expect_told("set max-lazy 0", "max-lazy 0\n");
+	EXPECT_SOON(is_clean_on_disk(&loop, 0) && is_clean_on_disk(&loop, 3), "in time");
+}
+
+/* --- how fast mirrors are resynced --- */
+
+static bool has_work(void)
+{
+	struct answer answer = ask(DM_ULOG_GET_RESYNC_WORK, NULL, 0);
+	int64_t work;
+
+	memcpy(&work, answer.message.payload, sizeof(work));
+	return work != 0;
+}
+
+static bool is_paused(void)
+{
+	static char text[4096];
+
+	control_ask("status\n", text, sizeof(text));
+	return strstr(text, "\"paused\":true");
+}
+
+Test(settings, a_paused_mirror_gets_no_work)
+{
+	start();
+	ctr_ok("160 core 8 sync");
+	resume();
+	expect_work(19); /* the last one first: docs/protocol.md, trap 2 */
+	expect_told("pause LVM-one 1", "done");
+	EXPECT_SOON(is_paused(), "in time");
+	expect_work(19); /* it is out already */
+	set_region_sync(19, 1);
+	expect_no_work();
+	expect_told("continue LVM-one 1", "done");
+	EXPECT_SOON(!is_paused(), "in time");
+	expect_work(0);
+}
+
+Test(settings, a_pause_survives_a_server_and_another_table)
+{
+	bench.supervised = true;
+	start();
+	ctr_ok("160 core 8 sync");
+	resume();
+	expect_told("pause LVM-one 1", "done");
+	EXPECT_SOON(is_paused(), "in time");
+	kill_server();
+	expect_no_work();
+	become(2, "LVM-one");
+	ctr_ok("160 core 8 sync");
+	resume();
+	expect_no_work();
+	become(3, "LVM-two");
+	ctr_ok("160 core 8 sync");
+	resume();
+	expect_work(19);
+}
+
+Test(settings, who_is_not_there_cannot_be_paused)
+{
+	start();
+	expect_told("pause LVM-one 1", "error: there is no such log");
+	expect_told("pause LVM-one", "error: there is no such log");
+	expect_told("continue ", "error: there is no such log");
+}
+
+/* How many regions are handed out in so long. */
+static unsigned recovered_in(int64_t nanoseconds)
+{
+	int64_t until_ns = clock_now() + nanoseconds;
+	unsigned count = 0;
+
+	while (clock_now() < until_ns) {
+		struct answer answer = ask(DM_ULOG_GET_RESYNC_WORK, NULL, 0);
+		uint64_t pair[2];
+
+		memcpy(pair, answer.message.payload, sizeof(pair));
+		if (pair[0] == 0) {
+			sleep_msec(1);
+			continue;
+		}
+		set_region_sync(pair[1], 1);
+		count++;
+	}
+	return count;
+}
+
+Test(settings, a_rate_bounds_what_is_handed_out)
+{
+	unsigned regions;
+
+	start();
+	ctr_ok("800000 core 8 sync"); /* 100,000 regions of 4 KiB */
+	resume();
+	expect_told("set resync-rate 400K", "resync-rate 409600\n"); /* 100 of them */
+	regions = recovered_in(2 * NSEC_PER_SEC);
+	/* And what a step saves up. */
+	cr_assert_leq(regions, 200 + 25 + 10);
+	cr_assert_geq(regions, 20); /* asked for seldom, on a busy machine */
+	expect_told("set resync-rate 0", "resync-rate 0\n");
+	cr_assert_geq(recovered_in(NSEC_PER_SEC), regions);
+	cr_assert(has_work());
+}
