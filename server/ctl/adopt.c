@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `dirtylogctl adopt` and `release`: mirrors that run_swaps, to dirtylogd and back. */
+/* `dirtylogctl adopt` and `release`: mirrors that run, to dirtylogd and back; and `resync`. */
 #include "server/base/clock.h"
 #include "server/base/option_table.h"
 #include "server/ctl/ask.h"
@@ -36,7 +36,7 @@ static const struct option_entry release_entries[] = {
 static const struct option_table adopt_table = {
 	.program = "dirtylogctl adopt",
 	.arguments = "VG/LV|DEVICE...",
-	.doc = "Give mirrors that run_swaps, on the kernel's core or disk log, dirtylogd's.",
+	.doc = "Give mirrors that run, on the kernel's core or disk log, dirtylogd's.",
 	.entries = adopt_entries,
 };
 
@@ -47,9 +47,40 @@ static const struct option_table release_table = {
 	.entries = release_entries,
 };
 
+static const struct option_entry resync_entries[] = {
+	{"all", .help = "every mirror that is on dirtylogd",
+	 OPTION_FLAG(struct adopt_options, all)},
+	{0},
+};
+
+static const struct option_table resync_table = {
+	.program = "dirtylogctl resync",
+	.arguments = "VG/LV|DEVICE...",
+	.doc = "Copy all regions of mirrors that run on dirtylogd again, from the first leg to the "
+	       "others, as if nothing were in sync.\vFor legs that were found to differ. The "
+	       "mirror "
+	       "is suspended for some milliseconds, twice, and serves meanwhile; reads come from "
+	       "the "
+	       "first leg until a region is copied.",
+	.entries = resync_entries,
+};
+
 /* --- one mirror --- */
 
-static enum swap_result try_swap(const struct ctl_mirror *mirror, bool adopt, const char **why)
+typedef enum swap_result swap_function(const struct ctl_mirror *mirror, const char **why);
+
+static enum swap_result resync_begin(const struct ctl_mirror *mirror, const char **why)
+{
+	return swap_resync(mirror, true, why);
+}
+
+static enum swap_result resync_settle(const struct ctl_mirror *mirror, const char **why)
+{
+	return swap_resync(mirror, false, why);
+}
+
+static enum swap_result try_swap(const struct ctl_mirror *mirror, swap_function *swap,
+				 const char **why)
 {
 	const struct timespec pause = {.tv_nsec = 500 * NSEC_PER_MSEC};
 	enum swap_result result = SWAP_LATER;
@@ -57,7 +88,7 @@ static enum swap_result try_swap(const struct ctl_mirror *mirror, bool adopt, co
 	for (unsigned tries = 0; tries < TRIES && result == SWAP_LATER; tries++) {
 		if (tries > 0)
 			nanosleep(&pause, NULL);
-		result = adopt ? swap_adopt(mirror, why) : swap_release(mirror, why);
+		result = swap(mirror, why);
 	}
 	return result;
 }
@@ -77,7 +108,7 @@ static int tell_result(const struct ctl_mirror *mirror, enum swap_result result,
 	return 1;
 }
 
-static int adopt(const struct ctl_mirror *mirror, const struct adopt_options *options)
+static int adopt_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
 	char volume[LVM_NAME_MAX];
 	bool lvms = lvm_volume_of(mirror->name, mirror->uuid, volume);
@@ -91,12 +122,12 @@ static int adopt(const struct ctl_mirror *mirror, const struct adopt_options *op
 			"dirtylogctl: %s has not got the tag %s: LVM's next command may give it "
 			"the kernel's log back\n",
 			volume, LVM_TAG);
-	result = try_swap(mirror, true, &why);
+	result = try_swap(mirror, swap_adopt, &why);
 	return tell_result(mirror, result, "adopted", why);
 }
 
 /* Without the tag first, or it would be adopted again. */
-static int release(const struct ctl_mirror *mirror, const struct adopt_options *options)
+static int release_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
 	char volume[LVM_NAME_MAX];
 	enum swap_result result;
@@ -105,8 +136,26 @@ static int release(const struct ctl_mirror *mirror, const struct adopt_options *
 	if (lvm_volume_of(mirror->name, mirror->uuid, volume) &&
 	    lvm_tagged(volume) != LVM_NOT_TAGGED)
 		lvm_remove_tag(volume);
-	result = try_swap(mirror, false, &why);
+	result = try_swap(mirror, swap_release, &why);
 	return tell_result(mirror, result, "released to the kernel's log", why);
+}
+
+/* The second table is for the sake of the next one: a log that is told `sync` believes it each time it is made. */
+static int resync_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
+{
+	const char *why;
+	enum swap_result result = try_swap(mirror, resync_begin, &why);
+
+	if (result != SWAP_DONE)
+		return tell_result(mirror, result, NULL, why);
+	result = try_swap(mirror, resync_settle, &why);
+	if (result != SWAP_DONE)
+		fprintf(stderr,
+			"dirtylogctl: %s: resyncs, but its table says \"sync\" still, which makes "
+			"it resync whenever that is loaded: %s\n",
+			ctl_mirror_text(mirror), why);
+	return tell_result(mirror, SWAP_DONE,
+			   "all regions are copied again (dirtylogctl status shows how far)", why);
 }
 
 /* --- which ones --- */
@@ -117,7 +166,7 @@ static bool is_for_all(const struct ctl_mirror *mirror, action *act)
 {
 	char volume[LVM_NAME_MAX];
 
-	if (act == release)
+	if (act != adopt_one)
 		return mirror->ours > 0;
 	return mirror->kernels > 0 && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
 	       !lvm_is_hidden(volume);
@@ -194,10 +243,15 @@ static int run_swaps(const struct option_table *table, action *act, int argc, ch
 
 int ctl_adopt(int argc, char **argv)
 {
-	return run_swaps(&adopt_table, adopt, argc, argv);
+	return run_swaps(&adopt_table, adopt_one, argc, argv);
+}
+
+int ctl_resync(int argc, char **argv)
+{
+	return run_swaps(&resync_table, resync_one, argc, argv);
 }
 
 int ctl_release(int argc, char **argv)
 {
-	return run_swaps(&release_table, release, argc, argv);
+	return run_swaps(&release_table, release_one, argc, argv);
 }

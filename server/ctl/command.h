@@ -14,6 +14,15 @@ ctl_command ctl_stats, ctl_logs, ctl_metrics;
  * serves. 1: it goes on as it was. */
 ctl_command ctl_reload;
 
+/* What the running daemon shall do otherwise: options, and the resync of mirrors. */
+ctl_command ctl_set, ctl_pause, ctl_continue;
+
+/* All regions of mirrors are copied again. */
+ctl_command ctl_resync;
+
+/* What happens, as it happens. */
+ctl_command ctl_events;
+
 /* Mirrors that run, to dirtylogd and back to the kernel's log. */
 ctl_command ctl_adopt, ctl_release;
 

@@ -7,8 +7,9 @@
 
 /* In the order of commands[]. */
 static ctl_command *const functions[] = {
-	NULL,	   ctl_status, ctl_show,  ctl_watch,   ctl_stats, ctl_logs, ctl_metrics, ctl_reload,
-	ctl_check, NULL,       ctl_adopt, ctl_release, ctl_keep,  NULL,	    ctl_image,
+	NULL,	     ctl_status, ctl_show,  ctl_watch,	  ctl_events, ctl_stats, ctl_logs,
+	ctl_metrics, ctl_check,	 NULL,	    ctl_set,	  ctl_reload, NULL,	 ctl_adopt,
+	ctl_release, ctl_keep,	 ctl_pause, ctl_continue, ctl_resync, NULL,	 ctl_image,
 };
 
 static const struct option_entry commands[] = {
@@ -16,18 +17,25 @@ static const struct option_entry commands[] = {
 	{"status", .help = "a line for each mirror, or those named: legs, log, resync, what waits"},
 	{"show", .help = "a picture of a mirror's regions"},
 	{"watch", .help = "the mirrors once a second: the hot, the slow, the resyncing"},
+	{"events", .help = "what happens to the mirrors, a line each, as it happens"},
 	{"stats",
 	 .help = "counters since the start: requests of each type, writes, flushes, errors"},
 	{"logs", .help = "a line for each log: UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC "
 			 "DIRTY LAZY STATE"},
 	{"metrics", .help = "all counters and how the logs are, in the OpenMetrics format"},
+	{"check", .help = "what is wrong with this host, and what to do"},
+	{.help = "What it shall do otherwise:"},
+	{"set",
+	 .help = "change an option while it runs: clear-delay, max-lazy, resync-rate, log-level"},
 	{"reload", .help = "go on as the program and with the options that are installed now; the "
 			   "mirrors notice nothing"},
-	{"check", .help = "what is wrong with this host, and what to do"},
 	{.help = "Mirrors that run:"},
 	{"adopt", .help = "give mirrors on the kernel's core or disk log dirtylogd's"},
 	{"release", .help = "give them the kernel's log back"},
 	{"keep", .help = "adopt what has the tag again and again (dirtylogd-keep.service)"},
+	{"pause", .help = "hold back the resync of mirrors"},
+	{"continue", .help = "let it go on"},
+	{"resync", .help = "copy all regions of mirrors again"},
 	{.help = "What is on log devices, without dirtylogd:"},
 	{"image", .help = "show, check, diff or convert a log image; dirtylogctl image --help"},
 	{0},

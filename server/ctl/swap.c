@@ -20,10 +20,18 @@
 
 #define PARAMS_MAX 4096u
 
+/* The log that a mirror shall get. */
+enum wanted_log {
+	WANTED_OURS,
+	WANTED_KERNELS,
+	WANTED_AFRESH, /* ours, and all regions are out of sync */
+	WANTED_AGAIN, /* ours, and no more is said of its state */
+};
+
 /* What is at hand. */
 static struct {
 	const struct ctl_mirror *mirror;
-	bool adopt;
+	enum wanted_log wanted;
 	bool in_sync; /* said by the table that is loaded */
 	unsigned converted; /* targets */
 	char *logs; /* dirtylogd's, a line each */
@@ -141,15 +149,27 @@ static bool to_kernels(const char *params, char *text)
 
 /* A mirror's target that has the log that is wanted gets the same again: what its words say of its state was true
  * when it was made. */
+static bool to_wanted(const char *params, const char *uuid, char *text)
+{
+	switch (swap.wanted) {
+	case WANTED_OURS:
+		return to_ours(params, uuid, text);
+	case WANTED_KERNELS:
+		return to_kernels(params, text);
+	default:
+		return mirror_params_resync(params, swap.wanted == WANTED_AFRESH, text, PARAMS_MAX);
+	}
+}
+
 static bool convert(const char *params, const char *uuid, char *text)
 {
 	static char between[PARAMS_MAX];
 
-	if (swap.adopt ? to_ours(params, uuid, text) : to_kernels(params, text)) {
+	if (to_wanted(params, uuid, text)) {
 		swap.converted++;
 		return true;
 	}
-	if (swap.adopt)
+	if (swap.wanted == WANTED_OURS)
 		return to_kernels(params, between) && to_ours(between, uuid, text);
 	return to_ours(params, uuid, between) && to_kernels(between, text);
 }
@@ -277,7 +297,7 @@ static int load_first(void)
 	swap.error = start_guardian();
 	if (swap.error < 0)
 		return swap.error;
-	swap.in_sync = dm_device_status(is_in_sync, NULL) == 0;
+	swap.in_sync = swap.wanted != WANTED_AFRESH && dm_device_status(is_in_sync, NULL) == 0;
 	swap.error = load_table();
 	return swap.error;
 }
@@ -342,7 +362,8 @@ static const char *reason_of(enum cycle_outcome outcome)
 	return text;
 }
 
-static enum swap_result swap_log(const struct ctl_mirror *mirror, const char **why)
+static enum swap_result swap_log(const struct ctl_mirror *mirror, enum wanted_log wanted,
+				 const char **why)
 {
 	static const struct cycle_ops ops = {
 		.look = dm_device_look,
@@ -363,6 +384,7 @@ static enum swap_result swap_log(const struct ctl_mirror *mirror, const char **w
 	if (r < 0)
 		return SWAP_REFUSED;
 	swap.mirror = mirror;
+	swap.wanted = wanted;
 	swap.lock_fd = -1;
 	swap.logs = ctl_try("logs");
 	outcome = mirror_cycle(&ops);
@@ -380,8 +402,7 @@ enum swap_result swap_adopt(const struct ctl_mirror *mirror, const char **why)
 	*why = "has dirtylogd's log already";
 	if (mirror->kernels == 0)
 		return SWAP_NOTHING;
-	swap.adopt = true;
-	return swap_log(mirror, why);
+	return swap_log(mirror, WANTED_OURS, why);
 }
 
 enum swap_result swap_release(const struct ctl_mirror *mirror, const char **why)
@@ -389,6 +410,13 @@ enum swap_result swap_release(const struct ctl_mirror *mirror, const char **why)
 	*why = "has no log of dirtylogd's";
 	if (mirror->ours == 0)
 		return SWAP_NOTHING;
-	swap.adopt = false;
-	return swap_log(mirror, why);
+	return swap_log(mirror, WANTED_KERNELS, why);
+}
+
+enum swap_result swap_resync(const struct ctl_mirror *mirror, bool begin, const char **why)
+{
+	*why = "has no log of dirtylogd's";
+	if (mirror->ours == 0)
+		return SWAP_REFUSED;
+	return swap_log(mirror, begin ? WANTED_AFRESH : WANTED_AGAIN, why);
 }

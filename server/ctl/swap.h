@@ -38,4 +38,8 @@ bool swap_log_uuid(const struct ctl_mirror *mirror, char uuid[DM_UUID_LEN]);
 enum swap_result swap_adopt(const struct ctl_mirror *mirror, const char **why);
 enum swap_result swap_release(const struct ctl_mirror *mirror, const char **why);
 
+/* Give it its log anew: first one that takes all regions for out of sync (begin); and behind that one that is told
+ * nothing, so that they are not taken so again with the next table. */
+enum swap_result swap_resync(const struct ctl_mirror *mirror, bool begin, const char **why);
+
 #endif

@@ -98,6 +98,10 @@ void table_rate(const json_t *mirror, char *text)
 	double rate = resync_rate(log) * (double)view_number(log, "region_size") * SECTOR_BYTES;
 	unsigned unit = 0;
 
+	if (json_is_true(json_object_get(log, "paused"))) {
+		put(text, "paused");
+		return;
+	}
 	if (rate <= 0) {
 		put(text, "-");
 		return;

@@ -17,6 +17,8 @@ struct word {
 /* Of either side's: type and arguments, and what is behind them. */
 struct log_words {
 	enum mirror_params_log log;
+	struct word uuid; /* of ours */
+	bool integrated; /* ours, with integrated_flush */
 	struct word type;
 	struct word arguments[ARGUMENTS_MAX];
 	unsigned count;
@@ -74,11 +76,11 @@ static enum mirror_params_log log_of_type(const struct word *type, bool ours)
 static bool read_ours(struct log_words *log, const char **at)
 {
 	unsigned argc, named = 2;
-	struct word uuid;
 
-	if (!next_count(at, &argc) || !next_word(at, &uuid) || !next_word(at, &log->type))
+	if (!next_count(at, &argc) || !next_word(at, &log->uuid) || !next_word(at, &log->type))
 		return false;
-	if (is(&log->type, "integrated_flush")) {
+	log->integrated = is(&log->type, "integrated_flush");
+	if (log->integrated) {
 		named++;
 		if (!next_word(at, &log->type))
 			return false;
@@ -107,13 +109,16 @@ static bool is_outdated(const struct word *word)
 }
 
 /* Of a core log the region size, of a disk log the device and that. */
+static unsigned fixed_arguments(const struct log_words *log)
+{
+	return is_core(log) ? 1 : 2;
+}
+
 static bool has_fixed_arguments(const struct log_words *log)
 {
-	unsigned fixed = is_core(log) ? 1 : 2;
-
-	if (log->count < fixed)
+	if (log->count < fixed_arguments(log))
 		return false;
-	for (unsigned i = 0; i < fixed; i++)
+	for (unsigned i = 0; i < fixed_arguments(log); i++)
 		if (is_outdated(&log->arguments[i]))
 			return false;
 	return true;
@@ -162,30 +167,31 @@ static void __attribute__((format(printf, 2, 3))) add(struct text *text, const c
 	text->left -= (size_t)n;
 }
 
-static bool has_state(const struct log_words *log, bool in_sync)
+/* What a log is told of the state, or NULL. */
+static const char *state_of(const struct log_words *log, bool in_sync)
 {
-	return in_sync && is_core(log);
+	return in_sync && is_core(log) ? "nosync" : NULL;
 }
 
-static unsigned count_arguments(const struct log_words *log, bool in_sync)
+static unsigned count_arguments(const struct log_words *log, const char *state)
 {
-	unsigned count = has_state(log, in_sync);
+	unsigned count = state != NULL;
 
 	for (unsigned i = 0; i < log->count; i++)
 		count += !is_outdated(&log->arguments[i]);
 	return count;
 }
 
-/* The region size is the first of a core log's arguments, and `nosync` the one behind it. */
-static void add_arguments(struct text *text, const struct log_words *log, bool in_sync)
+/* The state is said behind the region size. */
+static void add_arguments(struct text *text, const struct log_words *log, const char *state)
 {
 	for (unsigned i = 0; i < log->count; i++) {
 		const struct word *word = &log->arguments[i];
 
 		if (!is_outdated(word))
 			add(text, " %.*s", (int)word->length, word->text);
-		if (i == 0 && has_state(log, in_sync))
-			add(text, " nosync");
+		if (i + 1 == fixed_arguments(log) && state)
+			add(text, " %s", state);
 	}
 	add(text, " %s", log->rest);
 }
@@ -195,13 +201,15 @@ bool mirror_params_adopt(const char *params, const char *uuid, bool in_sync, cha
 {
 	struct text out = {.at = text, .left = bytes};
 	struct log_words log;
+	const char *state;
 
 	if (!read_log(&log, params) ||
 	    (log.log != MIRROR_PARAMS_CORE && log.log != MIRROR_PARAMS_DISK))
 		return false;
-	add(&out, "userspace %u %s %.*s", count_arguments(&log, in_sync) + 2, uuid,
+	state = state_of(&log, in_sync);
+	add(&out, "userspace %u %s %.*s", count_arguments(&log, state) + 2, uuid,
 	    (int)log.type.length, log.type.text);
-	add_arguments(&out, &log, in_sync);
+	add_arguments(&out, &log, state);
 	return !out.full;
 }
 
@@ -224,14 +232,32 @@ bool mirror_params_release(const char *params, bool in_sync, const char *device,
 {
 	struct text out = {.at = text, .left = bytes};
 	struct log_words log;
+	const char *state;
 
 	if (!read_log(&log, params) ||
 	    (log.log != MIRROR_PARAMS_OURS_CORE && log.log != MIRROR_PARAMS_OURS_DISK))
 		return false;
 	if (!is_core(&log) && !fix_device(&log, device))
 		return false;
-	add(&out, "%.*s %u", (int)log.type.length, log.type.text, count_arguments(&log, in_sync));
-	add_arguments(&out, &log, in_sync);
+	state = state_of(&log, in_sync);
+	add(&out, "%.*s %u", (int)log.type.length, log.type.text, count_arguments(&log, state));
+	add_arguments(&out, &log, state);
+	return !out.full;
+}
+
+bool mirror_params_resync(const char *params, bool begin, char *text, size_t bytes)
+{
+	struct text out = {.at = text, .left = bytes};
+	const char *state = begin ? "sync" : NULL;
+	struct log_words log;
+
+	if (!read_log(&log, params) ||
+	    (log.log != MIRROR_PARAMS_OURS_CORE && log.log != MIRROR_PARAMS_OURS_DISK))
+		return false;
+	add(&out, "userspace %u %.*s%s %.*s", count_arguments(&log, state) + 2 + log.integrated,
+	    (int)log.uuid.length, log.uuid.text, log.integrated ? " integrated_flush" : "",
+	    (int)log.type.length, log.type.text);
+	add_arguments(&out, &log, state);
 	return !out.full;
 }
 

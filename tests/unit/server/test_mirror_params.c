@@ -57,6 +57,29 @@ Test(mirror_params, release_is_the_way_back)
 		 "core 2 1024 nosync 2 254:1 0 254:2 0");
 }
 
+static void resyncs(const char *params, bool begin, const char *wanted)
+{
+	cr_assert(mirror_params_resync(params, begin, text, sizeof(text)), "%s", params);
+	cr_assert_str_eq(text, wanted);
+}
+
+Test(mirror_params, resync_is_said_for_one_table)
+{
+	const char *disk = "userspace 4 u disk 254:0 1024 2 254:1 0 254:2 0 1 handle_errors";
+	const char *core = "userspace 4 u core 1024 block_on_error 2 254:1 0 254:2 0";
+
+	resyncs(disk, true, "userspace 5 u disk 254:0 1024 sync 2 254:1 0 254:2 0 1 handle_errors");
+	resyncs("userspace 5 u disk 254:0 1024 sync 2 254:1 0 254:2 0 1 handle_errors", false,
+		disk);
+	resyncs("userspace 5 u core 1024 nosync block_on_error 2 254:1 0 254:2 0", true,
+		"userspace 5 u core 1024 sync block_on_error 2 254:1 0 254:2 0");
+	resyncs("userspace 5 u core 1024 sync block_on_error 2 254:1 0 254:2 0", false, core);
+	resyncs("userspace 5 u integrated_flush disk /dev/vg/log 1024 2 254:1 0 254:2 0", true,
+		"userspace 6 u integrated_flush disk /dev/vg/log 1024 sync 2 254:1 0 254:2 0");
+	cr_assert_not(mirror_params_resync("disk 2 254:0 1024 2 254:1 0 254:2 0", true, text,
+					   sizeof(text)));
+}
+
 Test(mirror_params, a_device_that_is_named_is_released_by_its_number_alone)
 {
 	const char *named = "userspace 4 u disk /dev/vg/log 1024 2 254:1 0 254:2 0";

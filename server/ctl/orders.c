@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `set`, `pause` and `continue`: what the running dirtylogd shall do otherwise. */
+#include "server/base/option_table.h"
+#include "server/ctl/ask.h"
+#include "server/ctl/command.h"
+#include "server/ctl/view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES 256u
+
+/* --- set --- */
+
+static const struct option_entry no_entries[] = {{0}};
+
+static const struct option_table set_table = {
+	.program = "dirtylogctl set",
+	.arguments = "[NAME VALUE]",
+	.doc = "Change an option of the running dirtylogd: clear-delay, max-lazy, resync-rate or "
+	       "log-level (dirtylogd(8)); without a name, what holds now.\vIt holds until "
+	       "dirtylogd "
+	       "is reloaded or started again. What shall hold then too goes into "
+	       "/etc/dirtylogd/dirtylogd.conf.",
+	.entries = no_entries,
+};
+
+static int ask_and_print(const char *line)
+{
+	char *text = ctl_ask(line, NULL);
+
+	if (!text)
+		return CTL_NO_ANSWER;
+	fputs(text, stdout);
+	free(text);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* The daemon knows what a value may be. */
+int ctl_set(int argc, char **argv)
+{
+	char line[LINE_MAX_BYTES];
+	int next, status = option_table_parse(&set_table, NULL, argc, argv, &next);
+
+	if (status >= 0)
+		return status;
+	if (next == argc)
+		return ask_and_print("set");
+	if (argc - next != 2)
+		return option_table_fault(&set_table, "a name and a value are expected");
+	if (snprintf(line, sizeof(line), "set %s %s", argv[next], argv[next + 1]) >=
+	    (int)sizeof(line))
+		return option_table_fault(&set_table, "the value is too long");
+	return ask_and_print(line);
+}
+
+/* --- pause, continue --- */
+
+struct order_options {
+	bool all;
+};
+
+static const struct option_entry order_entries[] = {
+	{"all", .help = "every mirror of dirtylogd's", OPTION_FLAG(struct order_options, all)},
+	{0},
+};
+
+static const struct option_table pause_table = {
+	.program = "dirtylogctl pause",
+	.arguments = "NAME...",
+	.doc = "Hand out no more regions of these mirrors for recovery. Writes go on, and what is "
+	       "out of sync stays so: it is not redundant meanwhile.\vIt outlives dirtylogd's "
+	       "restarts and other tables of the mirror, and ends with `dirtylogctl continue`, or "
+	       "when the mirror is removed or deactivated.",
+	.entries = order_entries,
+};
+
+static const struct option_table continue_table = {
+	.program = "dirtylogctl continue",
+	.arguments = "NAME...",
+	.doc = "Let the resync of mirrors go on that were paused.",
+	.entries = order_entries,
+};
+
+static int order_one(const struct option_table *table, const char *order, const json_t *mirror)
+{
+	const json_t *log = json_object_get(mirror, "log");
+	char line[LINE_MAX_BYTES], *text;
+	bool done;
+
+	if (!log) {
+		fprintf(stderr, "%s: %s: dirtylogd does not know its log\n", table->program,
+			view_text(mirror, "name"));
+		return 1;
+	}
+	snprintf(line, sizeof(line), "%s %s %s", order, view_text(log, "uuid"),
+		 view_text(log, "luid"));
+	text = ctl_ask(line, NULL);
+	done = text && *text; /* nothing comes of a server that is killed meanwhile */
+	if (text && !done)
+		fprintf(stderr, "%s: %s: no answer; try again\n", table->program,
+			view_text(mirror, "name"));
+	free(text);
+	return done ? 0 : CTL_NO_ANSWER;
+}
+
+static int order_each(const struct option_table *table, const char *order, const json_t *mirrors)
+{
+	int status = 0;
+	json_t *mirror;
+
+	for (size_t i = 0; (mirror = json_array_get(mirrors, i)); i++) {
+		int r = order_one(table, order, mirror);
+
+		status = r > status ? r : status;
+	}
+	return status;
+}
+
+static int order_named(const struct option_table *table, const char *order, const json_t *view,
+		       char **names)
+{
+	int status = 0;
+
+	for (; *names; names++) {
+		json_t *meant = view_select(view, order, *names);
+		int r = json_array_size(meant) > 0 ? order_each(table, order, meant) : 1;
+
+		status = r > status ? r : status;
+		json_decref(meant);
+	}
+	return status;
+}
+
+static int give_order(const struct option_table *table, const char *order, int argc, char **argv)
+{
+	struct order_options options = {0};
+	int next, status = option_table_parse(table, &options, argc, argv, &next);
+	json_t *view;
+
+	if (status >= 0)
+		return status;
+	if (options.all == (next < argc))
+		return option_table_fault(table, "mirrors are expected, or --all");
+	view = view_get(NULL, false);
+	if (!view)
+		return CTL_NO_ANSWER;
+	if (options.all)
+		status = order_each(table, order, json_object_get(view, "mirrors"));
+	else
+		status = order_named(table, order, view, argv + next);
+	json_decref(view);
+	return status;
+}
+
+int ctl_pause(int argc, char **argv)
+{
+	return give_order(&pause_table, "pause", argc, argv);
+}
+
+int ctl_continue(int argc, char **argv)
+{
+	return give_order(&continue_table, "continue", argc, argv);
+}
