@@ -204,25 +204,31 @@ static void print_cells(FILE *out, const struct mirror_log *log, uint64_t cells)
 	fputs("]}\n", out);
 }
 
+/* UUID LUID, which is cut in two. */
+static bool parse_log(char *uuid_luid, uint64_t *luid)
+{
+	return parse_word(cut_word(uuid_luid), 16, luid);
+}
+
 struct mirror_log *status_find_log(struct registry *registry, char *uuid_luid)
 {
 	uint64_t luid;
 
-	return parse_word(cut_word(uuid_luid), 16, &luid) ? registry_get(registry, luid, uuid_luid)
-							  : NULL;
+	return parse_log(uuid_luid, &luid) ? registry_get(registry, luid, uuid_luid) : NULL;
 }
 
 bool status_print_regions(FILE *out, struct registry *registry, char *arguments, const char **why)
 {
 	struct mirror_log *log;
-	uint64_t cells;
+	uint64_t cells, luid;
 	bool open;
 
 	*why = "regions: UUID LUID CELLS are expected, with 1 to 8192 cells";
-	if (!parse_word(cut_word(arguments), 10, &cells) || cells < 1 || cells > STATUS_CELLS_MAX)
+	if (!parse_word(cut_word(arguments), 10, &cells) || cells < 1 || cells > STATUS_CELLS_MAX ||
+	    !parse_log(arguments, &luid))
 		return false;
 	*why = "there is no such log";
-	log = status_find_log(registry, arguments);
+	log = registry_get(registry, luid, arguments);
 	if (!log)
 		return false;
 	open = mirror_log_is_open(log);
