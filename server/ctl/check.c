@@ -3,6 +3,7 @@
 #include "server/base/option_table.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/command.h"
+#include "server/ctl/kernel_faults.h"
 #include "server/ctl/lvm.h"
 #include "server/ctl/mirrors.h"
 #include "server/netlink/transport.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 static const struct option_entry check_entries[] = {{0}};
@@ -53,6 +55,25 @@ static void check_module(const char *name)
 		good(name);
 	else
 		bad("%s: the kernel's module is not loaded: modprobe %s", name, name);
+}
+
+static void check_kernel(void)
+{
+	struct kernel_version version;
+	unsigned at = 0, fixed, before = faults;
+	struct utsname names;
+	const char *what;
+
+	if (uname(&names) != 0 || !kernel_version_read(names.release, names.version, &version) ||
+	    !kernel_faults_known(&version)) {
+		good("kernel: of this one's branch no faults are known to this program");
+		return;
+	}
+	while ((what = kernel_faults_next(&version, &at, &fixed)))
+		bad("kernel %u.%u.%u: %s; install %u.%u.%u or later, and reboot", version.major,
+		    version.minor, version.patch, what, version.major, version.minor, fixed);
+	if (faults == before)
+		good("kernel: no known fault");
 }
 
 static void check_listeners(void)
@@ -189,6 +210,7 @@ int ctl_check(int argc, char **argv)
 	status = option_table_parse(&check_table, NULL, argc, argv, NULL);
 	if (status >= 0)
 		return status;
+	check_kernel();
 	check_module("dm_mirror");
 	check_module("dm_log_userspace");
 	check_service();
