@@ -7,6 +7,7 @@
 #include "server/log/mirror_cycle.h"
 #include "server/protocol/mirror_params.h"
 #include "server/protocol/mirror_table.h"
+#include "server/restart/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -279,6 +280,12 @@ static int lock_vg(const char *vg)
 	return swap.lock_fd < 0 ? swap.lock_fd : 0;
 }
 
+static int hold_device(const char *name)
+{
+	swap.lock_fd = device_lock_try(PLACE_DIR, name);
+	return swap.lock_fd < 0 ? swap.lock_fd : 0;
+}
+
 /* Its number may be another device's by now. */
 static bool is_same_device(void)
 {
@@ -369,6 +376,7 @@ static enum swap_result swap_log(const struct ctl_mirror *mirror, enum wanted_lo
 		.look = dm_device_look,
 		.all_alive = dm_device_all_alive,
 		.lock_vg = lock_vg,
+		.lock_device = hold_device,
 		.brace = dm_device_brace,
 		.suspend = dm_device_suspend,
 		.resume = dm_device_resume,

@@ -36,7 +36,7 @@ static bool is_named(int fd, const char *path)
 	       held.st_ino == named.st_ino;
 }
 
-int lvm_lock_try(const char *dir, const char *vg)
+static int lock_file(const char *dir, const char *prefix, const char *name)
 {
 	char path[PATH_MAX];
 	int fd, r;
@@ -44,7 +44,7 @@ int lvm_lock_try(const char *dir, const char *vg)
 	/* There before any command of LVM's has run: then its first one finds it. */
 	if (mkdir(dir, 0755) != 0 && errno != EEXIST)
 		return -errno;
-	snprintf(path, sizeof(path), "%s/V_%s", dir, vg);
+	snprintf(path, sizeof(path), "%s/%s%s", dir, prefix, name);
 	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
@@ -53,4 +53,14 @@ int lvm_lock_try(const char *dir, const char *vg)
 	r = errno == EWOULDBLOCK ? -EWOULDBLOCK : -ESTALE;
 	close(fd);
 	return r;
+}
+
+int lvm_lock_try(const char *dir, const char *vg)
+{
+	return lock_file(dir, "V_", vg);
+}
+
+int device_lock_try(const char *dir, const char *device)
+{
+	return lock_file(dir, "device-", device);
 }

@@ -16,4 +16,7 @@ bool lvm_vg_of(const char *name, const char *uuid, char vg[DM_NAME_LEN]);
  * file stays: LVM removes it when it likes. */
 int lvm_lock_try(const char *dir, const char *vg);
 
+/* The same for a device that is not LVM's: between processes of ours, on a file that stays. device: its name. */
+int device_lock_try(const char *dir, const char *device);
+
 #endif

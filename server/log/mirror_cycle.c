@@ -7,11 +7,10 @@
 static bool take_lock(const struct cycle_ops *ops, const struct cycle_look *look)
 {
 	char vg[DM_NAME_LEN];
+	bool lvms = lvm_vg_of(look->name, look->uuid, vg);
 
-	if (!lvm_vg_of(look->name, look->uuid, vg))
-		return true; /* not LVM's */
 	for (unsigned tries = 0; tries < CYCLE_LOCK_TRIES; tries++) {
-		if (ops->lock_vg(vg) == 0)
+		if ((lvms ? ops->lock_vg(vg) : ops->lock_device(look->name)) == 0)
 			return true;
 		ops->pause();
 	}
@@ -134,7 +133,8 @@ const char *cycle_outcome_text(enum cycle_outcome outcome)
 				    "nobody resumed it in time: it is in use now",
 		[CYCLE_NOT_FREE] = "left alone: it is suspended, or another table waits for it",
 		[CYCLE_NOT_ALIVE] = "left alone: a leg or its log is not alive",
-		[CYCLE_NOT_LOCKED] = "left alone: the lock of its volume group was not to be had",
+		[CYCLE_NOT_LOCKED] =
+			"left alone: its lock, or its volume group's, was not to be had",
 		[CYCLE_NOT_LOADED] = "left alone: the kernel does not take the table",
 		[CYCLE_NOT_FIT] = "as it was: its state has changed meanwhile",
 		[CYCLE_NOT_BRACED] = "left alone: our memory cannot be locked",

@@ -3,7 +3,8 @@
  * serves no log (mirrors.h, server/ctl/swap.h).
  *
  * Not if a leg or the log is not alive, since writes can be held then, for the repair to let go of; not
- * if somebody else is at it. An LVM device is looked at and cycled under its volume group's lock. The
+ * if somebody else is at it. An LVM device is looked at and cycled under its volume group's lock, any other under one of
+ * ours. The
  * suspend is one without flush: dm-mirror ends held writes with an error otherwise.
  *
  * A resume puts an inactive table into place. One that has come between our suspend and our resume is
@@ -32,7 +33,9 @@ struct cycle_look {
 struct cycle_ops {
 	int (*look)(struct cycle_look *look);
 	bool (*all_alive)(void);
-	int (*lock_vg)(const char *vg); /* one try; held until the process ends */
+	/* One try; held until the process ends. Of a device that is not LVM's the device's own. */
+	int (*lock_vg)(const char *vg);
+	int (*lock_device)(const char *name);
 	int (*brace)(void); /* from here on nothing of ours is paged out, or interrupted */
 	int (*suspend)(void);
 	int (*resume)(void);

@@ -10,6 +10,7 @@
 #include "server/log/lvm_lock.h"
 #include "server/log/mirror_cycle.h"
 #include "server/log/mirror_scan.h"
+#include "server/restart/place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,8 @@
 #define JOIN_LIMIT_NS (2 * NSEC_PER_SEC)
 
 #define CHILDREN_KNOWN 64u
+#define NUDGE_AGAIN_NS (20 * NSEC_PER_SEC)
+#define NUDGE_DOUBLED_MAX 7u /* 43 minutes */
 
 extern char **environ;
 
@@ -185,14 +188,29 @@ static void do_settle(const struct mirror_scan *scan, const struct mirror_job *j
 	start_child(job, "--query-device", found);
 }
 
-static void do_nudge(const struct mirror_scan *scan, const struct mirror_job *job)
+static int ask(struct mirrors *mirrors, struct mirror_log *log, const struct mirror_job *model,
+	       int64_t delay_ns);
+
+static void nudge_again(struct mirrors *mirrors, const struct mirror_job *job)
+{
+	unsigned doubled = job->tries < NUDGE_DOUBLED_MAX ? job->tries : NUDGE_DOUBLED_MAX;
+	const struct mirror_job model = {.kind = MIRROR_JOB_NUDGE, .tries = job->tries + 1};
+
+	ask(mirrors, job->log, &model, NUDGE_AGAIN_NS << doubled);
+}
+
+static void do_nudge(struct mirrors *mirrors, const struct mirror_scan *scan,
+		     const struct mirror_job *job)
 {
 	const struct mirror_log *log = job->log;
 	const struct mirror_found *found = mirror_scan_find(scan, log->uuid);
 
 	if (!found || mirror_log_state(log) != LOG_ACTIVE || mirror_log_health(log) != LOG_SOUND ||
-	    all_in_sync(log) || child_did_it(job, found) ||
+	    all_in_sync(log) ||
 	    atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
+		return;
+	nudge_again(mirrors, job);
+	if (child_did_it(job, found))
 		return;
 	diag_info("mirror %u:%u of log %s does not ask for resync work", found->major, found->minor,
 		  log->uuid);
@@ -298,7 +316,7 @@ static void do_job(struct mirrors *mirrors, const struct mirror_scan *scan, stru
 		do_settle(scan, job);
 		break;
 	case MIRROR_JOB_NUDGE:
-		do_nudge(scan, job);
+		do_nudge(mirrors, scan, job);
 		break;
 	case MIRROR_JOB_WAKE:
 		do_wake(mirrors, scan, job);
@@ -336,10 +354,18 @@ static int lock_lvm(const char *vg)
 	return fd < 0 ? fd : 0; /* held until we end */
 }
 
+static int lock_device(const char *name)
+{
+	int fd = device_lock_try(PLACE_DIR, name);
+
+	return fd < 0 ? fd : 0; /* likewise */
+}
+
 static const struct cycle_ops cycle_ops = {
 	.look = dm_device_look,
 	.all_alive = dm_device_all_alive,
 	.lock_vg = lock_lvm,
+	.lock_device = lock_device,
 	.brace = dm_device_brace,
 	.suspend = dm_device_suspend,
 	.resume = dm_device_resume,
@@ -516,16 +542,16 @@ void mirrors_stop(struct mirrors *mirrors)
 	free(mirrors);
 }
 
-int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job_kind kind,
-		int64_t delay_ns)
+static int ask(struct mirrors *mirrors, struct mirror_log *log, const struct mirror_job *model,
+	       int64_t delay_ns)
 {
-	struct mirror_job *job = calloc(1, sizeof(*job));
+	struct mirror_job *job = malloc(sizeof(*job));
 
 	if (!job)
 		return -ENOMEM;
+	*job = *model;
 	job->head.kind = MAIL_LEGS;
 	job->log = log;
-	job->kind = kind;
 	job->asked_ns = clock_now();
 	job->due_ns = job->asked_ns + delay_ns;
 	mirror_log_get(log);
@@ -535,6 +561,14 @@ int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job
 	pthread_cond_signal(&mirrors->more);
 	pthread_mutex_unlock(&mirrors->lock);
 	return 0;
+}
+
+int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job_kind kind,
+		int64_t delay_ns)
+{
+	const struct mirror_job model = {.kind = kind};
+
+	return ask(mirrors, log, &model, delay_ns);
 }
 
 static void legs_are_flushed(struct leg_flush *flush)

@@ -23,13 +23,15 @@ enum mirror_job_kind {
  * asks neither for the count nor for work any more: a status query lets it learn the hint.
  * NUDGE: a mirror that was in sync when its log server died never asks for resync work. Only a
  * RESUME resets its hint, so the mirror is suspended and resumed; the child resumes it even if we
- * die meanwhile. */
+ * die meanwhile. It may find the mirror locked, suspended or with a dead leg, and leave it alone: so that is tried
+ * again until the kernel has asked, each time later. */
 struct mirror_job {
 	struct log_mail head;
 	struct mirror_job *next;
 	struct mirror_log *log; /* a reference */
 	enum mirror_job_kind kind;
 	int64_t asked_ns, due_ns;
+	unsigned tries; /* of a NUDGE, before this one */
 	struct log_legs *legs; /* result of LEGS */
 	bool found; /* result of DEVICE, with its numbers */
 	uint32_t major, minor;

@@ -74,3 +74,18 @@ Test(lvm_lock, makes_the_directory)
 	rmdir(sub);
 	rmdir(dir);
 }
+
+Test(lvm_lock, another_device_has_a_lock_of_its_own)
+{
+	char dir[] = "/tmp/lvm_lock.XXXXXX", path[64];
+	int fd;
+
+	cr_assert_not_null(mkdtemp(dir));
+	fd = device_lock_try(dir, "m");
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(device_lock_try(dir, "m"), -EWOULDBLOCK);
+	close(fd);
+	snprintf(path, sizeof(path), "%s/device-m", dir);
+	cr_assert_eq(remove(path), 0);
+	rmdir(dir);
+}

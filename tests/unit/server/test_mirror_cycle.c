@@ -110,7 +110,22 @@ static void unload(void)
 	fake.is.inactive_table = false;
 }
 
-static struct cycle_ops ops = {look, all_alive, lock_vg, brace, suspend, resume, pass_time};
+static int lock_device(const char *name)
+{
+	cr_assert_str_eq(name, fake.is.name);
+	return lock_vg("device");
+}
+
+static struct cycle_ops ops = {
+	.look = look,
+	.all_alive = all_alive,
+	.lock_vg = lock_vg,
+	.lock_device = lock_device,
+	.brace = brace,
+	.suspend = suspend,
+	.resume = resume,
+	.pause = pass_time,
+};
 
 static struct cycle_ops with_table(void)
 {
@@ -149,7 +164,7 @@ TestSuite(mirror_cycle, .init = is_well);
 Test(mirror_cycle, suspends_and_resumes_a_mirror_that_is_well)
 {
 	cr_assert_eq(mirror_cycle(&ops), CYCLE_DONE);
-	cr_assert_str_eq(fake.done, "alive? brace suspend resume ");
+	cr_assert_str_eq(fake.done, "device alive? brace suspend resume ");
 	cr_assert_eq(fake.pauses, 0);
 }
 
@@ -157,7 +172,7 @@ Test(mirror_cycle, leaves_a_mirror_alone_that_is_not_all_alive)
 {
 	fake.dead = true;
 	cr_assert_eq(mirror_cycle(&ops), CYCLE_NOT_ALIVE);
-	cr_assert_str_eq(fake.done, "alive? ");
+	cr_assert_str_eq(fake.done, "device alive? ");
 }
 
 Test(mirror_cycle, leaves_a_mirror_alone_that_another_is_at)
@@ -179,7 +194,7 @@ Test(mirror_cycle, does_not_suspend_what_it_might_not_live_to_resume)
 {
 	ops.brace = cannot_brace;
 	cr_assert_eq(mirror_cycle(&ops), CYCLE_NOT_BRACED);
-	cr_assert_str_eq(fake.done, "alive? ");
+	cr_assert_str_eq(fake.done, "device alive? ");
 }
 
 Test(mirror_cycle, leaves_a_table_that_has_come_between_to_its_owner)
@@ -187,7 +202,7 @@ Test(mirror_cycle, leaves_a_table_that_has_come_between_to_its_owner)
 	fake.at_suspend = table_comes;
 	fake.at_pause = is_well; /* he resumes */
 	cr_assert_eq(mirror_cycle(&ops), CYCLE_LEFT_TO_OWNER);
-	cr_assert_str_eq(fake.done, "alive? brace suspend ");
+	cr_assert_str_eq(fake.done, "device alive? brace suspend ");
 	cr_assert_eq(fake.pauses, 1);
 }
 
@@ -195,7 +210,7 @@ Test(mirror_cycle, resumes_in_the_end_if_the_owner_of_a_table_does_not)
 {
 	fake.at_suspend = table_comes;
 	cr_assert_eq(mirror_cycle(&ops), CYCLE_FOR_OWNER);
-	cr_assert_str_eq(fake.done, "alive? brace suspend resume ");
+	cr_assert_str_eq(fake.done, "device alive? brace suspend resume ");
 	cr_assert_eq(fake.pauses, CYCLE_OWNER_TRIES);
 }
 
@@ -237,6 +252,13 @@ Test(mirror_cycle, leaves_an_lvm_device_alone_without_the_lock)
 	cr_assert_str_eq(fake.done, "");
 }
 
+Test(mirror_cycle, leaves_any_device_alone_without_its_lock)
+{
+	fake.locked_for = CYCLE_LOCK_TRIES;
+	cr_assert_eq(mirror_cycle(&ops), CYCLE_NOT_LOCKED);
+	cr_assert_str_eq(fake.done, "");
+}
+
 Test(mirror_cycle, looks_again_behind_the_lock)
 {
 	is_lvms();
@@ -272,7 +294,7 @@ Test(mirror_cycle, a_table_that_is_refused_changes_nothing)
 
 	swap.load = cannot_load;
 	cr_assert_eq(mirror_cycle(&swap), CYCLE_NOT_LOADED);
-	cr_assert_str_eq(fake.done, "alive? ");
+	cr_assert_str_eq(fake.done, "device alive? ");
 }
 
 Test(mirror_cycle, a_table_that_cannot_be_put_into_place_is_taken_away)
@@ -281,7 +303,7 @@ Test(mirror_cycle, a_table_that_cannot_be_put_into_place_is_taken_away)
 
 	swap.brace = cannot_brace;
 	cr_assert_eq(mirror_cycle(&swap), CYCLE_NOT_BRACED);
-	cr_assert_str_eq(fake.done, "alive? load unload ");
+	cr_assert_str_eq(fake.done, "device alive? load unload ");
 }
 
 Test(mirror_cycle, a_table_that_does_not_fit_any_more_is_not_put_into_place)
@@ -290,7 +312,7 @@ Test(mirror_cycle, a_table_that_does_not_fit_any_more_is_not_put_into_place)
 
 	fake.unfit = true;
 	cr_assert_eq(mirror_cycle(&swap), CYCLE_NOT_FIT);
-	cr_assert_str_eq(fake.done, "alive? load brace suspend review unload resume ");
+	cr_assert_str_eq(fake.done, "device alive? load brace suspend review unload resume ");
 	cr_assert_not(fake.is.suspended);
 }
 
