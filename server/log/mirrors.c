@@ -188,15 +188,15 @@ static void do_settle(const struct mirror_scan *scan, const struct mirror_job *j
 	start_child(job, "--query-device", found);
 }
 
-static int ask(struct mirrors *mirrors, struct mirror_log *log, const struct mirror_job *model,
-	       int64_t delay_ns);
+static int put_job(struct mirrors *mirrors, struct mirror_log *log, const struct mirror_job *model,
+		   int64_t delay_ns);
 
 static void nudge_again(struct mirrors *mirrors, const struct mirror_job *job)
 {
 	unsigned doubled = job->tries < NUDGE_DOUBLED_MAX ? job->tries : NUDGE_DOUBLED_MAX;
 	const struct mirror_job model = {.kind = MIRROR_JOB_NUDGE, .tries = job->tries + 1};
 
-	ask(mirrors, job->log, &model, NUDGE_AGAIN_NS << doubled);
+	put_job(mirrors, job->log, &model, NUDGE_AGAIN_NS << doubled);
 }
 
 static void do_nudge(struct mirrors *mirrors, const struct mirror_scan *scan,
@@ -542,8 +542,8 @@ void mirrors_stop(struct mirrors *mirrors)
 	free(mirrors);
 }
 
-static int ask(struct mirrors *mirrors, struct mirror_log *log, const struct mirror_job *model,
-	       int64_t delay_ns)
+static int put_job(struct mirrors *mirrors, struct mirror_log *log, const struct mirror_job *model,
+		   int64_t delay_ns)
 {
 	struct mirror_job *job = malloc(sizeof(*job));
 
@@ -568,7 +568,7 @@ int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job
 {
 	const struct mirror_job model = {.kind = kind};
 
-	return ask(mirrors, log, &model, delay_ns);
+	return put_job(mirrors, log, &model, delay_ns);
 }
 
 static void legs_are_flushed(struct leg_flush *flush)
