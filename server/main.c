@@ -496,7 +496,7 @@ static int run_threads(struct daemon *daemon)
 	takeover_slots(&daemon->estate);
 	slots_open(&daemon->slots, daemon->estate.fixed->slots, ESTATE_SLOTS,
 		   &daemon->estate.fixed->arrivals);
-	r = mirrors_start(&daemon->mirrors);
+	r = mirrors_start(&daemon->mirrors, &daemon->estate.fixed->executors[ESTATE_MIRRORS]);
 	if (r < 0)
 		goto out;
 	r = opener_begin();

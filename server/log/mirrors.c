@@ -5,7 +5,9 @@
 #include "server/log/mirrors.h"
 
 #include "server/base/clock.h"
+#include "server/base/crash.h"
 #include "server/base/diag.h"
+
 #include "server/log/dm_device.h"
 #include "server/log/lvm_lock.h"
 #include "server/log/mirror_cycle.h"
@@ -40,6 +42,7 @@ static struct child {
 } children[CHILDREN_KNOWN];
 
 struct mirrors {
+	struct estate_executor *watched;
 	struct leg_flusher *flusher;
 	struct leg_flusher *reader; /* of mirrors; under lock: NULL until one is to be woken */
 	pthread_t thread;
@@ -105,7 +108,8 @@ static void scan_device(struct mirror_scan *scan, uint64_t number)
 	dm_task_destroy(task);
 }
 
-static void scan_tables(struct mirror_scan *scan)
+/* A turn for each: there may be thousands. */
+static void scan_tables(struct estate_executor *watched, struct mirror_scan *scan)
 {
 	int error;
 	struct dm_task *task = dm_run(DM_DEVICE_LIST, NULL, &error);
@@ -116,6 +120,7 @@ static void scan_tables(struct mirror_scan *scan)
 	scan->incomplete = !names;
 	if (names && names->dev) {
 		do {
+			estate_works(watched);
 			scan_device(scan, names->dev);
 			next = names->next;
 			names = (const struct dm_names *)((const char *)names + next);
@@ -425,10 +430,11 @@ static struct mirror_job *take_due(struct mirrors *mirrors, int64_t now, int64_t
 
 static void do_jobs(struct mirrors *mirrors, struct mirror_scan *scan, struct mirror_job *job)
 {
-	scan_tables(scan);
+	scan_tables(mirrors->watched, scan);
 	while (job) {
 		struct mirror_job *next = job->next;
 
+		estate_works(mirrors->watched);
 		do_job(mirrors, scan, job);
 		end_job(mirrors, job);
 		job = next;
@@ -453,6 +459,8 @@ static void *mirrors_thread(void *argument)
 	int64_t next;
 
 	pthread_setname_np(pthread_self(), "mirrors");
+	crash_mark(&mirrors->watched->crashed);
+	atomic_store(&mirrors->watched->thread, (uint32_t)gettid());
 	dm_log_with_errno_init(dm_to_log);
 	dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
 	pthread_mutex_lock(&mirrors->lock);
@@ -463,7 +471,9 @@ static void *mirrors_thread(void *argument)
 			continue;
 		}
 		pthread_mutex_unlock(&mirrors->lock);
+		estate_works(mirrors->watched);
 		do_jobs(mirrors, &scan, due);
+		estate_waits(mirrors->watched);
 		pthread_mutex_lock(&mirrors->lock);
 	}
 	mirror_scan_free(&scan);
@@ -473,7 +483,7 @@ static void *mirrors_thread(void *argument)
 	return NULL;
 }
 
-int mirrors_start(struct mirrors **mirrors)
+int mirrors_start(struct mirrors **mirrors, struct estate_executor *watched)
 {
 	struct mirrors *made = calloc(1, sizeof(*made));
 	pthread_condattr_t monotonic;
@@ -481,6 +491,7 @@ int mirrors_start(struct mirrors **mirrors)
 
 	if (!made)
 		return -ENOMEM;
+	made->watched = watched;
 	pthread_mutex_init(&made->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -39,8 +39,9 @@ struct mirror_job {
 
 struct mirrors;
 
-/* 0 or -errno. SIGCHLD must be ignored: nobody waits for the children. */
-int mirrors_start(struct mirrors **mirrors);
+/* 0 or -errno. SIGCHLD must be ignored: nobody waits for the children. watched: its turns are the watchdog's to
+ * see. */
+int mirrors_start(struct mirrors **mirrors, struct estate_executor *watched);
 
 /* End the threads; jobs that are not due are dropped. A thread that hangs in the kernel is left behind,
  * after two seconds, and touches no log any more. The workers' threads must have ended, their run queues

@@ -29,7 +29,8 @@
 #define ESTATE_WORKERS_MAX 64u
 #define ESTATE_RECEIVER ESTATE_WORKERS_MAX /* its executor's number */
 #define ESTATE_CONTROL (ESTATE_WORKERS_MAX + 1) /* the control thread's, which executes no log */
-#define ESTATE_EXECUTORS (ESTATE_WORKERS_MAX + 2)
+#define ESTATE_MIRRORS (ESTATE_WORKERS_MAX + 2) /* nor does the mirrors thread */
+#define ESTATE_EXECUTORS (ESTATE_WORKERS_MAX + 3)
 #define ESTATE_LEGS_MAX 18u /* of two full tables */
 #define ESTATE_FLIGHTS 1024u /* of a executor */
 #define DEATHS_MAX 3u /* crashes that a request, or a log being taken over, may cause */

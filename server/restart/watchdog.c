@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A look goes through the turns of all threads in the estate. A server has 66 of them at most, most of which
+/* A look goes through the turns of all threads in the estate. A server has 67 of them at most, most of which
  * are 0: that is some cache lines in each second. What is said of a thread is put together only when it is
  * suspected, from the slot whose arrival it has in hand and the record of its log. */
 #include "server/restart/watchdog.h"
@@ -58,6 +58,8 @@ static void name_thread(unsigned number, char name[16])
 		snprintf(name, 16, "receiver");
 	else if (number == ESTATE_CONTROL)
 		snprintf(name, 16, "control");
+	else if (number == ESTATE_MIRRORS)
+		snprintf(name, 16, "mirrors");
 	else
 		snprintf(name, 16, "worker-%u", number);
 }

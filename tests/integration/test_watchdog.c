@@ -357,6 +357,7 @@ Test(watchdog, systemd_is_not_told_that_all_goes_well_while_a_thread_hangs)
 	starve_at(ESTATE_WORKERS_MAX - 1);
 	starve_at(ESTATE_RECEIVER);
 	starve_at(ESTATE_CONTROL);
+	starve_at(ESTATE_MIRRORS);
 }
 
 Test(watchdog, systemd_is_told_how_many_logs_are_served)
