@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -150,17 +151,33 @@ static bool await_program(const struct running *before, struct running *now)
 	return false;
 }
 
+/* It is the supervisor still behind the open, so it was then, and nobody else can have its number meanwhile. */
+static int signal_supervisor(const struct running *before)
+{
+	int fd = pidfd_open((pid_t)before->supervisor, 0), r = -ESRCH;
+	struct running now;
+
+	if (fd < 0)
+		return -errno;
+	if (learn(ctl_try("stats"), &now) && now.supervisor == before->supervisor)
+		r = pidfd_send_signal(fd, SIGHUP, NULL, 0) == 0 ? 0 : -errno;
+	close(fd);
+	return r;
+}
+
 static int reload(const struct running *before)
 {
 	char program[PATH_MAX];
 	struct running now;
+	int r;
 
 	if (!find_program(before->supervisor, program) ||
 	    !check_passes(before->supervisor, program))
 		return 1;
-	if (kill((pid_t)before->supervisor, SIGHUP) != 0) {
+	r = signal_supervisor(before);
+	if (r < 0) {
 		fprintf(stderr, "dirtylogctl: process %ld: %s\n", before->supervisor,
-			strerror(errno));
+			strerror(-r));
 		return 1;
 	}
 	if (!await_program(before, &now)) {
