@@ -4,7 +4,7 @@
 # before: perf/native_costs
 # disks: a=4G b=4G logk=64M logd=64M
 # timeout: 2700
-# quick: no
+# quick: apart
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 

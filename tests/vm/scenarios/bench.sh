@@ -3,7 +3,7 @@
 # about: dirtylogd beside the kernel's disk log, interleaved in one boot
 # disks: a=4G b=4G logk=64M logd=64M
 # timeout: 420
-# quick: no
+# quick: apart
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 

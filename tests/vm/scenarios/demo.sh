@@ -3,7 +3,7 @@
 # about: the narrated tour of ./dev demo: resync, speed beside the kernel's log, kills, a power cut
 # disks: a=1G b=1G log=64M logk=64M journal=1M
 # timeout: 180
-# quick: no
+# quick: apart
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 

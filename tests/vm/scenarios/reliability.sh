@@ -3,7 +3,7 @@
 # about: each fault of a log device and of a leg in each state of a mirror: the table of docs/reliability.md
 # disks: a=64M b=64M log=64M spare=64M oa=64M ob=64M olog=64M
 # timeout: 3000
-# quick: no
+# quick: apart
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 # shellcheck source=tests/vm/reliability-cells.sh
