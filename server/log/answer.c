@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COST_MAX_NS (86400.0 * NSEC_PER_SEC) /* of a region */
+
 static void put_u64(struct wire_message *message, unsigned index, uint64_t value)
 {
 	memcpy(message->payload + index * sizeof(value), &value, sizeof(value));
@@ -162,13 +164,14 @@ static void remember_asked(struct mirror_log *log, _Atomic bool *asked)
 static void pay(struct mirror_log *log, int64_t now)
 {
 	double bytes = (double)log->args.region_size * 512;
+	double cost_ns = bytes / (double)log->pace.rate * NSEC_PER_SEC;
 	int64_t from = now - PACE_STEP_NS;
 
 	if (log->pace.rate == 0)
 		return;
 	if (log->pace.paid_ns > from)
 		from = log->pace.paid_ns;
-	log->pace.paid_ns = from + (int64_t)(bytes / (double)log->pace.rate * NSEC_PER_SEC);
+	log->pace.paid_ns = from + (int64_t)(cost_ns < COST_MAX_NS ? cost_ns : COST_MAX_NS);
 }
 
 /* The kernel is told that there is no work, and the worker sees to it that it asks again. */
