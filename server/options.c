@@ -14,6 +14,7 @@
 #define CONFIG_FILE "/etc/dirtylogd/dirtylogd.conf"
 #define DEFAULT_WORKERS_MAX 4
 #define WORKERS_TEXT OPTION_DIGITS(DEFAULT_WORKERS_MAX)
+#define MARK_AHEAD_MAX 64
 #define SECONDS_MAX 86400
 #define RCVBUF_MIN (64 << 10)
 #define RCVBUF_MAX (1 << 30)
@@ -116,6 +117,12 @@ static const struct option_entry entries[] = {
 	 "how many cleared regions of a log may stay dirty there at a time",
 	 OPTION_U64(struct options, max_lazy, 0, OPTION_UNLIMITED), .wanted = "a number of regions",
 	 .preset = "4096"},
+	{"mark-ahead", 0, "REGIONS",
+	 "how many regions are marked ahead of a stream of writes at most, with the write of the "
+	 "log "
+	 "that its mark takes; 0: none",
+	 OPTION_UNSIGNED(struct options, mark_ahead, 0, MARK_AHEAD_MAX),
+	 .wanted = "a number of regions", .preset = OPTION_DIGITS(MARK_AHEAD_MAX)},
 	{"resync-rate", 0, "BYTES",
 	 "how much of a mirror is resynced in a second at most; 0: no limit",
 	 OPTION_U64(struct options, resync_rate, 0, OPTION_UNLIMITED), .wanted = "bytes",

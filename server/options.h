@@ -21,6 +21,7 @@ struct options {
 	/* What holds until it is changed (settings.h). */
 	int64_t clear_delay_ns;
 	uint64_t max_lazy;
+	unsigned mark_ahead; /* regions at a time; 0: none */
 	uint64_t resync_rate; /* bytes in a second, of a mirror; 0: no limit */
 	int rcvbuf;
 	int64_t busy_poll_ns;

@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const changeable[] = {"clear-delay", "max-lazy", "resync-rate", "log-level"};
+static const char *const changeable[] = {"clear-delay", "max-lazy", "mark-ahead", "resync-rate",
+					 "log-level"};
 
 #define CHANGEABLE (sizeof(changeable) / sizeof(changeable[0]))
 
@@ -14,6 +15,7 @@ static void put_values(struct estate_settings *settings, const struct options *o
 {
 	atomic_store(&settings->clear_delay_ns, options->clear_delay_ns);
 	atomic_store(&settings->max_lazy, options->max_lazy);
+	atomic_store(&settings->mark_ahead, options->mark_ahead);
 	atomic_store(&settings->resync_rate, options->resync_rate);
 	atomic_store(&settings->log_level, (int)options->log_level);
 	atomic_fetch_add(&settings->changes, 1);
@@ -23,6 +25,7 @@ static void get_values(const struct estate_settings *settings, struct options *o
 {
 	options->clear_delay_ns = atomic_load(&settings->clear_delay_ns);
 	options->max_lazy = atomic_load(&settings->max_lazy);
+	options->mark_ahead = atomic_load(&settings->mark_ahead);
 	options->resync_rate = atomic_load(&settings->resync_rate);
 	options->log_level = (enum diag_level)atomic_load(&settings->log_level);
 }
@@ -76,6 +79,7 @@ void settings_print(FILE *out, const struct estate_settings *settings)
 	get_values(settings, &options);
 	fprintf(out, "clear-delay %g\n", (double)options.clear_delay_ns / (double)NSEC_PER_SEC);
 	fprintf(out, "max-lazy %" PRIu64 "\n", options.max_lazy);
+	fprintf(out, "mark-ahead %u\n", options.mark_ahead);
 	fprintf(out, "resync-rate %" PRIu64 "\n", options.resync_rate);
 	fprintf(out, "log-level %s\n", diag_level_name(options.log_level));
 }

@@ -25,8 +25,7 @@ static const struct option_entry commands[] = {
 	{"metrics", .help = "all counters and how the logs are, in the OpenMetrics format"},
 	{"check", .help = "what is wrong with this host, and what to do"},
 	{.help = "What it shall do otherwise:"},
-	{"set",
-	 .help = "change an option while it runs: clear-delay, max-lazy, resync-rate, log-level"},
+	{"set", .help = "change an option while it runs: clear-delay, max-lazy, mark-ahead, ..."},
 	{"reload", .help = "go on as the program and with the options that are installed now; the "
 			   "mirrors notice nothing"},
 	{.help = "Mirrors that run:"},

@@ -18,8 +18,9 @@ static const struct option_entry no_entries[] = {{0}};
 static const struct option_table set_table = {
 	.program = "dirtylogctl set",
 	.arguments = "[NAME VALUE]",
-	.doc = "Change an option of the running dirtylogd: clear-delay, max-lazy, resync-rate or "
-	       "log-level (dirtylogd(8)); without a name, what holds now.\vIt holds until "
+	.doc = "Change an option of the running dirtylogd: clear-delay, max-lazy, mark-ahead, "
+	       "resync-rate or log-level (dirtylogd(8)); without a name, what holds now.\vIt holds "
+	       "until "
 	       "dirtylogd "
 	       "is reloaded or started again. What shall hold then too goes into "
 	       "/etc/dirtylogd/dirtylogd.conf.",

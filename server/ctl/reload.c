@@ -176,8 +176,7 @@ static int reload(const struct running *before)
 		return 1;
 	r = signal_supervisor(before);
 	if (r < 0) {
-		fprintf(stderr, "dirtylogctl: process %ld: %s\n", before->supervisor,
-			strerror(-r));
+		fprintf(stderr, "dirtylogctl: process %ld: %s\n", before->supervisor, strerror(-r));
 		return 1;
 	}
 	if (!await_program(before, &now)) {

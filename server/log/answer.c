@@ -115,6 +115,35 @@ static void note_use(struct mirror_log *log, uint64_t region)
 	mirror_log_post(log, &log->probe.mail);
 }
 
+/* What follows in a stream of writes is written along, and waits for nothing when it comes. What is cleared at once
+ * would be written twice. */
+static void mark_ahead(struct mirror_log *log, uint64_t region, bool written)
+{
+	const struct estate_settings *settings = &log->estate->fixed->settings;
+	unsigned max = atomic_load_explicit(&settings->mark_ahead, memory_order_relaxed);
+	uint64_t lazy = dirty_log_lazy_count(&log->dirty);
+	uint64_t max_lazy = atomic_load_explicit(&settings->max_lazy, memory_order_relaxed);
+	unsigned count;
+	int step;
+
+	if (max == 0 || !log->args.disk)
+		return;
+	count = streams_follow(&log->streams, region, written, max, &step);
+	if (count == 0 || lazy + count > max_lazy ||
+	    atomic_load_explicit(&settings->clear_delay_ns, memory_order_relaxed) == 0)
+		return;
+	dirty_log_mark_ahead(&log->dirty, region, step, count);
+}
+
+/* A request that is served again, since it has to wait, finds its regions dirty. */
+static void mark(struct mirror_log *log, uint64_t region)
+{
+	enum dirty_log_mark was = dirty_log_mark(&log->dirty, region);
+
+	if (was != DIRTY_LOG_WAS_DIRTY)
+		mark_ahead(log, region, was == DIRTY_LOG_WAS_CLEAN);
+}
+
 /* MARK, and FLUSH with or without regions. The kernel asks for the durability of a MARK only in the
  * FLUSH behind it; but a MARK that we had answered, and forgot when we were killed, it would not send
  * again. So both wait, and the FLUSH of a MARK has nothing left to wait for. */
@@ -127,7 +156,7 @@ static bool answer_mark_or_flush(struct mirror_log *log, struct wire_message *me
 	if (!regions_valid(log, message, count))
 		return true;
 	for (unsigned i = 0; i < count; i++)
-		dirty_log_mark(&log->dirty, wire_regions(message)[i]);
+		mark(log, wire_regions(message)[i]);
 	if (!durable(log))
 		return false;
 	if (count > 0)

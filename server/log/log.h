@@ -26,6 +26,7 @@
 #include "server/log/tally.h"
 #include "server/protocol/ctr_args.h"
 #include "server/protocol/dirty_log.h"
+#include "server/protocol/streams.h"
 #include "server/restart/estate.h"
 
 /* Logs that shall be executed by a worker, any order. */
@@ -75,6 +76,7 @@ struct mirror_log {
 	struct image_read_state image_read;
 	struct life_state life;
 	struct answered_state answered;
+	struct streams streams;
 	struct tally tally;
 
 	/* The worker's, whoever owns. */

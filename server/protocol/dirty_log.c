@@ -276,31 +276,65 @@ static inline bool subsets_hold(const struct dirty_log *log, uint64_t region)
 	return !log->config.persistent || !(region_bitmap_word(&log->image, word) & ~clean);
 }
 
-static void make_dirty(struct dirty_log *log, uint64_t region)
+static enum dirty_log_mark make_dirty(struct dirty_log *log, uint64_t region)
 {
 	if (!region_bitmap_clear(&log->clean, region))
-		return;
+		return DIRTY_LOG_WAS_DIRTY;
 	kill_point("mark");
 	if (!log->config.persistent)
-		return;
+		return DIRTY_LOG_WAS_LAZY;
 	if (!region_bitmap_test(&log->image, region)) {
 		add_lazy(log, -1);
-		return;
+		return DIRTY_LOG_WAS_LAZY;
 	}
 	/* In this order, also for a successor: a block too many is written, none too few. */
 	change_block_of(log, region);
 	atomic_signal_fence(memory_order_seq_cst);
 	region_bitmap_clear(&log->image, region);
+	return DIRTY_LOG_WAS_CLEAN;
 }
 
-void dirty_log_mark(struct dirty_log *log, uint64_t region)
+enum dirty_log_mark dirty_log_mark(struct dirty_log *log, uint64_t region)
 {
+	enum dirty_log_mark was;
+
 	begin_change(log);
-	make_dirty(log, region);
+	was = make_dirty(log, region);
 	if (log->config.persistent)
 		region_bitmap_set(&log->touched, region);
 	assert(subsets_hold(log, region));
 	end_change(log);
+	return was;
+}
+
+/* Dirty in the image, whose block is written anyway, and clean in memory: as if it had just been cleared. */
+static void make_lazy(struct dirty_log *log, uint64_t region)
+{
+	region_bitmap_set(&log->touched, region);
+	bit_tree_set(&log->lazy_shards, region / SHARD_REGIONS);
+	region_bitmap_clear(&log->image, region);
+	add_lazy(log, 1);
+}
+
+unsigned dirty_log_mark_ahead(struct dirty_log *log, uint64_t region, int step, unsigned count)
+{
+	uint64_t block = log_image_block_of(&log->geometry, region);
+	unsigned made = 0;
+
+	begin_change(log);
+	for (unsigned i = 0; i < count; i++) {
+		region += (uint64_t)(int64_t)step;
+		if (region >= log->config.region_count ||
+		    log_image_block_of(&log->geometry, region) != block)
+			break;
+		if (!region_bitmap_test(&log->image, region))
+			continue;
+		kill_point("mark-ahead");
+		make_lazy(log, region);
+		made++;
+	}
+	end_change(log);
+	return made;
 }
 
 static void make_clean(struct dirty_log *log, uint64_t region)

@@ -126,8 +126,15 @@ bool dirty_log_in_sync(struct dirty_log *log, uint64_t region);
 bool dirty_log_is_clean(const struct dirty_log *log, uint64_t region);
 
 /* Memory only; log->changed tells whether something has to be written before a FLUSH may be
- * answered. Idempotent. Regions are valid. */
-void dirty_log_mark(struct dirty_log *log, uint64_t region);
+ * answered. Idempotent. Regions are valid. _mark tells whether the region was clean, and whether its block has to
+ * be written. */
+enum dirty_log_mark { DIRTY_LOG_WAS_DIRTY, DIRTY_LOG_WAS_LAZY, DIRTY_LOG_WAS_CLEAN };
+enum dirty_log_mark dirty_log_mark(struct dirty_log *log, uint64_t region);
+
+/* Behind a _mark of region that found it clean: what is clean of the next regions (step 1: upwards, -1), count at
+ * most, becomes lazy, as far as it is in the same block. Disk logs. Returns how many did. */
+unsigned dirty_log_mark_ahead(struct dirty_log *log, uint64_t region, int step, unsigned count);
+
 void dirty_log_clear(struct dirty_log *log, uint64_t region);
 
 /* The end of a recovery (true), or a leg that failed (false: the block must be durable before the

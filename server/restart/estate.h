@@ -102,6 +102,7 @@ struct estate_settings {
 	_Alignas(64) _Atomic int64_t clear_delay_ns; /* 0: as soon as the legs are flushed */
 	_Atomic uint64_t max_lazy; /* regions of a log */
 	_Atomic uint64_t resync_rate; /* bytes in a second, of a mirror; 0: no limit */
+	_Atomic unsigned mark_ahead; /* regions at a time; 0: none */
 	_Atomic int log_level; /* enum diag_level */
 	_Atomic uint32_t changes; /* how often one of them was changed */
 };

@@ -20,6 +20,7 @@
 #define STEPS 60u
 #define LIMIT 9u /* so many blocks on their way: all images */
 #define BATCH 4u
+#define STREAM 20 /* regions to each side */
 
 static char record[] = "/tmp/dirtylogd-crash.XXXXXX";
 static int record_fd;
@@ -73,6 +74,22 @@ static void mark_some(void)
 	}
 }
 
+/* A stream, from one block of the log into another if there are two: what is marked ahead must not be believed to be
+ * dirty on the device where it is not. */
+static void mark_stream(void)
+{
+	uint64_t blocks = nregions / (block * 8);
+	uint64_t middle = blocks ? (1 + (uint64_t)rand() % blocks) * block * 8 : nregions / 2;
+	int64_t step = rand() & 1 ? 1 : -1;
+
+	for (int64_t i = -STREAM; i < STREAM; i++) {
+		uint64_t region = middle + (uint64_t)(i * step);
+
+		if (region < nregions)
+			ask_ok(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	}
+}
+
 static void clear_some(void)
 {
 	uint64_t regions[32];
@@ -121,7 +138,9 @@ static void step(void)
 {
 	unsigned lot = (unsigned)rand() % 20;
 
-	if (lot < 9)
+	if (lot < 1)
+		mark_stream();
+	else if (lot < 9)
 		mark_some();
 	else if (lot < 14)
 		clear_some();
@@ -184,6 +203,7 @@ Test(crash, no_cut_loses_what_was_answered)
 	cr_assert_geq(record_fd, 0);
 	setenv(RECORD_VARIABLE, record, 1);
 	setenv("DIRTYLOGD", RECORDED_DAEMON, 1);
+	bench.mark_ahead = "64";
 	start_with("any", "auto", "0.005");
 	for (unsigned i = 0; i < rounds; i++) {
 		struct enumeration one;

@@ -45,14 +45,15 @@ Test(settings, what_holds_is_told_and_survives_a_server)
 {
 	bench.supervised = true;
 	start();
-	expect_told("set", "clear-delay " NEVER "\nmax-lazy 4096\nresync-rate 0\nlog-level ");
+	expect_told("set", "clear-delay " NEVER
+			   "\nmax-lazy 4096\nmark-ahead 0\nresync-rate 0\nlog-level ");
 	expect_told("set clear-delay 0.5", "clear-delay 0.5\n");
 	expect_told("set max-lazy 2K", "max-lazy 2048\n");
 	expect_told("set resync-rate 10M", "resync-rate 10485760\n");
 	expect_told("set log-level debug", "log-level debug\n");
 	kill_server();
-	expect_told("set",
-		    "clear-delay 0.5\nmax-lazy 2048\nresync-rate 10485760\nlog-level debug\n");
+	expect_told("set", "clear-delay 0.5\nmax-lazy 2048\nmark-ahead 0\nresync-rate "
+			   "10485760\nlog-level debug\n");
 }
 
 Test(settings, a_value_that_cannot_be_is_refused)

@@ -112,6 +112,8 @@ void start_with(const char *accept, const char *engine, const char *delay)
 			"2",
 			"--max-lazy",
 			(char *)(bench.max_lazy ? bench.max_lazy : "4096"),
+			"--mark-ahead",
+			(char *)(bench.mark_ahead ? bench.mark_ahead : "0"),
 			"--io-retry",
 			(char *)(bench.io_retry ? bench.io_retry : "10"),
 			"--probe",

@@ -17,7 +17,7 @@
 struct bench {
 	pid_t daemon; /* 0: none runs */
 	int output; /* what it says */
-	const char *max_lazy, *io_retry, *probe, *config, *cpus, *watchdog,
+	const char *max_lazy, *mark_ahead, *io_retry, *probe, *config, *cpus, *watchdog,
 		*metrics_listen; /* of the next start, NULL: the default */
 	char run_dir[32]; /* for place.h, removed in the end */
 	bool supervised; /* of the next start */

@@ -425,6 +425,45 @@ Test(dirty_log, a_region_marked_again_while_lazy_needs_no_write)
 	unmake(&bench);
 }
 
+/* A region of another block would be taken for dirty on the device, where it is not. */
+Test(dirty_log, marks_ahead_stay_in_the_block_that_is_written)
+{
+	struct bench bench;
+
+	start_clean(&bench, 5000);
+	cr_assert_eq(dirty_log_mark(&bench.log, 4090), DIRTY_LOG_WAS_CLEAN);
+	cr_assert_eq(dirty_log_mark_ahead(&bench.log, 4090, 1, 64), 5);
+	cr_assert_eq(dirty_log_lazy_count(&bench.log), 5);
+	cr_assert(dirty_log_is_clean(&bench.log, 4095));
+	write_all(&bench);
+	cr_assert_not(device_bit(&bench, 4095));
+	cr_assert(device_bit(&bench, 4096));
+	cr_assert_eq(dirty_log_mark(&bench.log, 4095), DIRTY_LOG_WAS_LAZY);
+	cr_assert_not(dirty_log_has_changed(&bench.log));
+	cr_assert_eq(dirty_log_mark(&bench.log, 4095), DIRTY_LOG_WAS_DIRTY);
+	cr_assert_eq(dirty_log_mark(&bench.log, 4097), DIRTY_LOG_WAS_CLEAN);
+	cr_assert_eq(dirty_log_mark_ahead(&bench.log, 4097, -1, 64), 1);
+	cr_assert(dirty_log_invariant(&bench.log));
+	unmake(&bench);
+}
+
+/* Nobody has written it, but a flush that began before does not tell. */
+Test(dirty_log, what_was_marked_ahead_is_released_after_an_age)
+{
+	struct bench bench;
+
+	start_clean(&bench, 100);
+	dirty_log_mark(&bench.log, 5);
+	dirty_log_mark_ahead(&bench.log, 5, 1, 2);
+	cr_assert_eq(dirty_log_release(&bench.log), 0);
+	dirty_log_age(&bench.log);
+	cr_assert_eq(dirty_log_release(&bench.log), 2);
+	write_all(&bench);
+	cr_assert(device_bit(&bench, 6));
+	cr_assert_not(device_bit(&bench, 5));
+	unmake(&bench);
+}
+
 Test(dirty_log, a_region_cleared_after_the_age_is_not_released)
 {
 	struct bench bench;

@@ -44,6 +44,7 @@ Test(options, defaults)
 	cr_assert_eq(options.log_level, DIAG_INFO);
 	cr_assert_eq(options.clear_delay_ns, 5000000000);
 	cr_assert_eq(options.max_lazy, 4096);
+	cr_assert_eq(options.mark_ahead, 64);
 	cr_assert_eq(options.resync_rate, 0);
 	cr_assert_eq(options.log.retry_limit_ns, 10000000000);
 	cr_assert_eq(options.rcvbuf, 64 << 20);
