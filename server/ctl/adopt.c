@@ -220,7 +220,6 @@ static int run_swaps(const struct option_table *table, action *act, int argc, ch
 	struct ctl_mirrors mirrors;
 	int next, status;
 
-	argv[0] = (char *)table->program;
 	status = option_table_parse(table, &options, argc, argv, &next);
 	if (status >= 0)
 		return status;

@@ -6,7 +6,9 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 TestSuite(settings, .init = set_up, .fini = tear_down, .timeout = 60);
 
@@ -104,6 +106,28 @@ Test(settings, fewer_lazy_regions_count_at_once)
 	cr_assert_not(clean_on_disk(&loop, 0));
 	expect_told("set max-lazy 0", "max-lazy 0\n");
 	EXPECT_SOON(is_clean_on_disk(&loop, 0) && is_clean_on_disk(&loop, 3), "in time");
+}
+
+static int ctl(const char *arguments)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "%s %s >/dev/null 2>&1", DIRTYLOGCTL, arguments);
+	return WEXITSTATUS(system(command));
+}
+
+Test(settings, who_is_refused_is_told_so_by_the_exit_status)
+{
+	start();
+	ctr_ok("160 core 8 sync");
+	cr_assert_eq(ctl("set max-lazy 7"), 0);
+	cr_assert_eq(ctl("set max-lazy many"), 1);
+	cr_assert_eq(ctl("set max-lazy"), 2);
+	cr_assert_eq(ctl("pause LVM-one"), 0);
+	cr_assert_eq(ctl("pause LVM-two"), 1);
+	cr_assert_eq(ctl("pause --all LVM-one"), 2);
+	end_daemon(SIGKILL);
+	cr_assert_eq(ctl("set max-lazy 7"), 3);
 }
 
 /* --- how fast mirrors are resynced --- */
