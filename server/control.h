@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the control socket's clients are told. One sends a line, `stats`, `logs`, `metrics` (OpenMetrics),
  * `metrics 0.0.4` (metrics.h), or, for JSON (status.h), `status` or `regions UUID LUID CELLS`, and reads text until the end; CONTROL_ERROR and what is wrong, if there is no
- * answer. Many are served at a time, and who says or takes nothing for a second is left.
+ * answer. RELIEF_REQUEST is answered with descriptors (relief.h). Many are served at a time, and who says or takes nothing for a second is left.
  */
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
 
 #include "server/metrics.h"
+#include "server/relief.h"
 #include "server/restart/estate.h"
 
 #define CONTROL_ERROR "error: "
@@ -22,12 +23,14 @@ struct control_client {
 	char line[CONTROL_LINE_MAX + 1];
 	char *text; /* the answer, NULL: the line is not whole */
 	size_t size, sent;
+	bool relieves; /* descriptors go along with the answer */
 };
 
 struct control {
 	/* To be set. */
 	int listen_fds[CONTROL_SOCKETS]; /* -1: none */
 	int stop_fd;
+	int relief_fds[RELIEF_FDS]; /* -1: none */
 	struct registry *registry;
 	pid_t supervisor; /* 0: none */
 	int64_t program_ns; /* when the program began that the supervisor is now, clock_now() */
