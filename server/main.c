@@ -657,6 +657,7 @@ static int inherit(struct daemon *daemon)
 	int r = take_over_estate(daemon, supervisor->netlink_fd, supervisor->estate_fd);
 
 	inherit_place(daemon);
+	protect_memory(); /* as in relieve_other */
 	supervisor_relieve(supervisor, r == 0);
 	if (r == 0)
 		return 0;
