@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `dirtylogctl adopt` and `release`: mirrors that run_swaps, to dirtylogd and back. */
+/* `dirtylogctl adopt` and `release`: mirrors that run, to dirtylogd and back. */
 #include "server/base/clock.h"
 #include "server/base/option_table.h"
 #include "server/ctl/ask.h"
+#include "server/ctl/beneath.h"
 #include "server/ctl/command.h"
 #include "server/ctl/lvm.h"
 #include "server/ctl/mirrors.h"
@@ -10,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #define TRIES 3u
 
 struct adopt_options {
-	bool all, once;
+	bool all, once, root;
 };
 
 static const struct option_entry adopt_entries[] = {
@@ -30,13 +32,16 @@ static const struct option_entry adopt_entries[] = {
 static const struct option_entry release_entries[] = {
 	{"all", .help = "every mirror that is on dirtylogd",
 	 OPTION_FLAG(struct adopt_options, all)},
+	{"once", .help = "leave volumes the tag " LVM_TAG ", by which they are adopted again",
+	 OPTION_FLAG(struct adopt_options, once)},
+	{"root", .help = "those that / and /usr stand on", OPTION_FLAG(struct adopt_options, root)},
 	{0},
 };
 
 static const struct option_table adopt_table = {
 	.program = "dirtylogctl adopt",
 	.arguments = "VG/LV|DEVICE...",
-	.doc = "Give mirrors that run_swaps, on the kernel's core or disk log, dirtylogd's.",
+	.doc = "Give mirrors that run, on the kernel's core or disk log, dirtylogd's.",
 	.entries = adopt_entries,
 };
 
@@ -77,7 +82,7 @@ static int tell_result(const struct ctl_mirror *mirror, enum swap_result result,
 	return 1;
 }
 
-static int adopt(const struct ctl_mirror *mirror, const struct adopt_options *options)
+static int adopt_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
 	char volume[LVM_NAME_MAX];
 	bool lvms = lvm_volume_of(mirror->name, mirror->uuid, volume);
@@ -96,13 +101,13 @@ static int adopt(const struct ctl_mirror *mirror, const struct adopt_options *op
 }
 
 /* Without the tag first, or it would be adopted again. */
-static int release(const struct ctl_mirror *mirror, const struct adopt_options *options)
+static int release_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
 	char volume[LVM_NAME_MAX];
 	enum swap_result result;
 	const char *why;
 
-	if (lvm_volume_of(mirror->name, mirror->uuid, volume) &&
+	if (!options->once && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
 	    lvm_tagged(volume) != LVM_NOT_TAGGED)
 		lvm_remove_tag(volume);
 	result = try_swap(mirror, false, &why);
@@ -113,12 +118,20 @@ static int release(const struct ctl_mirror *mirror, const struct adopt_options *
 
 typedef int action(const struct ctl_mirror *mirror, const struct adopt_options *options);
 
-static bool is_for_all(const struct ctl_mirror *mirror, action *act)
+static bool is_roots(const struct ctl_mirror *mirror)
+{
+	dev_t device = makedev(mirror->major, mirror->minor);
+
+	return beneath_mount("/", device) || beneath_mount("/usr", device);
+}
+
+static bool is_chosen(const struct ctl_mirror *mirror, const struct adopt_options *options,
+		      action *act)
 {
 	char volume[LVM_NAME_MAX];
 
-	if (act == release)
-		return mirror->ours > 0;
+	if (act == release_one)
+		return mirror->ours > 0 && (options->all || is_roots(mirror));
 	return mirror->kernels > 0 && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
 	       !lvm_is_hidden(volume);
 }
@@ -129,7 +142,7 @@ static int act_on_all(const struct ctl_mirrors *mirrors, const struct adopt_opti
 	int status = 0;
 
 	for (unsigned i = 0; i < mirrors->count; i++)
-		if (is_for_all(&mirrors->all[i], act))
+		if (is_chosen(&mirrors->all[i], options, act))
 			status |= act(&mirrors->all[i], options);
 	return status;
 }
@@ -175,7 +188,7 @@ static int run_swaps(const struct option_table *table, action *act, int argc, ch
 	status = option_table_parse(table, &options, argc, argv, &next);
 	if (status >= 0)
 		return status;
-	if (options.all == (next < argc))
+	if ((options.all || options.root) == (next < argc))
 		return option_table_fault(table, "mirrors are expected, or --all");
 	if (!is_served())
 		return CTL_NO_ANSWER;
@@ -184,7 +197,7 @@ static int run_swaps(const struct option_table *table, action *act, int argc, ch
 			"dirtylogctl: device-mapper cannot be asked (/dev/mapper/control)\n");
 		return 1;
 	}
-	if (options.all)
+	if (options.all || options.root)
 		status = act_on_all(&mirrors, &options, act);
 	else
 		status = act_on_named(&mirrors, argv + next, argc - next, &options, act);
@@ -194,10 +207,10 @@ static int run_swaps(const struct option_table *table, action *act, int argc, ch
 
 int ctl_adopt(int argc, char **argv)
 {
-	return run_swaps(&adopt_table, adopt, argc, argv);
+	return run_swaps(&adopt_table, adopt_one, argc, argv);
 }
 
 int ctl_release(int argc, char **argv)
 {
-	return run_swaps(&release_table, release, argc, argv);
+	return run_swaps(&release_table, release_one, argc, argv);
 }
