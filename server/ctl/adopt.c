@@ -118,20 +118,14 @@ static int release_one(const struct ctl_mirror *mirror, const struct adopt_optio
 
 typedef int action(const struct ctl_mirror *mirror, const struct adopt_options *options);
 
-static bool is_roots(const struct ctl_mirror *mirror)
-{
-	dev_t device = makedev(mirror->major, mirror->minor);
-
-	return beneath_mount("/", device) || beneath_mount("/usr", device);
-}
-
 static bool is_chosen(const struct ctl_mirror *mirror, const struct adopt_options *options,
 		      action *act)
 {
 	char volume[LVM_NAME_MAX];
 
 	if (act == release_one)
-		return mirror->ours > 0 && (options->all || is_roots(mirror));
+		return mirror->ours > 0 &&
+		       (options->all || beneath_root(makedev(mirror->major, mirror->minor)));
 	return mirror->kernels > 0 && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
 	       !lvm_is_hidden(volume);
 }

@@ -83,3 +83,8 @@ bool beneath_mount(const char *directory, dev_t device)
 
 	return source && beneath_device("/sys", source, device);
 }
+
+bool beneath_root(dev_t device)
+{
+	return beneath_mount("/", device) || beneath_mount("/usr", device);
+}

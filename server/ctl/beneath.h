@@ -14,4 +14,7 @@ bool beneath_device(const char *sys, dev_t above, dev_t device);
  * there, stands on none. */
 bool beneath_mount(const char *directory, dev_t device);
 
+/* Whether / or /usr does: what dirtylogd is started from. */
+bool beneath_root(dev_t device);
+
 #endif
