@@ -11,6 +11,7 @@ kernel=$(uname -r)
 root="vg-root"
 initramfs=/boot/initrd.img-$kernel
 plain=/boot/plain # without dirtylogd
+dracut=/boot/dracut.img
 
 # The end of a boot: the next one has its root on the mirror, by this initramfs. The kernel that runs starts it.
 boot_again() { # INITRAMFS [WORD]...
@@ -43,6 +44,12 @@ look_at_boot() {
 	check "is adopted" until_true 60 is_on $root userspace
 }
 
+has_dirtylogd() { # LIST INITRAMFS
+	"$@" >/tmp/list
+	grep -E 'dirtylog|dm-log|dm-mirror' /tmp/list
+	grep -q 'sbin/dirtylogd$' /tmp/list && grep -q dm-log-userspace /tmp/list
+}
+
 start_load() {
 	mkdir -p /var/load
 	fio --name=load --directory=/var/load --size=32m --rw=randwrite --bs=4k --fsync=1 --thinktime=5ms --time_based \
@@ -56,10 +63,10 @@ end_load() {
 	sed -n '/^{/,$p' /run/load.json | jq '.jobs[0] | [.write.clat_ns.max, .sync.lat_ns.max] | max / 1e6 | floor'
 }
 
-# Files that are not in memory are read from the mirror.
-reads_from_disk() {
+# Files that are not in memory are read from the mirror, page by page.
+reads() {
 	echo 3 >/proc/sys/vm/drop_caches
-	timeout 20 sha256sum /usr/bin/* >/dev/null
+	check "the root is read" timeout 60 sh -c 'cat /usr/bin/d* >/dev/null'
 }
 
 make_root() {
@@ -80,31 +87,59 @@ make_root() {
 	check "in sync" until_true 300 in_sync
 }
 
-# All that must not stop a root that dirtylogd serves.
-bad_day() {
+# Had it died, nobody could start another.
+refused_without_supervisor() {
+	local alone
+	systemctl stop dirtylogd
+	dirtylogd --foreground --supervise no 2>/dev/null &
+	alone=$!
+	until_true 20 dirtylogctl stats >/dev/null
+	check_not "the root is not adopted by one without a supervisor" sh -c "dirtylogctl adopt --once vg/root 2>/tmp/why"
+	check "and told why" grep -q "has no supervisor" /tmp/why
+	kill "$alone"
+	wait "$alone"
+	systemctl start dirtylogd
+}
+
+killed_and_reloaded() {
 	local before
-	check "reads" reads_from_disk
+	reads
 	before=$(server_pid)
 	kill -9 "$before"
 	check "another server" until_true 20 sh -c "dirtylogctl stats | grep server_pid | grep -qv ' $before\$'"
-	check "reads" reads_from_disk
+	reads
 	check "reload" timeout 60 systemctl reload dirtylogd
-	check "reads" reads_from_disk
-	check "upgrade" timeout 120 dpkg -i /job/dirtylogd.deb
-	check "reload to the new program" timeout 60 systemctl reload dirtylogd
-	check_not "whose file is there" sh -c "readlink /proc/$(service_pid)/exe | grep deleted"
-	check "reads" reads_from_disk
+	reads
+}
+
+stopped_and_started() {
 	check "restart" timeout 60 systemctl restart dirtylogd
 	check "adopted again" until_true 60 is_on $root userspace
-	check "reads" reads_from_disk
+	reads
 	check "stop" timeout 60 systemctl stop dirtylogd
 	check "the root goes on with the kernel's log" is_on $root disk
-	check "reads" reads_from_disk
+	reads
 	check "start" timeout 60 systemctl start dirtylogd
 	check "adopted again" until_true 60 is_on $root userspace
+	reads
+}
+
+upgraded() {
+	check "upgrade" timeout 600 dpkg -i /job/dirtylogd.deb
+	check "the program that runs is deleted" sh -c "readlink /proc/$(service_pid)/exe | grep deleted"
+}
+
+all_killed() {
 	kill -9 "$(service_pid)" "$(server_pid)"
 	check "all of it killed: served again" until_true 60 dirtylogctl stats
-	check "reads" reads_from_disk
+	reads
+}
+
+relieved() {
+	check "the service has relieved the initramfs's" \
+		sh -c "journalctl -b -u dirtylogd -o cat | grep 'relieved the dirtylogd that served'"
+	check "and taken over its log" sh -c "journalctl -b -u dirtylogd -o cat | grep 'took over 1 logs'"
+	equal "one supervisor and one server are left" "$(pgrep -c -x dirtylogd)" 2
 }
 
 case $(findmnt -no SOURCE /) in
@@ -117,52 +152,46 @@ esac
 case $(cat /var/stage 2>/dev/null) in
 "")
 	check "in sync" until_true 120 in_sync
+	refused_without_supervisor
 	start_load
 	check "adopt the root" timeout 60 dirtylogctl adopt vg/root
 	check "is adopted" is_on $root userspace
-	bad_day
-	figure "slowest write while the server was killed, reloaded, upgraded, restarted: $(end_load) ms"
+	killed_and_reloaded
+	figure "slowest write meanwhile: $(end_load) ms"
 	check "check finds nothing" dirtylogctl check
+	upgraded
+	check "the package has put dirtylogd into the initramfs" has_dirtylogd lsinitramfs "$initramfs"
 	echo kept >/var/stage
-	# The program that is mapped is deleted then.
-	check "upgrade without a reload" timeout 120 dpkg -i /job/dirtylogd.deb
 	start_load
 	boot_again "$plain"
 	;;
 kept)
 	look_at_boot
 	check "by the keeper" sh -c "journalctl -b -u dirtylogd-keep -o cat | grep 'vg/root: adopted again'"
-	check "the package has put dirtylogd into the initramfs" sh -c "lsinitramfs $initramfs | grep sbin/dirtylogd\$"
-	lsinitramfs "$initramfs" | grep -E 'dirtylog|dm-log|dm-mirror'
 	echo initramfs >/var/stage
 	start_load
 	boot_again "$initramfs"
 	;;
 initramfs)
 	look_at_boot
-	dmesg | grep -i dirtylog
-	check "adopted in the initramfs" sh -c "dmesg | grep 'log LVM-.* made'"
-	check "the service has relieved the initramfs's" sh -c "journalctl -b -u dirtylogd -o cat | grep 'relieved the dirtylogd that served'"
-	check "and taken over its log" sh -c "journalctl -b -u dirtylogd -o cat | grep 'took over 1 logs'"
-	equal "one supervisor and one server are left" "$(pgrep -c -x dirtylogd)" 2
+	check "its log was made in the initramfs" sh -c "dmesg | grep 'dirtylogd: .*log LVM-.* made'"
+	relieved
 	start_load
-	bad_day
-	figure "slowest write then: $(end_load) ms"
-	check "dracut" dracut --force --quiet --add-drivers "virtio_scsi sd_mod virtio_blk" /boot/dracut.img "$kernel"
-	lsinitrd /boot/dracut.img | grep -E 'dirtylog|dm-log|dm-mirror'
-	check "dirtylogd is in it" sh -c "lsinitrd /boot/dracut.img | grep -q sbin/dirtylogd\$"
+	killed_and_reloaded
+	stopped_and_started
+	figure "slowest write meanwhile: $(end_load) ms"
+	check "dracut" dracut --force --quiet --add-drivers "virtio_scsi sd_mod virtio_blk" "$dracut" "$kernel"
+	check "dirtylogd is in it" has_dirtylogd lsinitrd "$dracut"
 	echo dracut >/var/stage
 	start_load
-	boot_again /boot/dracut.img rd.lvm.lv=vg/root
+	boot_again "$dracut" rd.lvm.lv=vg/root
 	;;
 dracut)
 	look_at_boot
-	dmesg | grep -i dirtylog
-	check "the service has relieved the initramfs's" sh -c "journalctl -b -u dirtylogd -o cat | grep 'relieved the dirtylogd that served'"
-	check "and taken over its log" sh -c "journalctl -b -u dirtylogd -o cat | grep 'took over 1 logs'"
-	equal "one supervisor and one server are left" "$(pgrep -c -x dirtylogd)" 2
+	relieved
 	start_load
-	bad_day
-	figure "slowest write then: $(end_load) ms"
+	killed_and_reloaded
+	all_killed
+	figure "slowest write meanwhile: $(end_load) ms"
 	;;
 esac
