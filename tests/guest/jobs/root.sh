@@ -71,16 +71,18 @@ reads() {
 
 make_root() {
 	make_vg vg d0 d1 d2 d3 d4
-	lvcreate -q -y --type mirror -m 1 --mirrorlog disk -R 512k -L 900M -n root vg \
+	lvcreate -q -y --type mirror -m 1 --mirrorlog disk -R 512k -L 800M -n root vg \
 		"$(disk d0)" "$(disk d1)" "$(disk d2)" "$(disk d3)" "$(disk d4)" || exit
 	mkfs.ext4 -q /dev/vg/root
 	mkdir /target
 	mount /dev/vg/root /target
-	tar -C / --one-file-system -c . --exclude=./usr/share/{doc,man,locale} --exclude=./target --exclude=./job \
-		--exclude="./usr/lib/modules/*/kernel/"{sound,net,drivers/{gpu,net,media,infiniband,staging}} |
-		tar -C /target -x
+	# What no boot of this guest needs is not copied.
+	tar -C / --one-file-system --exclude=./usr/share/{doc,man,locale} --exclude=./target --exclude=./job \
+		--exclude=./var/log/journal \
+		--exclude="./usr/lib/modules/*/kernel/"{sound,net,drivers/{gpu,net,media,infiniband,staging,iio,usb,hwmon}} \
+		-c . | tar -C /target -x
 	cp "$initramfs" "/target$plain"
-	mkdir -p /target/{dev,proc,sys,run,tmp,job}
+	mkdir -p /target/{dev,proc,sys,run,tmp,job,var/log/journal}
 	echo "/dev/mapper/$root / ext4 defaults,errors=remount-ro 0 1" >/target/etc/fstab
 	df -h /target
 	umount /target
