@@ -60,7 +60,8 @@ start_load() {
 end_load() {
 	kill -INT "$FIO"
 	wait "$FIO"
-	sed -n '/^{/,$p' /run/load.json | jq '.jobs[0] | [.write.clat_ns.max, .sync.lat_ns.max] | max / 1e6 | floor'
+	figure "slowest write or fsync meanwhile: $(sed -n '/^{/,$p' /run/load.json |
+		jq '.jobs[0] | [.write.clat_ns.max, .sync.lat_ns.max] | max / 1e6 | floor') ms"
 }
 
 # Files that are not in memory are read from the mirror, page by page.
@@ -159,7 +160,7 @@ case $(cat /var/stage 2>/dev/null) in
 	check "adopt the root" timeout 60 dirtylogctl adopt vg/root
 	check "is adopted" is_on $root userspace
 	killed_and_reloaded
-	figure "slowest write meanwhile: $(end_load) ms"
+	end_load
 	check "check finds nothing" dirtylogctl check
 	upgraded
 	check "the package has put dirtylogd into the initramfs" has_dirtylogd lsinitramfs "$initramfs"
@@ -181,7 +182,7 @@ initramfs)
 	start_load
 	killed_and_reloaded
 	stopped_and_started
-	figure "slowest write meanwhile: $(end_load) ms"
+	end_load
 	check "dracut" dracut --force --quiet --add-drivers "virtio_scsi sd_mod virtio_blk" "$dracut" "$kernel"
 	check "dirtylogd is in it" has_dirtylogd lsinitrd "$dracut"
 	echo dracut >/var/stage
@@ -194,6 +195,6 @@ dracut)
 	start_load
 	killed_and_reloaded
 	all_killed
-	figure "slowest write meanwhile: $(end_load) ms"
+	end_load
 	;;
 esac
