@@ -604,6 +604,18 @@ static int start_on_estate(struct daemon *daemon, int netlink_fd, int estate_fd,
 	return 0;
 }
 
+/* What systemd holds is of a run before the one that is relieved. */
+static void forget_stored(void)
+{
+	int netlink_fd, estate_fd;
+
+	if (!fd_store_take(&netlink_fd, &estate_fd))
+		return;
+	close(netlink_fd);
+	close(estate_fd);
+	fd_store_clear();
+}
+
 /* Our memory is locked before the other ends: what we have not read yet may lie on a mirror that it serves. */
 static int relieve_other(struct daemon *daemon, struct relief *relief)
 {
@@ -611,6 +623,7 @@ static int relieve_other(struct daemon *daemon, struct relief *relief)
 	bool good = take_over_estate(daemon, fds[RELIEF_NETLINK], fds[RELIEF_ESTATE]) == 0;
 	int r;
 
+	forget_stored();
 	protect_memory();
 	r = relief_end(relief, good, &daemon->supervisor.watchdog);
 	if (r < 0) {
