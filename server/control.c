@@ -121,6 +121,19 @@ static bool change(const struct control *control, char *line, FILE *out)
 	return true;
 }
 
+/* True: the descriptors go along. */
+static bool print_relief(const struct control *control, FILE *out)
+{
+	if (!relief_is_possible(control->relief_fds, control->supervisor)) {
+		fputs(CONTROL_ERROR
+		      "it cannot be relieved: it has no supervisor, or no lock file\n",
+		      out);
+		return false;
+	}
+	fprintf(out, "%d %d\n", control->supervisor, getpid());
+	return true;
+}
+
 static void print_answer(const struct control *control, char *line, FILE *out)
 {
 	if (strcmp(line, "stats") == 0)
@@ -152,11 +165,18 @@ static void leave_client(struct control_client *client)
 	*client = (struct control_client){.fd = -1};
 }
 
-/* What of the answer can be sent now. */
-static void send_answer(struct control_client *client)
+static ssize_t send_some(const struct control *control, const struct control_client *client)
 {
-	ssize_t n = send(client->fd, client->text + client->sent, client->size - client->sent,
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (client->relieves && client->sent == 0)
+		return relief_send(client->fd, client->text, client->size, control->relief_fds);
+	return send(client->fd, client->text + client->sent, client->size - client->sent,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* What of the answer can be sent now. */
+static void send_answer(const struct control *control, struct control_client *client)
+{
+	ssize_t n = send_some(control, client);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -177,11 +197,14 @@ static void answer_client(const struct control *control, struct control_client *
 		return;
 	}
 	kill_point("control");
-	print_answer(control, client->line, out);
+	if (strcmp(client->line, RELIEF_REQUEST) == 0)
+		client->relieves = print_relief(control, out);
+	else
+		print_answer(control, client->line, out);
 	if (fclose(out) != 0)
 		leave_client(client);
 	else
-		send_answer(client);
+		send_answer(control, client);
 }
 
 static void read_line(const struct control *control, struct control_client *client)
@@ -208,7 +231,7 @@ static void read_line(const struct control *control, struct control_client *clie
 static void serve_client(const struct control *control, struct control_client *client)
 {
 	if (client->text)
-		send_answer(client);
+		send_answer(control, client);
 	else
 		read_line(control, client);
 }

@@ -30,6 +30,7 @@ struct options {
 	bool accept_any;
 	bool clustered_as_single_host;
 	bool supervise;
+	bool take_over; /* of whoever serves, at the start */
 	int64_t watchdog_ns;
 	const char *record; /* file, NULL: none */
 	struct metrics_address metrics_listen;
