@@ -135,13 +135,16 @@ static int adopt_one(const struct ctl_mirror *mirror, const struct adopt_options
 static int release_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
 	char volume[LVM_NAME_MAX];
+	bool untags = !options->once && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
+		      lvm_tagged(volume) != LVM_NOT_TAGGED;
 	enum swap_result result;
 	const char *why;
 
-	if (!options->once && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
-	    lvm_tagged(volume) != LVM_NOT_TAGGED)
+	if (untags)
 		lvm_remove_tag(volume);
 	result = try_swap(mirror, swap_release, &why);
+	if (untags && result != SWAP_DONE && result != SWAP_NOTHING)
+		lvm_add_tag(volume); /* it is on dirtylogd, and shall be kept there */
 	return tell_result(mirror, result, "released to the kernel's log", why);
 }
 
