@@ -18,10 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE_NS (1 * NSEC_PER_SEC)
 #define NO_FD_PAUSE_NS (100 * NSEC_PER_MSEC)
+#define OBEY_MSEC 100u
 #define REGIONS "regions "
 #define SET "set "
 #define PAUSE "pause "
@@ -94,6 +96,16 @@ static void change_setting(const struct control *control, char *arguments, FILE 
 	free(wanted);
 }
 
+/* For a moment: the others wait. */
+static bool comes_true(const struct mirror_log *log)
+{
+	const struct timespec pause = {.tv_nsec = NSEC_PER_MSEC};
+
+	for (unsigned i = 0; i < OBEY_MSEC && !pace_is_obeyed(log); i++)
+		nanosleep(&pause, NULL);
+	return pace_is_obeyed(log);
+}
+
 static void order_pace(const struct control *control, char *arguments, unsigned order, FILE *out)
 {
 	struct mirror_log *log = status_find_log(control->registry, arguments);
@@ -103,8 +115,11 @@ static void order_pace(const struct control *control, char *arguments, unsigned 
 		return;
 	}
 	pace_order(log, order);
+	if (comes_true(log))
+		fputs("done\n", out);
+	else
+		fputs(CONTROL_ERROR "it is not taken yet: status shows when it is\n", out);
 	mirror_log_put(log);
-	fputs("done\n", out);
 }
 
 /* False: it is no such line. */

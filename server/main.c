@@ -7,6 +7,7 @@
 #include "server/base/kill_point.h"
 #include "server/control.h"
 #include "server/control_socket.h"
+#include "server/log/mirror_wake.h"
 #include "server/log/mirrors.h"
 #include "server/log/opener.h"
 #include "server/metrics_http.h"
@@ -776,6 +777,8 @@ int main(int argc, char **argv)
 	}
 	if (self.options.query_device)
 		return mirrors_query_device(self.options.query_device);
+	if (self.options.wake_devices)
+		return mirror_wake(self.options.wake_devices);
 	if (self.options.cycle_device)
 		return mirrors_cycle_device(self.options.cycle_device);
 	stay_to_the_last_write(argv);

@@ -144,6 +144,8 @@ static const struct option_entry entries[] = {
 	/* What a child process is asked to do, see mirrors.h. */
 	{"query-device", .argument = "DEVICE", OPTION_TEXT(struct options, query_device),
 	 .hidden = true},
+	{"wake-devices", .argument = "LIST", OPTION_TEXT(struct options, wake_devices),
+	 .hidden = true},
 	{"cycle-device", .argument = "DEVICE", OPTION_TEXT(struct options, cycle_device),
 	 .hidden = true},
 	{0},

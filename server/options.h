@@ -38,7 +38,7 @@ struct options {
 	char *config_faults; /* what was wrong in it, a line each; NULL: nothing */
 	bool check, print_config;
 	/* Hidden: what a child process is asked to do, see mirrors.h. */
-	const char *query_device, *cycle_device;
+	const char *query_device, *cycle_device, *wake_devices;
 };
 
 /* Fill options from the file of options and the command line, which goes before. Returns -1 to go on, or the

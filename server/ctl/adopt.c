@@ -148,7 +148,8 @@ static int release_one(const struct ctl_mirror *mirror, const struct adopt_optio
 	return tell_result(mirror, result, "released to the kernel's log", why);
 }
 
-/* The second table is for the sake of the next one: a log that is told `sync` believes it each time it is made. */
+/* The second table is for the sake of the next one: a log that is told `sync` believes it each time it is made. One
+ * that has come between, as LVM's, says nothing of the kind. */
 static int resync_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
 	const char *why;
@@ -157,13 +158,18 @@ static int resync_one(const struct ctl_mirror *mirror, const struct adopt_option
 	if (result != SWAP_DONE)
 		return tell_result(mirror, result, NULL, why);
 	result = try_swap(mirror, resync_settle, &why);
-	if (result != SWAP_DONE)
-		fprintf(stderr,
-			"dirtylogctl: %s: resyncs, but its table says \"sync\" still, which makes "
-			"it resync whenever that is loaded: %s\n",
-			ctl_mirror_text(mirror), why);
-	return tell_result(mirror, SWAP_DONE,
-			   "all regions are copied again (dirtylogctl status shows how far)", why);
+	if (result == SWAP_BAD)
+		return tell_result(mirror, result, NULL, why);
+	printf("%s: all regions are copied again (dirtylogctl status shows how far)\n",
+	       ctl_mirror_text(mirror));
+	if (result == SWAP_DONE || result == SWAP_NOTHING)
+		return 0;
+	fflush(stdout);
+	fprintf(stderr,
+		"dirtylogctl: %s: its table says \"sync\" still, which makes it resync whenever "
+		"that is loaded: %s\n",
+		ctl_mirror_text(mirror), why);
+	return 1;
 }
 
 /* --- which ones --- */

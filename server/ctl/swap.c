@@ -160,7 +160,8 @@ static bool to_wanted(const char *params, const char *uuid, char *text)
 	case WANTED_KERNELS:
 		return to_kernels(params, text);
 	default:
-		return mirror_params_resync(params, swap.wanted == WANTED_AFRESH, text, PARAMS_MAX);
+		return mirror_params_resync(params, swap.wanted == WANTED_AFRESH,
+					    log_device_of(params), text, PARAMS_MAX);
 	}
 }
 
