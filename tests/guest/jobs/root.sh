@@ -39,6 +39,8 @@ look_at_boot() {
 	check_not "it was clean" sh -c 'dmesg | grep -E "EXT4-fs.*(recovery|orphan)"'
 	check "in sync" until_true 120 in_sync
 	check "is adopted" until_true 60 is_on $root userspace
+	check "is well" dirtylogctl status vg/root
+	check_not "its legs could be flushed all the time" sh -c "journalctl -b -o cat | grep 'cannot be flushed'"
 }
 
 has_dirtylogd() { # LIST INITRAMFS
