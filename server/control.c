@@ -18,10 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE_NS (1 * NSEC_PER_SEC)
 #define NO_FD_PAUSE_NS (100 * NSEC_PER_MSEC)
+#define OBEY_MSEC 100u
 #define REGIONS "regions "
 #define SET "set "
 #define PAUSE "pause "
@@ -94,6 +96,16 @@ static void change_setting(const struct control *control, char *arguments, FILE 
 	free(wanted);
 }
 
+/* For a moment: the others wait. */
+static bool comes_true(const struct mirror_log *log)
+{
+	const struct timespec pause = {.tv_nsec = NSEC_PER_MSEC};
+
+	for (unsigned i = 0; i < OBEY_MSEC && !pace_is_obeyed(log); i++)
+		nanosleep(&pause, NULL);
+	return pace_is_obeyed(log);
+}
+
 static void order_pace(const struct control *control, char *arguments, unsigned order, FILE *out)
 {
 	struct mirror_log *log = status_find_log(control->registry, arguments);
@@ -103,8 +115,11 @@ static void order_pace(const struct control *control, char *arguments, unsigned 
 		return;
 	}
 	pace_order(log, order);
+	if (comes_true(log))
+		fputs("done\n", out);
+	else
+		fputs(CONTROL_ERROR "it is not taken yet: status shows when it is\n", out);
 	mirror_log_put(log);
-	fputs("done\n", out);
 }
 
 /* False: it is no such line. */
@@ -118,6 +133,19 @@ static bool change(const struct control *control, char *line, FILE *out)
 		order_pace(control, line + strlen(CONTINUE), PACE_CONTINUE, out);
 	else
 		return false;
+	return true;
+}
+
+/* True: the descriptors go along. */
+static bool print_relief(const struct control *control, FILE *out)
+{
+	if (!relief_is_possible(control->relief_fds, control->supervisor)) {
+		fputs(CONTROL_ERROR
+		      "it cannot be relieved: it has no supervisor, or no lock file\n",
+		      out);
+		return false;
+	}
+	fprintf(out, "%d %d\n", control->supervisor, getpid());
 	return true;
 }
 
@@ -152,11 +180,18 @@ static void leave_client(struct control_client *client)
 	*client = (struct control_client){.fd = -1};
 }
 
-/* What of the answer can be sent now. */
-static void send_answer(struct control_client *client)
+static ssize_t send_some(const struct control *control, const struct control_client *client)
 {
-	ssize_t n = send(client->fd, client->text + client->sent, client->size - client->sent,
-			 MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (client->relieves && client->sent == 0)
+		return relief_send(client->fd, client->text, client->size, control->relief_fds);
+	return send(client->fd, client->text + client->sent, client->size - client->sent,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* What of the answer can be sent now. */
+static void send_answer(const struct control *control, struct control_client *client)
+{
+	ssize_t n = send_some(control, client);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -177,11 +212,14 @@ static void answer_client(const struct control *control, struct control_client *
 		return;
 	}
 	kill_point("control");
-	print_answer(control, client->line, out);
+	if (strcmp(client->line, RELIEF_REQUEST) == 0)
+		client->relieves = print_relief(control, out);
+	else
+		print_answer(control, client->line, out);
 	if (fclose(out) != 0)
 		leave_client(client);
 	else
-		send_answer(client);
+		send_answer(control, client);
 }
 
 static void read_line(const struct control *control, struct control_client *client)
@@ -208,7 +246,7 @@ static void read_line(const struct control *control, struct control_client *clie
 static void serve_client(const struct control *control, struct control_client *client)
 {
 	if (client->text)
-		send_answer(client);
+		send_answer(control, client);
 	else
 		read_line(control, client);
 }

@@ -2,12 +2,14 @@
 /* What the control socket's clients are told. One sends a line, `stats`, `logs`, `metrics` (OpenMetrics),
  * `metrics 0.0.4` (metrics.h), or, for JSON (status.h), `status` or `regions UUID LUID CELLS`; `set`, for
  * the settings (settings.h), or `set NAME VALUE`; `pause UUID LUID` or `continue UUID LUID`; and reads text until the
- * end, of which there is some; CONTROL_ERROR and what is wrong, if what was wanted is not done. Many are served at a time, and who says or takes nothing for a second is left.
+ * end, of which there is some; CONTROL_ERROR and what is wrong, if what was wanted is not done. RELIEF_REQUEST is
+ * answered with descriptors (relief.h). Many are served at a time, and who says or takes nothing for a second is left.
  */
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H
 
 #include "server/metrics.h"
+#include "server/relief.h"
 #include "server/restart/estate.h"
 #include "server/work/worker.h"
 
@@ -24,12 +26,14 @@ struct control_client {
 	char line[CONTROL_LINE_MAX + 1];
 	char *text; /* the answer, NULL: the line is not whole */
 	size_t size, sent;
+	bool relieves; /* descriptors go along with the answer */
 };
 
 struct control {
 	/* To be set. */
 	int listen_fds[CONTROL_SOCKETS]; /* -1: none */
 	int stop_fd;
+	int relief_fds[RELIEF_FDS]; /* -1: none */
 	struct registry *registry;
 	pid_t supervisor; /* 0: none */
 	int64_t program_ns; /* when the program began that the supervisor is now, clock_now() */

@@ -7,10 +7,12 @@
 #include "server/base/kill_point.h"
 #include "server/control.h"
 #include "server/control_socket.h"
+#include "server/log/mirror_wake.h"
 #include "server/log/mirrors.h"
 #include "server/log/opener.h"
 #include "server/metrics_http.h"
 #include "server/options.h"
+#include "server/relief.h"
 #include "server/restart/fd_store.h"
 #include "server/restart/place.h"
 #include "server/restart/supervisor.h"
@@ -43,6 +45,7 @@
 struct daemon {
 	struct options options;
 	struct supervisor supervisor;
+	struct relief relief; /* of another, at our start */
 	struct estate estate;
 	unsigned generation; /* which server this is, the first is 1 */
 	int64_t program_ns; /* when this program began */
@@ -372,6 +375,11 @@ static void *control_thread(void *argument)
 	struct control control = {
 		.listen_fds = {daemon->control_fds[0], daemon->control_fds[1]},
 		.stop_fd = daemon->signal_fd,
+		.relief_fds = {[RELIEF_NETLINK] = daemon->transport.fd,
+			       [RELIEF_ESTATE] = daemon->estate.fd,
+			       [RELIEF_PLACE] = daemon->place_fd,
+			       [RELIEF_FILE] = daemon->control_fds[1],
+			       [RELIEF_NAME] = daemon->control_fds[0]},
 		.registry = &daemon->registry,
 		.supervisor = daemon->options.supervise ? getppid() : 0,
 		.program_ns = daemon->program_ns,
@@ -594,23 +602,71 @@ static int replace_estate(struct daemon *daemon, int netlink_fd, int estate_fd)
 	return open_all(daemon);
 }
 
-static int start_anew(struct daemon *daemon)
+/* To who has started us this is a start, of which systemd waits to hear. */
+static int start_on_estate(struct daemon *daemon, int netlink_fd, int estate_fd, bool good)
+{
+	if (!good)
+		return replace_estate(daemon, netlink_fd, estate_fd);
+	atomic_store(&daemon->estate.fixed->served, 0);
+	return 0;
+}
+
+/* What systemd holds is of a run before the one that is relieved. */
+static void forget_stored(void)
 {
 	int netlink_fd, estate_fd;
 
-	if (take_place(daemon) < 0)
-		return -1;
-	if (!daemon->options.foreground && go_to_background(daemon->options.log_level) < 0)
-		return -1;
+	if (!fd_store_take(&netlink_fd, &estate_fd))
+		return;
+	close(netlink_fd);
+	close(estate_fd);
+	fd_store_clear();
+}
+
+/* Our memory is locked before the other ends: what we have not read yet may lie on a mirror that it serves. */
+static int relieve_other(struct daemon *daemon, struct relief *relief)
+{
+	const int *fds = relief->fds;
+	bool good = take_over_estate(daemon, fds[RELIEF_NETLINK], fds[RELIEF_ESTATE]) == 0;
+	int r;
+
+	forget_stored();
+	protect_memory();
+	r = relief_end(relief, good, &daemon->supervisor.watchdog);
+	if (r < 0) {
+		diag_error("the dirtylogd that serves, process %d, is ending: %s",
+			   relief->supervisor, strerror(-r));
+		return r;
+	}
+	daemon->place_fd = fds[RELIEF_PLACE];
+	daemon->control_fds[0] = fds[RELIEF_NAME];
+	daemon->control_fds[1] = fds[RELIEF_FILE];
+	sign_place(daemon);
+	diag_info("relieved the dirtylogd that served, process %d", relief->supervisor);
+	return start_on_estate(daemon, fds[RELIEF_NETLINK], fds[RELIEF_ESTATE], good);
+}
+
+static int start_alone(struct daemon *daemon)
+{
+	int netlink_fd, estate_fd;
+
 	sign_place(daemon);
 	if (!fd_store_take(&netlink_fd, &estate_fd))
 		return open_all(daemon);
-	if (take_over_estate(daemon, netlink_fd, estate_fd) == 0) {
-		/* To systemd this is a start: it waits to hear of it. */
-		atomic_store(&daemon->estate.fixed->served, 0);
-		return 0;
-	}
-	return replace_estate(daemon, netlink_fd, estate_fd);
+	return start_on_estate(daemon, netlink_fd, estate_fd,
+			       take_over_estate(daemon, netlink_fd, estate_fd) == 0);
+}
+
+static int start_anew(struct daemon *daemon)
+{
+	bool relieves =
+		daemon->options.take_over && may_serve() && relief_ask(&daemon->relief) == 0;
+
+	if (!relieves && take_place(daemon) < 0)
+		return -1;
+	if (!daemon->options.foreground && go_to_background(daemon->options.log_level) < 0)
+		return -1;
+	return relieves ? relieve_other(daemon, &daemon->relief) : start_alone(daemon);
 }
 
 /* A supervisor that was another program has left us its server, which still serves. If its estate is
@@ -621,6 +677,7 @@ static int inherit(struct daemon *daemon)
 	int r = take_over_estate(daemon, supervisor->netlink_fd, supervisor->estate_fd);
 
 	inherit_place(daemon);
+	protect_memory(); /* as in relieve_other */
 	supervisor_relieve(supervisor, r == 0);
 	if (r == 0)
 		return 0;
@@ -720,6 +777,8 @@ int main(int argc, char **argv)
 	}
 	if (self.options.query_device)
 		return mirrors_query_device(self.options.query_device);
+	if (self.options.wake_devices)
+		return mirror_wake(self.options.wake_devices);
 	if (self.options.cycle_device)
 		return mirrors_cycle_device(self.options.cycle_device);
 	stay_to_the_last_write(argv);

@@ -115,6 +115,7 @@ static void sample_log(const struct mirror_log *log, void *context)
 	sample.dirty = dirty_log_dirty_count(&log->dirty);
 	sample.lazy = dirty_log_lazy_count(&log->dirty);
 	sample.spoilt = mirror_log_is_spoilt(log);
+	sample.paused = atomic_load_explicit(&log->pace.paused, memory_order_relaxed);
 	take_tally(&sample, &log->tally);
 	take_waits(&sample, logs, log->id);
 	sample.condition = condition_of(log, &sample);
@@ -212,6 +213,8 @@ static const struct log_family families[] = {
 	 "Whether a write to the log device has failed and is tried again."},
 	{"dirtylogd_log_spoilt", METRIC_GAUGE, TRUTH, FIELD(spoilt),
 	 "Whether a leg has failed to flush, so that no region is recorded clean."},
+	{"dirtylogd_log_paused", METRIC_GAUGE, TRUTH, FIELD(paused),
+	 "Whether its resync is paused (dirtylogctl pause)."},
 	{"dirtylogd_log_regions", METRIC_GAUGE, NUMBER_64, FIELD(regions),
 	 "Regions of the mirror."},
 	{"dirtylogd_log_in_sync_regions", METRIC_GAUGE, NUMBER_64, FIELD(in_sync),

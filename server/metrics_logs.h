@@ -25,7 +25,7 @@ struct log_sample {
 	char device[24]; /* major:minor, or - */
 	enum log_state state;
 	enum log_condition condition;
-	bool retries, spoilt;
+	bool retries, spoilt, paused;
 	uint64_t regions, in_sync, dirty, lazy;
 	uint64_t changes, recovered, commits;
 	double commit_seconds, oldest_wait_seconds;

@@ -68,6 +68,10 @@ static const struct option_entry entries[] = {
 	 "serve in a child process, and start it again if it dies; no: a single process, for a "
 	 "debugger",
 	 OPTION_BOOL(struct options, supervise, "yes"), .preset = "yes"},
+	{"take-over",
+	 .help = "if another dirtylogd serves, as one that an initramfs has started, have it hand "
+		 "over and end; it must have a supervisor",
+	 OPTION_FLAG(struct options, take_over), .line_only = true},
 	{"metrics-listen", .argument = "ADDRESS:PORT",
 	 .help = "tell metrics over HTTP, /metrics, to whoever asks on this host (default: to "
 		 "nobody)",
@@ -146,6 +150,8 @@ static const struct option_entry entries[] = {
 	 .preset = "10", .hidden = true},
 	/* What a child process is asked to do, see mirrors.h. */
 	{"query-device", .argument = "DEVICE", OPTION_TEXT(struct options, query_device),
+	 .hidden = true},
+	{"wake-devices", .argument = "LIST", OPTION_TEXT(struct options, wake_devices),
 	 .hidden = true},
 	{"cycle-device", .argument = "DEVICE", OPTION_TEXT(struct options, cycle_device),
 	 .hidden = true},

@@ -31,6 +31,7 @@ struct options {
 	bool accept_any;
 	bool clustered_as_single_host;
 	bool supervise;
+	bool take_over; /* of whoever serves, at the start */
 	int64_t watchdog_ns;
 	const char *record; /* file, NULL: none */
 	struct metrics_address metrics_listen;
@@ -38,7 +39,7 @@ struct options {
 	char *config_faults; /* what was wrong in it, a line each; NULL: nothing */
 	bool check, print_config;
 	/* Hidden: what a child process is asked to do, see mirrors.h. */
-	const char *query_device, *cycle_device;
+	const char *query_device, *cycle_device, *wake_devices;
 };
 
 /* Fill options from the file of options and the command line, which goes before. Returns -1 to go on, or the

@@ -2,7 +2,8 @@
 /* Nobody may wait for a log: it may lie on a mirror that waits for us, and then its reader stands still.
  *
  * stderr belongs to others too, so O_NONBLOCK would change it for them. A socket has MSG_DONTWAIT instead;
- * a pipe or terminal is opened once more, which makes an open file of our own. What can be neither is
+ * a pipe or terminal (or /dev/kmsg, of which poll says that it takes nothing, in an initramfs) is opened once more,
+ * which makes an open file of our own. What can be neither is
  * written to when poll says that it takes something: a line is shorter than PIPE_BUF, so a pipe that takes
  * something takes it whole. A regular file is always said to, and can make its writer wait.
  *
@@ -86,7 +87,7 @@ static void open_stderr(void)
 		return;
 	if (S_ISSOCK(st.st_mode)) {
 		sink.kind = SINK_SOCKET;
-	} else if (S_ISFIFO(st.st_mode) || isatty(STDERR_FILENO)) {
+	} else if (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)) {
 		int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
 		if (fd < 0)

@@ -451,6 +451,8 @@ int option_table_parse(const struct option_table *table, void *options, int argc
 
 	if (!table->keep)
 		option_table_preset(table, options);
+	if (strchr(table->program, ' ')) /* a command: what it is called by is not its whole name */
+		argv[0] = (char *)(uintptr_t)table->program;
 	make_argp_options(table, argp_options);
 	r = argp_parse(&argp, argc, argv, flags, next, &parse);
 	if (r == 0)

@@ -20,5 +20,6 @@ const char *const stats_names[STATS_COUNTERS] = {
 	[STATS_READ_ERRORS] = "read_errors",
 	[STATS_WRITE_ERRORS] = "write_errors",
 	[STATS_LEG_FLUSH_ERRORS] = "leg_flush_errors",
+	[STATS_RESYNC_WAKES] = "resync_wakes",
 	[STATS_REPLIES_LOST] = "replies_lost",
 };

@@ -25,6 +25,7 @@ enum stats_counter {
 	STATS_READ_ERRORS, /* or read */
 	STATS_WRITE_ERRORS, /* or written */
 	STATS_LEG_FLUSH_ERRORS,
+	STATS_RESYNC_WAKES, /* mirrors read, so that the kernel asks for resync work */
 	STATS_REPLIES_LOST, /* replies that could not be sent */
 	STATS_COUNTERS
 };

@@ -3,6 +3,7 @@
 #include "server/base/clock.h"
 #include "server/base/option_table.h"
 #include "server/ctl/ask.h"
+#include "server/ctl/beneath.h"
 #include "server/ctl/command.h"
 #include "server/ctl/lvm.h"
 #include "server/ctl/mirrors.h"
@@ -10,13 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #define TRIES 3u
 
 struct adopt_options {
-	bool all, once;
+	bool all, once, root;
 };
 
 static const struct option_entry adopt_entries[] = {
@@ -30,6 +32,9 @@ static const struct option_entry adopt_entries[] = {
 static const struct option_entry release_entries[] = {
 	{"all", .help = "every mirror that is on dirtylogd",
 	 OPTION_FLAG(struct adopt_options, all)},
+	{"once", .help = "leave volumes the tag " LVM_TAG ", by which they are adopted again",
+	 OPTION_FLAG(struct adopt_options, once)},
+	{"root", .help = "those that / and /usr stand on", OPTION_FLAG(struct adopt_options, root)},
 	{0},
 };
 
@@ -130,17 +135,21 @@ static int adopt_one(const struct ctl_mirror *mirror, const struct adopt_options
 static int release_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
 	char volume[LVM_NAME_MAX];
+	bool untags = !options->once && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
+		      lvm_tagged(volume) != LVM_NOT_TAGGED;
 	enum swap_result result;
 	const char *why;
 
-	if (lvm_volume_of(mirror->name, mirror->uuid, volume) &&
-	    lvm_tagged(volume) != LVM_NOT_TAGGED)
+	if (untags)
 		lvm_remove_tag(volume);
 	result = try_swap(mirror, swap_release, &why);
+	if (untags && result != SWAP_DONE && result != SWAP_NOTHING)
+		lvm_add_tag(volume); /* it is on dirtylogd, and shall be kept there */
 	return tell_result(mirror, result, "released to the kernel's log", why);
 }
 
-/* The second table is for the sake of the next one: a log that is told `sync` believes it each time it is made. */
+/* The second table is for the sake of the next one: a log that is told `sync` believes it each time it is made. One
+ * that has come between, as LVM's, says nothing of the kind. */
 static int resync_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
 	const char *why;
@@ -149,25 +158,32 @@ static int resync_one(const struct ctl_mirror *mirror, const struct adopt_option
 	if (result != SWAP_DONE)
 		return tell_result(mirror, result, NULL, why);
 	result = try_swap(mirror, resync_settle, &why);
-	if (result != SWAP_DONE)
-		fprintf(stderr,
-			"dirtylogctl: %s: resyncs, but its table says \"sync\" still, which makes "
-			"it resync whenever that is loaded: %s\n",
-			ctl_mirror_text(mirror), why);
-	return tell_result(mirror, SWAP_DONE,
-			   "all regions are copied again (dirtylogctl status shows how far)", why);
+	if (result == SWAP_BAD)
+		return tell_result(mirror, result, NULL, why);
+	printf("%s: all regions are copied again (dirtylogctl status shows how far)\n",
+	       ctl_mirror_text(mirror));
+	if (result == SWAP_DONE || result == SWAP_NOTHING)
+		return 0;
+	fflush(stdout);
+	fprintf(stderr,
+		"dirtylogctl: %s: its table says \"sync\" still, which makes it resync whenever "
+		"that is loaded: %s\n",
+		ctl_mirror_text(mirror), why);
+	return 1;
 }
 
 /* --- which ones --- */
 
 typedef int action(const struct ctl_mirror *mirror, const struct adopt_options *options);
 
-static bool is_for_all(const struct ctl_mirror *mirror, action *act)
+static bool is_chosen(const struct ctl_mirror *mirror, const struct adopt_options *options,
+		      action *act)
 {
 	char volume[LVM_NAME_MAX];
 
 	if (act != adopt_one)
-		return mirror->ours > 0;
+		return mirror->ours > 0 &&
+		       (options->all || beneath_root(makedev(mirror->major, mirror->minor)));
 	return mirror->kernels > 0 && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
 	       !lvm_is_hidden(volume);
 }
@@ -178,7 +194,7 @@ static int act_on_all(const struct ctl_mirrors *mirrors, const struct adopt_opti
 	int status = 0;
 
 	for (unsigned i = 0; i < mirrors->count; i++)
-		if (is_for_all(&mirrors->all[i], act))
+		if (is_chosen(&mirrors->all[i], options, act))
 			status |= act(&mirrors->all[i], options);
 	return status;
 }
@@ -220,11 +236,10 @@ static int run_swaps(const struct option_table *table, action *act, int argc, ch
 	struct ctl_mirrors mirrors;
 	int next, status;
 
-	argv[0] = (char *)table->program;
 	status = option_table_parse(table, &options, argc, argv, &next);
 	if (status >= 0)
 		return status;
-	if (options.all == (next < argc))
+	if ((options.all || options.root) == (next < argc))
 		return option_table_fault(table, "mirrors are expected, or --all");
 	if (!is_served())
 		return CTL_NO_ANSWER;
@@ -233,7 +248,7 @@ static int run_swaps(const struct option_table *table, action *act, int argc, ch
 			"dirtylogctl: device-mapper cannot be asked (/dev/mapper/control)\n");
 		return 1;
 	}
-	if (options.all)
+	if (options.all || options.root)
 		status = act_on_all(&mirrors, &options, act);
 	else
 		status = act_on_named(&mirrors, argv + next, argc - next, &options, act);

@@ -54,11 +54,16 @@ static void no_daemon(int error, const struct ucred *holder, FILE *complaints)
 			strerror(-error));
 }
 
+static bool is_refusal(const char *text)
+{
+	return text && strncmp(text, CONTROL_ERROR, strlen(CONTROL_ERROR)) == 0;
+}
+
 /* error: how the answer ended. One that says what is wrong is whole: who is refused has asked in vain, and the
  * socket was closed before that was read. */
 static bool is_answer(const char *text, int error, FILE *complaints)
 {
-	if (text && strncmp(text, CONTROL_ERROR, strlen(CONTROL_ERROR)) == 0) {
+	if (is_refusal(text)) {
 		fprintf(complaints, "dirtylogctl: %s", text + strlen(CONTROL_ERROR));
 		return false;
 	}
@@ -67,11 +72,11 @@ static bool is_answer(const char *text, int error, FILE *complaints)
 	return error == 0;
 }
 
-static char *ask(const char *line, size_t *size, FILE *complaints)
+/* Also a refusal, and half an answer; NULL: there is nobody. */
+static char *ask_anyway(const char *line, size_t *size, int *error, FILE *complaints)
 {
 	struct ucred holder;
 	int fd = control_connect((struct timeval){.tv_sec = PATIENCE_SEC}, &holder);
-	int error;
 	char *text;
 
 	if (fd < 0) {
@@ -80,12 +85,39 @@ static char *ask(const char *line, size_t *size, FILE *complaints)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	dprintf(fd, "%s\n", line);
-	text = read_answer(fd, size, &error);
+	text = read_answer(fd, size, error);
 	close(fd);
-	if (is_answer(text, error, complaints))
+	return text;
+}
+
+static char *ask(const char *line, size_t *size, FILE *complaints)
+{
+	int error = 0;
+	char *text = ask_anyway(line, size, &error, complaints);
+
+	if (text && is_answer(text, error, complaints))
 		return text;
 	free(text);
 	return NULL;
+}
+
+int ctl_order(const char *line, FILE *out)
+{
+	size_t size = 0;
+	int error = 0, status = CTL_NO_ANSWER;
+	char *text = ask_anyway(line, &size, &error, stderr);
+
+	if (text && is_answer(text, error, stderr)) {
+		status = size > 0 ? 0 : CTL_NO_ANSWER;
+		if (status != 0)
+			fprintf(stderr, "dirtylogctl: dirtylogd ended before it answered: again\n");
+		else if (out)
+			fputs(text, out);
+	} else if (is_refusal(text)) {
+		status = 1;
+	}
+	free(text);
+	return status;
 }
 
 char *ctl_ask(const char *line, size_t *size)

@@ -4,6 +4,7 @@
 #define SERVER_CTL_ASK_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* The exit statuses of dirtylogctl that are not a command's own. */
 #define CTL_NO_ANSWER 3 /* no daemon, or one that refuses or does not answer within 2 s */
@@ -13,7 +14,11 @@
  * caller frees it. size may be NULL. */
 char *ctl_ask(const char *line, size_t *size);
 
-/* The same, and nobody is told why there is no answer. */
+/* What dirtylogd is told to do: its answer goes to out (NULL: to nobody). Returns the exit status: 0; 1 if it refuses,
+ * with its reason on stderr; CTL_NO_ANSWER. */
+int ctl_order(const char *line, FILE *out);
+
+/* As ctl_ask, and nobody is told why there is no answer. */
 char *ctl_try(const char *line);
 
 #endif

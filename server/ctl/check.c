@@ -113,8 +113,11 @@ static void check_unit(const char *unit, const char *consequence)
 
 	snprintf(command, sizeof(command), "systemctl is-enabled %s 2>/dev/null", unit);
 	first_line(command, line, sizeof(line));
-	if (strcmp(line, "enabled") == 0)
+	if (strncmp(line, "enabled", strlen("enabled")) == 0)
 		good(unit);
+	else if (strncmp(line, "masked", strlen("masked")) == 0)
+		bad("%s is masked: %s; systemctl unmask %s, and then enable --now it", unit,
+		    consequence, unit);
 	else
 		bad("%s is %s: %s; systemctl enable --now %s", unit,
 		    line[0] ? line : "not installed", consequence, unit);
@@ -206,7 +209,6 @@ int ctl_check(int argc, char **argv)
 	int status;
 	char *logs;
 
-	argv[0] = (char *)check_table.program;
 	status = option_table_parse(&check_table, NULL, argc, argv, NULL);
 	if (status >= 0)
 		return status;

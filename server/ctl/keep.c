@@ -7,6 +7,7 @@
  * Each attempt is a child's: it may wait for LVM, or hang in the kernel, and then the others go on without it.
  */
 #include "server/base/clock.h"
+#include "server/base/option_table.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/command.h"
 #include "server/ctl/lvm.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +86,19 @@ static void drop_due(struct due *gone)
 
 /* --- an attempt --- */
 
+/* With its priority, where the journal takes it. */
+static void __attribute__((format(printf, 1, 2))) warn_of(const char *format, ...)
+{
+	va_list arguments;
+
+	fputs(getenv("JOURNAL_STREAM") ? SD_WARNING : "", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+}
+
 /* Its tag was taken away while it was adopted: who did that wants the kernel's log. */
-static void give_back(struct ctl_mirror *mirror)
+static void give_to_kernel(struct ctl_mirror *mirror)
 {
 	enum swap_result result = SWAP_LATER;
 	const char *why = "";
@@ -94,8 +107,7 @@ static void give_back(struct ctl_mirror *mirror)
 		if (swap_look(mirror))
 			result = swap_release(mirror, &why);
 	if (result != SWAP_DONE)
-		fprintf(stderr,
-			"%s was released, and is on dirtylogd: %s; dirtylogctl release it\n",
+		warn_of("%s was released, and is on dirtylogd: %s; dirtylogctl release it\n",
 			ctl_mirror_text(mirror), why);
 }
 
@@ -115,12 +127,12 @@ static enum keep_status adopt_tagged(struct ctl_mirror *mirror, const char *volu
 	enum swap_result result = is_server_there() ? swap_adopt(mirror, &why) : SWAP_LATER;
 
 	if (result == SWAP_DONE && lvm_tagged(volume) == LVM_NOT_TAGGED)
-		give_back(mirror);
+		give_to_kernel(mirror);
 	else if (result == SWAP_DONE)
 		printf("%s: adopted again\n", volume);
 	else if (result != SWAP_NOTHING)
-		fprintf(stderr, "%s has the tag " LVM_TAG " and is not adopted: %s; tried again\n",
-			volume, why);
+		warn_of("%s has the tag " LVM_TAG " and is not adopted: %s; tried again\n", volume,
+			why);
 	fflush(stdout);
 	return result == SWAP_DONE || result == SWAP_NOTHING ? KEPT : TRY_AGAIN;
 }
@@ -178,7 +190,7 @@ static void watch_child(struct due *due)
 {
 	if (due->killed || clock_now() - due->started_ns <= CHILD_LIMIT_NS)
 		return;
-	fprintf(stderr, "device %u:%u does not answer\n", due->major, due->minor);
+	warn_of("device %u:%u does not answer\n", due->major, due->minor);
 	kill(due->child, SIGKILL);
 	due->killed = true;
 }
@@ -346,17 +358,24 @@ static void catch_sigterm(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
+static const struct option_entry no_entries[] = {{0}};
+
+static const struct option_table keep_table = {
+	.program = "dirtylogctl keep",
+	.doc = "Adopt again what has the tag " LVM_TAG
+	       ", for ever: what dirtylogd-keep.service runs.",
+	.entries = no_entries,
+};
+
 int ctl_keep(int argc, char **argv)
 {
-	int fd;
+	int fd, status = option_table_parse(&keep_table, NULL, argc, argv, NULL);
 
-	if (argc != 1) {
-		fprintf(stderr, "dirtylogctl keep: no arguments are expected\n");
-		return CTL_WRONG_COMMAND_LINE;
-	}
+	if (status >= 0)
+		return status;
 	fd = open_uevents();
 	if (fd < 0) {
-		fprintf(stderr, "dirtylogctl keep: uevents cannot be heard: %s\n", strerror(-fd));
+		warn_of("dirtylogctl keep: uevents cannot be heard: %s\n", strerror(-fd));
 		return 1;
 	}
 	catch_sigterm();

@@ -27,17 +27,6 @@ static const struct option_table set_table = {
 	.entries = no_entries,
 };
 
-static int ask_and_print(const char *line)
-{
-	char *text = ctl_ask(line, NULL);
-
-	if (!text)
-		return CTL_NO_ANSWER;
-	fputs(text, stdout);
-	free(text);
-	return fflush(stdout) == 0 ? 0 : 1;
-}
-
 /* The daemon knows what a value may be. */
 int ctl_set(int argc, char **argv)
 {
@@ -47,13 +36,13 @@ int ctl_set(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (next == argc)
-		return ask_and_print("set");
+		return ctl_order("set", stdout);
 	if (argc - next != 2)
 		return option_table_fault(&set_table, "a name and a value are expected");
 	if (snprintf(line, sizeof(line), "set %s %s", argv[next], argv[next + 1]) >=
 	    (int)sizeof(line))
 		return option_table_fault(&set_table, "the value is too long");
-	return ask_and_print(line);
+	return ctl_order(line, stdout);
 }
 
 /* --- pause, continue --- */
@@ -87,8 +76,7 @@ static const struct option_table continue_table = {
 static int order_one(const struct option_table *table, const char *order, const json_t *mirror)
 {
 	const json_t *log = json_object_get(mirror, "log");
-	char line[LINE_MAX_BYTES], *text;
-	bool done;
+	char line[LINE_MAX_BYTES];
 
 	if (!log) {
 		fprintf(stderr, "%s: %s: dirtylogd does not know its log\n", table->program,
@@ -97,13 +85,7 @@ static int order_one(const struct option_table *table, const char *order, const 
 	}
 	snprintf(line, sizeof(line), "%s %s %s", order, view_text(log, "uuid"),
 		 view_text(log, "luid"));
-	text = ctl_ask(line, NULL);
-	done = text && *text; /* nothing comes of a server that is killed meanwhile */
-	if (text && !done)
-		fprintf(stderr, "%s: %s: no answer; try again\n", table->program,
-			view_text(mirror, "name"));
-	free(text);
-	return done ? 0 : CTL_NO_ANSWER;
+	return ctl_order(line, NULL);
 }
 
 static int order_each(const struct option_table *table, const char *order, const json_t *mirrors)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What `systemctl reload` runs. */
 #include "server/base/clock.h"
+#include "server/base/option_table.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/command.h"
 
@@ -190,14 +191,24 @@ static int reload(const struct running *before)
 	return 0;
 }
 
+static const struct option_entry no_options[] = {{0}};
+
+static const struct option_table reload_table = {
+	.program = "dirtylogctl reload",
+	.doc = "Have dirtylogd go on as the program that is installed now, with the options that "
+	       "its "
+	       "file has now. If it cannot, it says so with exit status 1, and goes on as it was.",
+	.entries = no_options,
+};
+
 int ctl_reload(int argc, char **argv)
 {
 	struct running before;
+	int status;
 
-	if (argc != 1) {
-		fprintf(stderr, "dirtylogctl reload: no arguments are expected\n");
-		return CTL_WRONG_COMMAND_LINE;
-	}
+	status = option_table_parse(&reload_table, NULL, argc, argv, NULL);
+	if (status >= 0)
+		return status;
 	if (!learn(ctl_ask("stats", NULL), &before))
 		return CTL_NO_ANSWER;
 	if (before.supervisor > 0)

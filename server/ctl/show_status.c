@@ -104,6 +104,9 @@ static int print_status(json_t *view, const struct status_options *options, int 
 
 	if (!mirrors)
 		return CTL_WRONG_COMMAND_LINE;
+	if (view_number(view, "left_out") > 0)
+		fprintf(stderr, "dirtylogctl: %lld logs more than dirtylogd tells of at once\n",
+			(long long)view_number(view, "left_out"));
 	if (options->names)
 		print_names(mirrors);
 	else if (options->json)

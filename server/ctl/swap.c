@@ -2,6 +2,7 @@
 #include "server/ctl/swap.h"
 
 #include "server/ctl/ask.h"
+#include "server/ctl/beneath.h"
 #include "server/log/dm_device.h"
 #include "server/log/lvm_lock.h"
 #include "server/log/mirror_cycle.h"
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,7 +160,8 @@ static bool to_wanted(const char *params, const char *uuid, char *text)
 	case WANTED_KERNELS:
 		return to_kernels(params, text);
 	default:
-		return mirror_params_resync(params, swap.wanted == WANTED_AFRESH, text, PARAMS_MAX);
+		return mirror_params_resync(params, swap.wanted == WANTED_AFRESH,
+					    log_device_of(params), text, PARAMS_MAX);
 	}
 }
 
@@ -405,11 +408,25 @@ static enum swap_result swap_log(const struct ctl_mirror *mirror, enum wanted_lo
 	return result_of(outcome);
 }
 
+static bool has_supervisor(void)
+{
+	char *stats = ctl_try("stats");
+	bool has = stats && !strstr(stats, "\nsupervisor_pid 0\n");
+
+	free(stats);
+	return has;
+}
+
 enum swap_result swap_adopt(const struct ctl_mirror *mirror, const char **why)
 {
 	*why = "has dirtylogd's log already";
 	if (mirror->kernels == 0)
 		return SWAP_NOTHING;
+	*why = "left alone: / or /usr stands on it, and this dirtylogd has no supervisor: had it "
+	       "died, "
+	       "another could not be read from there";
+	if (beneath_root(makedev(mirror->major, mirror->minor)) && !has_supervisor())
+		return SWAP_REFUSED;
 	return swap_log(mirror, WANTED_OURS, why);
 }
 

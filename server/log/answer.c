@@ -194,7 +194,9 @@ static void pay(struct mirror_log *log, int64_t now)
 {
 	double bytes = (double)log->args.region_size * 512;
 	double cost_ns = bytes / (double)log->pace.rate * NSEC_PER_SEC;
-	int64_t from = now - PACE_STEP_NS;
+	int64_t from =
+		now -
+		2 * PACE_STEP_NS; /* a step is waited for, and the kernel comes a while later */
 
 	if (log->pace.rate == 0)
 		return;
@@ -203,15 +205,34 @@ static void pay(struct mirror_log *log, int64_t now)
 	log->pace.paid_ns = from + (int64_t)(cost_ns < COST_MAX_NS ? cost_ns : COST_MAX_NS);
 }
 
-/* The kernel is told that there is no work, and the worker sees to it that it asks again. */
+/* The kernel is told that there is no work, and the worker sees to it that it asks again; as does a successor. */
 static bool hold_back(struct mirror_log *log)
 {
 	if (log->pace.owed)
 		return true;
 	log->pace.owed = true;
+	mirror_log_record_status(log);
 	log->pace.owed_mail.kind = MAIL_OWED;
 	mirror_log_post(log, &log->pace.owed_mail);
 	return true;
+}
+
+/* While the last region is out of sync its writes pass four times in a second at most (docs/protocol.md, trap 2), so that
+ * one is recovered also while all others wait. */
+static bool is_paused(const struct mirror_log *log)
+{
+	return atomic_load_explicit(&log->pace.paused, memory_order_relaxed) &&
+	       !dirty_log_begins_with_last(&log->dirty);
+}
+
+static void see_rate(struct mirror_log *log)
+{
+	uint64_t rate = atomic_load_explicit(&log->estate->fixed->settings.resync_rate,
+					     memory_order_relaxed);
+
+	if (rate != log->pace.rate)
+		log->pace.paid_ns = 0;
+	log->pace.rate = rate;
 }
 
 /* Whether no region may be handed out now, but for one that is out already and was not heard of. */
@@ -221,13 +242,16 @@ static bool is_held_back(struct mirror_log *log)
 
 	if (dirty_log_is_recovering(&log->dirty))
 		return false;
-	if (atomic_load_explicit(&log->pace.paused, memory_order_relaxed))
+	if (is_paused(log))
 		return true;
-	log->pace.rate = atomic_load_explicit(&log->estate->fixed->settings.resync_rate,
-					      memory_order_relaxed);
-	if (log->pace.rate > 0 && log->pace.paid_ns > now)
+	see_rate(log);
+	if (log->pace.rate > 0 && log->pace.paid_ns > now &&
+	    dirty_log_sync_count(&log->dirty) < log->args.region_count)
 		return hold_back(log);
-	log->pace.owed = false;
+	if (log->pace.owed) {
+		log->pace.owed = false;
+		mirror_log_record_status(log);
+	}
 	pay(log, now);
 	return false;
 }

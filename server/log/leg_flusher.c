@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #define BUCKETS 256u
-#define READ_BYTES 4096u
 #define STOP_LIMIT_MSEC 200
 #define IDLE_SECONDS 30 /* then a thread ends, if it is not the last */
 
@@ -66,26 +65,6 @@ int leg_flusher_fsync(struct log_leg leg)
 		diag_limited(DIAG_WARNING, "leg %u:%u cannot be flushed: %s", leg.major, leg.minor,
 			     strerror(-error));
 	return error;
-}
-
-/* Past the page cache, which would answer in the mirror's place. */
-int leg_flusher_read(struct log_leg leg)
-{
-	int fd = log_device_open_number(leg.major, leg.minor, O_RDONLY | O_DIRECT);
-	void *block;
-	int r = 0;
-
-	if (fd < 0)
-		return fd;
-	if (posix_memalign(&block, READ_BYTES, READ_BYTES) != 0) {
-		close(fd);
-		return -ENOMEM;
-	}
-	if (pread(fd, block, READ_BYTES, 0) < 0)
-		r = -errno;
-	free(block);
-	close(fd);
-	return r;
 }
 
 /* --- flushes --- */
@@ -340,16 +319,6 @@ void leg_flusher_submit(struct leg_flusher *flusher, struct leg_flush *flush)
 	}
 	leg_is_through(flusher, flush, 0);
 	pthread_mutex_unlock(&flusher->lock);
-}
-
-bool leg_flusher_is_at(struct leg_flusher *flusher, struct log_leg leg)
-{
-	bool is_at;
-
-	pthread_mutex_lock(&flusher->lock);
-	is_at = *place_of(flusher, leg);
-	pthread_mutex_unlock(&flusher->lock);
-	return is_at;
 }
 
 bool leg_flusher_abandon(struct leg_flusher *flusher, struct leg_flush *flush)

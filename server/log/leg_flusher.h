@@ -56,12 +56,6 @@ typedef int leg_flusher_call(struct log_leg leg);
 /* Opens it by number, fsyncs and closes it: the one for use. */
 int leg_flusher_fsync(struct log_leg leg);
 
-/* Reads a block of it instead (mirrors_wake). */
-int leg_flusher_read(struct log_leg leg);
-
-/* Somebody waits for the device, or a thread is at it. */
-bool leg_flusher_is_at(struct leg_flusher *flusher, struct log_leg leg);
-
 /* 0 or -errno. */
 int leg_flusher_start(struct leg_flusher **flusher, leg_flusher_call *call);
 

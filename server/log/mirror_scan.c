@@ -25,8 +25,8 @@ static struct mirror_found *add_found(struct mirror_scan *scan)
 	return memset(&scan->found[scan->count++], 0, sizeof(struct mirror_found));
 }
 
-void mirror_scan_target(struct mirror_scan *scan, uint32_t major, uint32_t minor, const char *type,
-			const char *params)
+void mirror_scan_target(struct mirror_scan *scan, uint32_t major, uint32_t minor, uint64_t start,
+			const char *type, const char *params)
 {
 	struct mirror_table table;
 	enum mirror_table_kind kind;
@@ -44,6 +44,7 @@ void mirror_scan_target(struct mirror_scan *scan, uint32_t major, uint32_t minor
 	}
 	found->major = major;
 	found->minor = minor;
+	found->start = start;
 	found->understood = kind == MIRROR_TABLE_OURS;
 	found->table = table;
 }

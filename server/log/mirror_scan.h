@@ -13,6 +13,7 @@
 
 struct mirror_found {
 	uint32_t major, minor; /* of the mirror */
+	uint64_t start; /* sector at which it begins there */
 	bool understood; /* its legs are known; else its uuid alone */
 	struct mirror_table table;
 };
@@ -28,8 +29,8 @@ struct mirror_scan {
 void mirror_scan_begin(struct mirror_scan *scan);
 
 /* A target of a device's live table; what is no mirror with a log of ours is passed over. */
-void mirror_scan_target(struct mirror_scan *scan, uint32_t major, uint32_t minor, const char *type,
-			const char *params);
+void mirror_scan_target(struct mirror_scan *scan, uint32_t major, uint32_t minor, uint64_t start,
+			const char *type, const char *params);
 
 /* The first mirror with the log, or NULL. */
 const struct mirror_found *mirror_scan_find(const struct mirror_scan *scan, const char *uuid);

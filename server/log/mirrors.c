@@ -12,6 +12,7 @@
 #include "server/log/lvm_lock.h"
 #include "server/log/mirror_cycle.h"
 #include "server/log/mirror_scan.h"
+#include "server/log/mirror_wake.h"
 #include "server/restart/place.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@
 
 #define CHILDREN_KNOWN 64u
 #define NUDGE_AGAIN_NS (20 * NSEC_PER_SEC)
-#define NUDGE_DOUBLED_MAX 7u /* 43 minutes */
+#define NUDGE_DOUBLED_MAX 3u /* 160 s, for which a log that is gone keeps its memory */
 
 extern char **environ;
 
@@ -44,7 +45,7 @@ static struct child {
 struct mirrors {
 	struct estate_executor *watched;
 	struct leg_flusher *flusher;
-	struct leg_flusher *reader; /* of mirrors; under lock: NULL until one is to be woken */
+	char wakes[WAKE_LIST_MAX]; /* the thread's: those that are due together */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
@@ -103,7 +104,7 @@ static void scan_device(struct mirror_scan *scan, uint64_t number)
 	do {
 		next = dm_get_next_target(task, next, &start, &length, &type, &params);
 		if (type && params)
-			mirror_scan_target(scan, major(number), minor(number), type, params);
+			mirror_scan_target(scan, major(number), minor(number), start, type, params);
 	} while (next);
 	dm_task_destroy(task);
 }
@@ -135,19 +136,19 @@ static void scan_tables(struct estate_executor *watched, struct mirror_scan *sca
 
 /* --- jobs --- */
 
-static void spawn_self(const char *option, const struct mirror_found *found)
+static void spawn_self(const char *option, char *value)
 {
-	char option_copy[32], number[32];
+	char option_copy[32];
 	/* One that has suspended a mirror is not killed at the end of the system: see main.c. */
-	char *argv[] = {"@dirtylogd", option_copy, number, NULL};
+	char *argv[] = {"@dirtylogd", option_copy, value, NULL};
 	pid_t pid;
 	int r;
 
 	snprintf(option_copy, sizeof(option_copy), "%s", option);
-	snprintf(number, sizeof(number), "%u:%u", found->major, found->minor);
 	r = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ);
 	if (r != 0)
-		diag_warning("mirror %s cannot be settled: %s", number, strerror(r));
+		diag_limited(DIAG_WARNING, "%s %s cannot be started: %s", option, value,
+			     strerror(r));
 }
 
 static bool all_in_sync(const struct mirror_log *log)
@@ -172,6 +173,7 @@ static void start_child(const struct mirror_job *job, const char *option,
 			const struct mirror_found *found)
 {
 	static unsigned last;
+	char number[32];
 
 	children[last++ % CHILDREN_KNOWN] = (struct child){
 		.kind = job->kind,
@@ -179,7 +181,8 @@ static void start_child(const struct mirror_job *job, const char *option,
 		.minor = found->minor,
 		.started_ns = clock_now(),
 	};
-	spawn_self(option, found);
+	snprintf(number, sizeof(number), "%u:%u", found->major, found->minor);
+	spawn_self(option, number);
 }
 
 static void do_settle(const struct mirror_scan *scan, const struct mirror_job *job)
@@ -204,54 +207,73 @@ static void nudge_again(struct mirrors *mirrors, const struct mirror_job *job)
 	put_job(mirrors, job->log, &model, NUDGE_AGAIN_NS << doubled);
 }
 
+static bool may_be_nudged(const struct mirror_found *found, const struct mirror_log *log)
+{
+	return found && mirror_log_state(log) == LOG_ACTIVE && mirror_log_health(log) == LOG_SOUND;
+}
+
+/* Until the kernel has asked, or nobody has to any more. */
 static void do_nudge(struct mirrors *mirrors, const struct mirror_scan *scan,
 		     const struct mirror_job *job)
 {
 	const struct mirror_log *log = job->log;
 	const struct mirror_found *found = mirror_scan_find(scan, log->uuid);
 
-	if (!found || mirror_log_state(log) != LOG_ACTIVE || mirror_log_health(log) != LOG_SOUND ||
-	    all_in_sync(log) ||
+	if (!mirror_log_is_open(log) || all_in_sync(log) ||
 	    atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
 		return;
-	nudge_again(mirrors, job);
-	if (child_did_it(job, found))
-		return;
-	diag_info("mirror %u:%u of log %s does not ask for resync work", found->major, found->minor,
-		  log->uuid);
-	start_child(job, "--cycle-device", found);
+	if (may_be_nudged(found, log) && !child_did_it(job, found)) {
+		diag_info("mirror %u:%u of log %s does not ask for resync work", found->major,
+			  found->minor, log->uuid);
+		start_child(job, "--cycle-device", found);
+	}
+	nudge_again(mirrors, job); /* behind it: its child is not that one's */
 }
 
-/* Once at a time: the mirror may be suspended, or hang. */
-static void read_mirror(struct mirrors *mirrors, uint64_t number)
-{
-	struct log_leg mirror = {.major = major(number), .minor = minor(number)};
-	struct log_legs *one = NULL;
-	struct leg_flush *flush = NULL;
+/* --- waking --- */
 
-	pthread_mutex_lock(&mirrors->lock);
-	if ((mirrors->reader || leg_flusher_start(&mirrors->reader, leg_flusher_read) == 0) &&
-	    !leg_flusher_is_at(mirrors->reader, mirror) &&
-	    log_legs_add(&one, mirror.major, mirror.minor))
-		flush = leg_flush_make(one);
-	pthread_mutex_unlock(&mirrors->lock);
-	free(one);
-	if (!flush)
+static void spawn_wakes(struct mirrors *mirrors)
+{
+	if (mirrors->wakes[0])
+		spawn_self("--wake-devices", mirrors->wakes);
+	mirrors->wakes[0] = '\0';
+}
+
+static void add_wake(struct mirrors *mirrors, const struct wake_place *place)
+{
+	if (wake_list_add(mirrors->wakes, place))
 		return;
-	flush->done = leg_flush_free;
-	leg_flusher_submit(mirrors->reader, flush);
+	spawn_wakes(mirrors);
+	wake_list_add(mirrors->wakes, place);
+}
+
+/* A uuid may be that of several mirrors (pvmove), and which is the log's the kernel alone knows. */
+static void find_and_wake(struct mirrors *mirrors, const struct mirror_scan *scan,
+			  struct mirror_log *log)
+{
+	struct wake_place place = {0};
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < scan->count; i++) {
+		const struct mirror_found *found = &scan->found[i];
+
+		if (strcmp(found->table.uuid, log->uuid) != 0)
+			continue;
+		place = (struct wake_place){found->major, found->minor, found->start};
+		add_wake(mirrors, &place);
+		count++;
+	}
+	log->pace.place_known = count == 1 && !scan->incomplete;
+	log->pace.place = place;
 }
 
 static void do_wake(struct mirrors *mirrors, const struct mirror_scan *scan,
 		    const struct mirror_job *job)
 {
-	const struct mirror_found *found = mirror_scan_find(scan, job->log->uuid);
-
-	if (!found)
-		return;
-	atomic_store_explicit(&job->log->pace.mirror, makedev(found->major, found->minor),
-			      memory_order_relaxed);
-	read_mirror(mirrors, makedev(found->major, found->minor));
+	if (job->log->pace.place_known)
+		add_wake(mirrors, &job->log->pace.place);
+	else
+		find_and_wake(mirrors, scan, job->log);
 }
 
 /* The log, and what it is executed by, are there only as long as the thread has not been left behind. */
@@ -428,9 +450,18 @@ static struct mirror_job *take_due(struct mirrors *mirrors, int64_t now, int64_t
 	return due;
 }
 
+/* Mirrors that are resynced slowly are woken often. */
+static bool need_tables(const struct mirror_job *job)
+{
+	while (job && job->kind == MIRROR_JOB_WAKE && job->log->pace.place_known)
+		job = job->next;
+	return job;
+}
+
 static void do_jobs(struct mirrors *mirrors, struct mirror_scan *scan, struct mirror_job *job)
 {
-	scan_tables(mirrors->watched, scan);
+	if (need_tables(job))
+		scan_tables(mirrors->watched, scan);
 	while (job) {
 		struct mirror_job *next = job->next;
 
@@ -439,6 +470,7 @@ static void do_jobs(struct mirrors *mirrors, struct mirror_scan *scan, struct mi
 		end_job(mirrors, job);
 		job = next;
 	}
+	spawn_wakes(mirrors);
 }
 
 static void wait_for_jobs(struct mirrors *mirrors, int64_t next)
@@ -538,8 +570,6 @@ void mirrors_stop(struct mirrors *mirrors)
 	ended = await_end(mirrors);
 	pthread_mutex_unlock(&mirrors->lock);
 	leg_flusher_stop(mirrors->flusher);
-	if (ended && mirrors->reader)
-		leg_flusher_stop(mirrors->reader);
 	if (!ended) {
 		diag_warning("device-mapper does not answer");
 		return;
@@ -599,16 +629,6 @@ struct leg_flush *mirrors_flush_legs(struct mirrors *mirrors, struct mirror_log 
 	mirror_log_get(log);
 	leg_flusher_submit(mirrors->flusher, flush);
 	return flush;
-}
-
-void mirrors_wake(struct mirrors *mirrors, struct mirror_log *log)
-{
-	uint64_t number = atomic_load_explicit(&log->pace.mirror, memory_order_relaxed);
-
-	if (number)
-		read_mirror(mirrors, number);
-	else
-		mirrors_ask(mirrors, log, MIRROR_JOB_WAKE, 0);
 }
 
 void mirrors_abandon_flush(struct mirrors *mirrors, struct leg_flush *flush)

@@ -15,7 +15,7 @@ enum mirror_job_kind {
 	MIRROR_JOB_LEGS, /* find the legs; comes back to the log as MAIL_LEGS */
 	MIRROR_JOB_SETTLE, /* after RESUME: make the kernel ask GET_SYNC_COUNT, see below */
 	MIRROR_JOB_NUDGE, /* after a reconnect: make the kernel ask for resync work again */
-	MIRROR_JOB_WAKE, /* find the mirror, and read it: mirrors_wake */
+	MIRROR_JOB_WAKE, /* have a block of the mirror read, see below */
 	MIRROR_JOB_DEVICE, /* at a reconnect: find the log device; comes back through run_queue.found */
 };
 
@@ -24,7 +24,8 @@ enum mirror_job_kind {
  * NUDGE: a mirror that was in sync when its log server died never asks for resync work. Only a
  * RESUME resets its hint, so the mirror is suspended and resumed; the child resumes it even if we
  * die meanwhile. It may find the mirror locked, suspended or with a dead leg, and leave it alone: so that is tried
- * again until the kernel has asked, each time later. */
+ * again until the kernel has asked, each time later.
+ * WAKE: the kernel's thread for the mirror runs, and asks for resync work (mirror_wake.h). */
 struct mirror_job {
 	struct log_mail head;
 	struct mirror_job *next;
@@ -56,10 +57,6 @@ int mirrors_ask(struct mirrors *mirrors, struct mirror_log *log, enum mirror_job
  * MAIL_LEGS_FLUSHED, whose receiver frees it (leg_flush_free) and drops the reference. NULL: no memory. By
  * the one executing it. */
 struct leg_flush *mirrors_flush_legs(struct mirrors *mirrors, struct mirror_log *log);
-
-/* Read a block of the mirror, so that the kernel's thread for it runs and asks for resync work. Nobody hears how
- * that ends. By the one executing log. */
-void mirrors_wake(struct mirrors *mirrors, struct mirror_log *log);
 
 /* Do not wait for a flush any longer: what it is, the caller must forget. It may be in the mail already. */
 void mirrors_abandon_flush(struct mirrors *mirrors, struct leg_flush *flush);

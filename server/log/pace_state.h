@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/log/mirror_wake.h"
 #include "server/netlink/slot.h"
 
 /* What a client of the control socket wants of a log. */
@@ -28,12 +29,13 @@ struct pace_state {
 	bool owed;
 	uint64_t rate; /* of the last reckoning: bytes in a second, 0: no limit */
 	int64_t paid_ns; /* the rate has earned what was handed out, clock_coarse() */
-	_Atomic uint64_t mirror; /* its device (makedev(3)), 0: not known */
+	struct wake_place place; /* of the mirror, if that is known: the mirrors thread's */
+	bool place_known;
 	_Atomic unsigned orders; /* PACE_*, not carried out yet */
 	struct log_mail owed_mail, order_mail; /* to the worker */
 };
 
 /* Resync goes on in steps that take so long, and a mirror is read once in each. */
-#define PACE_STEP_NS (250 * NSEC_PER_MSEC)
+#define PACE_STEP_NS (500 * NSEC_PER_MSEC)
 
 #endif

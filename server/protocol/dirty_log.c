@@ -389,6 +389,12 @@ static bool out_of_sync(const struct dirty_log *log, uint64_t region)
 	return !region_bitmap_test(&log->sync, region);
 }
 
+bool dirty_log_begins_with_last(const struct dirty_log *log)
+{
+	return dirty_log_known(log) && !log->head->resync.last_tried &&
+	       out_of_sync(log, log->config.region_count - 1);
+}
+
 static uint64_t next_wanted(struct dirty_log *log)
 {
 	struct dirty_log_resync *resync = &log->head->resync;

@@ -144,6 +144,9 @@ void dirty_log_set_region_sync(struct dirty_log *log, uint64_t region, bool in_s
 /* The region to recover next, or DIRTY_LOG_NO_REGION. The same one until it is settled. */
 uint64_t dirty_log_get_resync_work(struct dirty_log *log);
 
+/* What is handed out next is the last region. */
+bool dirty_log_begins_with_last(const struct dirty_log *log);
+
 /* It was handed out, and is not settled. */
 static inline bool dirty_log_is_recovering(const struct dirty_log *log)
 {

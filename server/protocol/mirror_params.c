@@ -245,7 +245,8 @@ bool mirror_params_release(const char *params, bool in_sync, const char *device,
 	return !out.full;
 }
 
-bool mirror_params_resync(const char *params, bool begin, char *text, size_t bytes)
+bool mirror_params_resync(const char *params, bool begin, const char *device, char *text,
+			  size_t bytes)
 {
 	struct text out = {.at = text, .left = bytes};
 	const char *state = begin ? "sync" : NULL;
@@ -253,6 +254,8 @@ bool mirror_params_resync(const char *params, bool begin, char *text, size_t byt
 
 	if (!read_log(&log, params) ||
 	    (log.log != MIRROR_PARAMS_OURS_CORE && log.log != MIRROR_PARAMS_OURS_DISK))
+		return false;
+	if (!is_core(&log) && !fix_device(&log, device))
 		return false;
 	add(&out, "userspace %u %.*s%s %.*s", count_arguments(&log, state) + 2 + log.integrated,
 	    (int)log.uuid.length, log.uuid.text, log.integrated ? " integrated_flush" : "",

@@ -36,9 +36,10 @@ bool mirror_params_adopt(const char *params, const char *uuid, bool in_sync, cha
 bool mirror_params_release(const char *params, bool in_sync, const char *device, char *text,
 			   size_t bytes);
 
-/* The same with the log that it has, which takes all regions for out of sync (begin), or whose device knows. False:
- * it is none of ours. */
-bool mirror_params_resync(const char *params, bool begin, char *text, size_t bytes);
+/* The same with the log that it has, which takes all regions for out of sync (begin), or whose device knows. device: as
+ * for _release. False: it is none of ours, or its device is named and device is NULL. */
+bool mirror_params_resync(const char *params, bool begin, const char *device, char *text,
+			  size_t bytes);
 
 /* A mirror's status parameters say that all its regions are in sync. */
 bool mirror_status_in_sync(const char *params);

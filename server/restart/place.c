@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,6 +95,23 @@ int place_take(pid_t *holder)
 	r = lock(fd, holder);
 	if (r == 0)
 		return fd;
+	close(fd);
+	return r;
+}
+
+/* Another kind of lock on the same file, which does not meet the holder's. */
+int place_turn(void)
+{
+	char path[PLACE_PATH_MAX];
+	int fd, r;
+
+	place_path(path, "lock");
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	r = -errno;
 	close(fd);
 	return r;
 }

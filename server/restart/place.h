@@ -21,6 +21,10 @@ void place_path(char path[PLACE_PATH_MAX], const char *name);
  * not said so); or another -errno: there can be no such file. */
 int place_take(pid_t *holder);
 
+/* The turn of the one that relieves the holder (relief.h), until the fd is closed. Returns an fd, close-on-exec, or
+ * -errno: it is another's, or there is no such file. */
+int place_turn(void);
+
 /* The calling process is the holder. */
 void place_sign(int fd);
 

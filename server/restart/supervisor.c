@@ -16,10 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define RELIEF_SIGNAL SIGRTMIN /* with this value: none that strays ends us */
+#define RELIEF_VALUE 0x6d6972
 #define INHERITED "DIRTYLOGD_INHERITED"
 #define DELETED " (deleted)"
 #define RELIEF_LIMIT_NS (30 * NSEC_PER_SEC)
@@ -42,6 +45,7 @@ static sigset_t signal_set(void)
 	sigemptyset(&set);
 	for (unsigned i = 0; i < sizeof(our_signals) / sizeof(our_signals[0]); i++)
 		sigaddset(&set, our_signals[i]);
+	sigaddset(&set, RELIEF_SIGNAL);
 	return set;
 }
 
@@ -193,6 +197,14 @@ void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
 	}
 }
 
+int supervisor_ask_relief(int supervisor_fd)
+{
+	siginfo_t info = {.si_signo = RELIEF_SIGNAL, .si_code = SI_QUEUE};
+
+	info.si_value.sival_int = RELIEF_VALUE;
+	return pidfd_send_signal(supervisor_fd, RELIEF_SIGNAL, &info, 0) != 0 ? -errno : 0;
+}
+
 /* --- another program --- */
 
 /* In the fork: whether it can be run at all, and takes our options. A program that hangs in the kernel,
@@ -298,14 +310,29 @@ static void look_after_trial(struct supervisor *supervisor)
 
 /* --- watching --- */
 
-static void obey(struct supervisor *supervisor, int signal_number)
+/* The server hears SIGTERM or SIGUSR2. */
+static void stop_serving(struct supervisor *supervisor, int signal_number)
 {
-	if (signal_number == SIGTERM || signal_number == SIGINT) {
-		supervisor->stopping = true;
-		kill_trial(supervisor);
-		if (supervisor->server > 0)
-			kill(supervisor->server, SIGTERM);
-	} else if (signal_number == SIGHUP && !supervisor->stopping) {
+	supervisor->stopping = true;
+	kill_trial(supervisor);
+	if (supervisor->server > 0)
+		kill(supervisor->server, signal_number);
+}
+
+static bool asks_for_relief(const siginfo_t *info)
+{
+	return info->si_signo == RELIEF_SIGNAL && info->si_code == SI_QUEUE &&
+	       info->si_value.sival_int == RELIEF_VALUE;
+}
+
+static void obey(struct supervisor *supervisor, const siginfo_t *info)
+{
+	if (info->si_signo == SIGTERM || info->si_signo == SIGINT) {
+		stop_serving(supervisor, SIGTERM);
+	} else if (asks_for_relief(info)) {
+		supervisor->relieved = true;
+		stop_serving(supervisor, SIGUSR2);
+	} else if (info->si_signo == SIGHUP && !supervisor->stopping) {
 		if (supervisor->trial > 0)
 			supervisor->again = true;
 		else
@@ -315,20 +342,21 @@ static void obey(struct supervisor *supervisor, int signal_number)
 
 /* A signal that has come, or -1 when it is time for something else. While a server runs the watchdog looks
  * after it meanwhile. */
-static int next_signal(struct supervisor *supervisor, int64_t until_ns)
+static int next_signal(struct supervisor *supervisor, int64_t until_ns, siginfo_t *info)
 {
 	sigset_t set = signal_set();
 	struct timespec pause;
 	int64_t left;
 
 	if (supervisor->server > 0)
-		return watchdog_wait(&supervisor->watchdog, &set, supervisor->server, until_ns);
+		return watchdog_wait(&supervisor->watchdog, &set, info, supervisor->server,
+				     until_ns);
 	left = until_ns - clock_now();
 	if (left < 0)
 		left = 0;
 	pause.tv_sec = left / NSEC_PER_SEC;
 	pause.tv_nsec = left % NSEC_PER_SEC;
-	return sigtimedwait(&set, NULL, &pause);
+	return sigtimedwait(&set, info, &pause);
 }
 
 /* Servers that were lost, and whose device has answered. */
@@ -347,9 +375,12 @@ static void reap_lost(const struct supervisor *supervisor)
 /* Wait for a signal, or until then, and do what there is to do. Nothing here waits but this. */
 static void attend(struct supervisor *supervisor, int64_t until_ns)
 {
+	siginfo_t info;
+
 	if (supervisor->trial > 0 && supervisor->trial_end_ns < until_ns)
 		until_ns = supervisor->trial_end_ns;
-	obey(supervisor, next_signal(supervisor, until_ns));
+	if (next_signal(supervisor, until_ns, &info) > 0)
+		obey(supervisor, &info);
 	look_after_trial(supervisor);
 	reap_lost(supervisor);
 }
@@ -398,9 +429,19 @@ static void wait_for(struct supervisor *supervisor, int64_t pause_ns)
 /* One that was told to end and died has left requests in hand: the next one answers them, and ends. */
 static bool is_over(const struct supervisor *supervisor, int status, unsigned *stops)
 {
+	if (supervisor->relieved)
+		return true;
 	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || !atomic_load(supervisor->served)))
 		return true;
 	return supervisor->stopping && ++*stops >= STOP_TRIES;
+}
+
+/* Relieved, all is well however its server has ended: the next one takes over what it has left. */
+static int exit_status(const struct supervisor *supervisor, int status)
+{
+	if (supervisor->relieved)
+		return 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
 int supervisor_run(struct supervisor *supervisor)
@@ -425,7 +466,7 @@ int supervisor_run(struct supervisor *supervisor)
 			status = watch(supervisor);
 			if (is_over(supervisor, status, &stops)) {
 				kill_trial(supervisor);
-				return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+				return exit_status(supervisor, status);
 			}
 			atomic_store(supervisor->crashed,
 				     died_of_its_own(status) || supervisor->watchdog.blamed);
@@ -433,5 +474,7 @@ int supervisor_run(struct supervisor *supervisor)
 					       atomic_load(supervisor->served) > served, &quick);
 		}
 		wait_for(supervisor, pause_ns);
+		if (supervisor->relieved)
+			return 0;
 	}
 }

@@ -8,6 +8,7 @@
  *   SIGTERM, SIGINT   passed on; ends with the server
  *   SIGHUP            goes on as the program that is installed now, if a trial of it ends well within
  *                     10 s; the old server hands over to a new
+ *   SIGRTMIN          if supervisor_ask_relief has sent it: the server hands over, and both end
  *   SIGCHLD           the server is started again, at once; after deaths that it has caused itself and
  *                     that come fast, later and later
  *   others            nothing, but SIGKILL and what a fault raises
@@ -33,6 +34,7 @@ struct supervisor {
 	int place_fd; /* place.h; -1: none, also of a predecessor that knew of no such thing */
 	pid_t server; /* 0: none runs */
 	bool stopping; /* told to end */
+	bool relieved; /* and another starts the next server */
 	pid_t trial; /* of a program that may take our place. 0: none */
 	int64_t trial_end_ns; /* INT64_MAX: it has been killed, and may be slow to go */
 	bool again; /* SIGHUP has come during the trial */
@@ -61,6 +63,9 @@ int supervisor_prepare(struct supervisor *supervisor, char **argv);
 /* Ask the server that runs to hand over (or, if its estate is of no use to us, to end as for good), and
  * wait for it. */
 void supervisor_relieve(struct supervisor *supervisor, bool hand_over);
+
+/* Ask another supervisor, by its pidfd, to have its server hand over and end, since we go on. 0 or -errno. */
+int supervisor_ask_relief(int supervisor_fd);
 
 /* Start servers until one ends of itself. Returns the exit status. In the server's process: what
  * serve has returned. */

@@ -276,7 +276,7 @@ static void look(struct watchdog *watchdog, pid_t server)
 	status_line_tell(&watchdog->status_line, &watchdog->notify, watchdog->estate->fixed);
 }
 
-int watchdog_wait(struct watchdog *watchdog, const sigset_t *signals, pid_t server,
+int watchdog_wait(struct watchdog *watchdog, const sigset_t *signals, siginfo_t *info, pid_t server,
 		  int64_t until_ns)
 {
 	int64_t left_ns = until_ns - clock_now();
@@ -288,7 +288,7 @@ int watchdog_wait(struct watchdog *watchdog, const sigset_t *signals, pid_t serv
 		period_ns = left_ns > 0 ? left_ns : 0;
 	period = (struct timespec){.tv_sec = period_ns / NSEC_PER_SEC,
 				   .tv_nsec = period_ns % NSEC_PER_SEC};
-	signal_number = sigtimedwait(signals, NULL, &period);
+	signal_number = sigtimedwait(signals, info, &period);
 	look(watchdog, server);
 	return signal_number;
 }

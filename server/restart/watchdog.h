@@ -59,7 +59,7 @@ void watchdog_begin(struct watchdog *watchdog);
 
 /* Wait for one of the signals, as sigtimedwait(2), but no longer than until then (clock_now()), or the next look, and look after
  * the server. */
-int watchdog_wait(struct watchdog *watchdog, const sigset_t *signals, pid_t server,
+int watchdog_wait(struct watchdog *watchdog, const sigset_t *signals, siginfo_t *info, pid_t server,
 		  int64_t until_ns);
 
 /* While the supervisor waits for something else. */

@@ -611,6 +611,7 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
 
 	mirror_log_set_state(log, LOG_ACTIVE);
 	schedule_no_patience(log);
+	pace_restarts(log);
 	ask_mirrors_after_resume(worker, log);
 	if (device_is_anothers(log)) {
 		resume_unusable(worker, log, slot);
@@ -643,6 +644,7 @@ void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot
 	if (mirror_log_state(log) == LOG_ACTIVE)
 		mirror_log_set_state(log, LOG_SUSPENDED);
 	log->life.reconnects = 0;
+	pace_restarts(log);
 	mirror_log_record_status(log);
 	clears_drain(worker, log, slot);
 }

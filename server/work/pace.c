@@ -7,13 +7,20 @@
 #include "server/work/pace.h"
 
 #include "server/base/clock.h"
+#include "server/base/kill_point.h"
+#include "server/base/stats.h"
 #include "server/log/mirrors.h"
 
 #define AGAIN_NS (5 * NSEC_PER_SEC) /* a read that did not make the kernel ask */
 
-static bool is_paused(const struct mirror_log *log)
+static bool is_on_hold(const struct mirror_log *log)
 {
 	return atomic_load_explicit(&log->pace.paused, memory_order_relaxed);
+}
+
+static bool has_all_in_sync(const struct mirror_log *log)
+{
+	return dirty_log_sync_count(&log->dirty) == log->args.region_count;
 }
 
 void pace_order(struct mirror_log *log, unsigned order)
@@ -31,28 +38,57 @@ static void owe(struct worker *worker, struct mirror_log *log, int64_t at_ns)
 	mirror_log_record_status(log);
 }
 
-void pace_ordered(struct worker *worker, struct mirror_log *log)
+/* The kernel asks of itself, or has nothing to ask for. */
+static void owe_nothing(struct mirror_log *log)
 {
-	unsigned order = atomic_exchange(&log->pace.orders, 0);
+	log->pace.owed = false;
+	schedule_no_pace(log);
+	mirror_log_record_status(log);
+}
 
+static void take_order(struct worker *worker, struct mirror_log *log, unsigned order)
+{
 	if (!mirror_log_is_open(log))
 		return;
 	atomic_store_explicit(&log->pace.paused, order == PACE_PAUSE, memory_order_relaxed);
-	if (order == PACE_CONTINUE)
+	if (order == PACE_CONTINUE && !has_all_in_sync(log))
 		owe(worker, log, clock_coarse());
 	else
 		mirror_log_record_status(log);
 }
 
+/* It is taken when it is on record. */
+void pace_ordered(struct worker *worker, struct mirror_log *log)
+{
+	unsigned order = atomic_load(&log->pace.orders);
+
+	do
+		take_order(worker, log, order);
+	while (!atomic_compare_exchange_strong(&log->pace.orders, &order, 0));
+}
+
+bool pace_is_obeyed(const struct mirror_log *log)
+{
+	return atomic_load(&log->pace.orders) == 0;
+}
+
 void pace_owed(struct worker *worker, struct mirror_log *log)
 {
-	owe(worker, log, log->pace.paid_ns + PACE_STEP_NS);
+	kill_point("held-back");
+	if (log->pace.owed)
+		schedule_pace(worker, log, log->pace.paid_ns + PACE_STEP_NS);
 }
 
 void pace_take_over(struct worker *worker, struct mirror_log *log)
 {
 	if (log->pace.owed)
 		schedule_pace(worker, log, clock_coarse() + PACE_STEP_NS);
+}
+
+void pace_restarts(struct mirror_log *log)
+{
+	if (log->pace.owed)
+		owe_nothing(log);
 }
 
 /* What was reckoned by another rate does not count. */
@@ -74,9 +110,14 @@ void pace_check(struct worker *worker, struct mirror_log *log, int64_t now)
 	if (!deadline_runs(&log->sched.pace) || now < log->sched.pace.at_ns)
 		return;
 	schedule_no_pace(log);
-	if (!log->pace.owed || is_paused(log) || log->no_legs ||
-	    mirror_log_state(log) != LOG_ACTIVE)
+	if (!log->pace.owed || is_on_hold(log) || mirror_log_state(log) != LOG_ACTIVE)
 		return;
-	mirrors_wake(worker->mirrors, log);
+	if (has_all_in_sync(log)) {
+		owe_nothing(log);
+		return;
+	}
+	stats_add(STATS_RESYNC_WAKES, 1);
+	if (!log->no_legs)
+		mirrors_ask(worker->mirrors, log, MIRROR_JOB_WAKE, 0);
 	schedule_pace(worker, log, now + AGAIN_NS);
 }

@@ -156,13 +156,21 @@ static int64_t attend_all_due(struct list *list,
 	return next;
 }
 
+/* There may be thousands, which are not gone through at each turn. */
+static int64_t attend_pacing(struct worker *worker, int64_t now)
+{
+	if (now >= worker->next_pace_ns)
+		worker->next_pace_ns = attend_all_due(&worker->pacing, log_of_pace, now);
+	return worker->next_pace_ns;
+}
+
 int64_t schedule_attend_due(struct worker *worker, int64_t now)
 {
 	int64_t next = earlier(attend_aging(worker, now), attend_draining(worker, now));
 
 	next = earlier(next, attend_probing(worker, now));
 	next = earlier(next, attend_all_due(&worker->impatient, log_of_patience, now));
-	next = earlier(next, attend_all_due(&worker->pacing, log_of_pace, now));
+	next = earlier(next, attend_pacing(worker, now));
 	return earlier(next, attend_all_due(&worker->retrying, log_of_retry, now));
 }
 
@@ -216,6 +224,7 @@ void schedule_no_patience(struct mirror_log *log)
 void schedule_pace(struct worker *worker, struct mirror_log *log, int64_t at_ns)
 {
 	set_deadline(&worker->pacing, &log->sched.pace, at_ns);
+	worker->next_pace_ns = earlier(worker->next_pace_ns, at_ns);
 }
 
 void schedule_no_pace(struct mirror_log *log)

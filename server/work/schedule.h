@@ -38,6 +38,7 @@ struct worker {
 	struct list pacing; /* in no order */
 	struct list probing; /* as aging */
 	int64_t next_probes_ns; /* not before */
+	int64_t next_pace_ns; /* none of pacing is due before */
 	uint32_t settings_seen; /* estate_settings.changes */
 	struct list starved; /* wait for a log_io */
 	struct list all;

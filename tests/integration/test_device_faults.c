@@ -311,7 +311,7 @@ Test(device_faults, no_log_is_probed_if_told_so)
 /* A write shows as much as a probe does. */
 Test(device_faults, a_log_that_is_written_is_not_probed)
 {
-	struct loop_device loop = start_hot("0.6");
+	start_hot("0.6");
 
 	for (unsigned region = hot + 1; region < REGIONS; region++) {
 		mark(region);

@@ -300,7 +300,7 @@ Test(lifecycle, workers_run_where_they_are_told)
 Test(lifecycle, a_log_without_memory_for_it_is_refused)
 {
 	start();
-	cr_assert_eq(ctr("%llu core 8", UINT64_C(8) << 40).message.request.error, -ENOMEM);
+	cr_assert_eq(ctr("%llu core 8", 8ULL << 40).message.request.error, -ENOMEM);
 	expect_said("no memory for", "regions");
 	ctr_ok("%u core 8 nosync", REGIONS * 8);
 	resume();

@@ -3,6 +3,7 @@
 #include "perf/generator/connector.h"
 #include "server/control_socket.h"
 #include "server/restart/estate.h"
+#include "server/restart/place.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/log_device.h"
 #include "tests/lib/requests.h"
@@ -20,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void start_supervised(const char *kill_at)
@@ -1036,4 +1038,94 @@ Test(restart, a_log_that_reconnects_does_not_wait_for_a_device_that_hangs)
 	expect_said("is served as failed", "");
 	expect_said(loop.number, "it hangs");
 	let_opens_fail();
+}
+
+/* --- relief by another, which is not its child --- */
+
+/* Returns the pid of the one that was relieved, which is still to be waited for. */
+static pid_t start_reliever(void)
+{
+	pid_t old = bench.daemon;
+
+	bench.takes_over = true;
+	start();
+	EXPECT_SOON(stat_of("supervisor_pid") == (unsigned long)bench.daemon, "not relieved:\n%s",
+		    output());
+	return old;
+}
+
+static pid_t holder_of_the_place(void)
+{
+	char path[PLACE_PATH_MAX];
+	int pid = 0;
+	FILE *file;
+
+	place_path(path, "lock");
+	file = fopen(path, "re");
+	cr_assert_not_null(file);
+	cr_assert_eq(fscanf(file, "%d", &pid), 1);
+	fclose(file);
+	return pid;
+}
+
+Test(restart, one_that_is_relieved_leaves_all_and_ends)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	int status = -1;
+	pid_t old;
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(3);
+	flush();
+	cr_assert_eq(set_region_sync(9, 0), 0);
+	old = start_reliever();
+	cr_assert_eq(waitpid(old, &status, 0), old);
+	cr_assert_eq(status, 0);
+	cr_assert_eq(is_clean(3), 0);
+	cr_assert_eq(sync_count(), REGIONS - 1);
+	cr_assert_eq(holder_of_the_place(), bench.daemon);
+	expect_said("took over 1 logs", "");
+	cr_assert_eq(stat_of("server"), 2);
+	kill_server();
+	cr_assert_eq(is_clean(3), 0);
+	expect_silence(QUIET_MSEC);
+}
+
+Test(restart, who_has_relieved_is_relieved)
+{
+	start_supervised(NULL);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	mark(3);
+	for (unsigned turn = 0; turn < 3; turn++)
+		waitpid(start_reliever(), NULL, 0);
+	cr_assert_eq(is_clean(3), 0);
+	kill(bench.daemon, SIGHUP);
+	EXPECT_SOON(stat_of("server") == 5, "it does not go on as another program");
+	cr_assert_eq(is_clean(3), 0);
+}
+
+static void expect_not_relieved(void)
+{
+	char *args[] = {"dirtylogd", "--foreground", "--take-over", NULL};
+	int status;
+
+	waitpid(spawn(args), &status, 0);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %#x", (unsigned)status);
+	expect_said("another dirtylogd", "");
+	cr_assert(control_answers());
+}
+
+Test(restart, a_single_process_is_not_relieved)
+{
+	start();
+	expect_not_relieved();
+}
+
+Test(restart, one_that_is_being_relieved_by_another_is_not)
+{
+	start_supervised(NULL);
+	cr_assert_geq(place_turn(), 0);
+	expect_not_relieved();
 }

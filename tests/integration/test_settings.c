@@ -6,7 +6,9 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 TestSuite(settings, .init = set_up, .fini = tear_down, .timeout = 60);
 
@@ -107,6 +109,28 @@ Test(settings, fewer_lazy_regions_count_at_once)
 	EXPECT_SOON(is_clean_on_disk(&loop, 0) && is_clean_on_disk(&loop, 3), "in time");
 }
 
+static int ctl(const char *arguments)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "%s %s >/dev/null 2>&1", DIRTYLOGCTL, arguments);
+	return WEXITSTATUS(system(command));
+}
+
+Test(settings, who_is_refused_is_told_so_by_the_exit_status)
+{
+	start();
+	ctr_ok("160 core 8 sync");
+	cr_assert_eq(ctl("set max-lazy 7"), 0);
+	cr_assert_eq(ctl("set max-lazy many"), 1);
+	cr_assert_eq(ctl("set max-lazy"), 2);
+	cr_assert_eq(ctl("pause LVM-one"), 0);
+	cr_assert_eq(ctl("pause LVM-two"), 1);
+	cr_assert_eq(ctl("pause --all LVM-one"), 2);
+	end_daemon(SIGKILL);
+	cr_assert_eq(ctl("set max-lazy 7"), 3);
+}
+
 /* --- how fast mirrors are resynced --- */
 
 static bool has_work(void)
@@ -142,6 +166,14 @@ Test(settings, a_paused_mirror_gets_no_work)
 	expect_work(0);
 }
 
+/* Writes to the last region would pass four times in a second. */
+static void expect_only_last(void)
+{
+	expect_work(19);
+	cr_assert_eq(set_region_sync(19, 1), 0);
+	expect_no_work();
+}
+
 Test(settings, a_pause_survives_a_server_and_another_table)
 {
 	bench.supervised = true;
@@ -149,17 +181,18 @@ Test(settings, a_pause_survives_a_server_and_another_table)
 	ctr_ok("160 core 8 sync");
 	resume();
 	expect_told("pause LVM-one 1", "done");
-	EXPECT_SOON(is_paused(), "in time");
 	kill_server();
-	expect_no_work();
+	expect_only_last();
 	become(2, "LVM-one");
 	ctr_ok("160 core 8 sync");
 	resume();
-	expect_no_work();
+	expect_only_last();
 	become(3, "LVM-two");
 	ctr_ok("160 core 8 sync");
 	resume();
 	expect_work(19);
+	cr_assert_eq(set_region_sync(19, 1), 0);
+	expect_work(0);
 }
 
 Test(settings, who_is_not_there_cannot_be_paused)
@@ -201,9 +234,90 @@ Test(settings, a_rate_bounds_what_is_handed_out)
 	expect_told("set resync-rate 400K", "resync-rate 409600\n"); /* 100 of them */
 	regions = recovered_in(2 * NSEC_PER_SEC);
 	/* And what a step saves up. */
-	cr_assert_leq(regions, 200 + 25 + 10);
+	cr_assert_leq(regions, 200 + 100 + 10);
 	cr_assert_geq(regions, 20); /* asked for seldom, on a busy machine */
 	expect_told("set resync-rate 0", "resync-rate 0\n");
 	cr_assert_geq(recovered_in(NSEC_PER_SEC), regions);
 	cr_assert(has_work());
+}
+
+/* A log of REGIONS whose first region costs more than any test takes. */
+static void hold_back(void)
+{
+	start();
+	ctr_ok("160 core 8 sync");
+	resume();
+	expect_told("set resync-rate 1", "resync-rate 1\n");
+	expect_work(19);
+	cr_assert_eq(set_region_sync(19, 1), 0);
+	expect_no_work();
+}
+
+Test(settings, a_mirror_that_is_held_back_is_read_when_the_rate_allows_it)
+{
+	hold_back();
+	expect_told("set resync-rate 100K", "resync-rate 102400\n");
+	EXPECT_SOON(stat_of("resync_wakes") > 0, "not read");
+	expect_work(0);
+}
+
+Test(settings, a_mirror_in_sync_is_not_read)
+{
+	start();
+	ctr_ok("160 core 8 nosync");
+	resume();
+	expect_told("set resync-rate 1", "resync-rate 1\n");
+	expect_no_work();
+	expect_told("continue LVM-one 1", "done");
+	expect_told("set resync-rate 0", "resync-rate 0\n");
+	sleep_msec(1000);
+	cr_assert_eq(stat_of("resync_wakes"), 0);
+}
+
+/* The kernel asks once more behind the last region. */
+Test(settings, a_resync_that_has_ended_is_not_gone_on_with)
+{
+	start();
+	ctr_ok("8 core 8 sync");
+	resume();
+	expect_told("set resync-rate 2K", "resync-rate 2048\n");
+	expect_work(0);
+	cr_assert_eq(set_region_sync(0, 1), 0);
+	expect_no_work();
+	sleep_msec(2500);
+	cr_assert_eq(stat_of("resync_wakes"), 0);
+}
+
+Test(settings, a_successor_knows_what_was_held_back)
+{
+	bench.supervised = true;
+	setenv("DIRTYLOGD_KILL_AT", "held-back", 1);
+	start();
+	ctr_ok("160 core 8 sync");
+	resume();
+	expect_told("set resync-rate 40K", "resync-rate 40960\n"); /* 0.1 s each */
+	for (unsigned i = 0; i < 15; i++) {
+		struct answer answer = ask(DM_ULOG_GET_RESYNC_WORK, NULL, 0);
+		uint64_t pair[2];
+
+		memcpy(pair, answer.message.payload, sizeof(pair));
+		if (pair[0] == 0)
+			break;
+		cr_assert_eq(set_region_sync(pair[1], 1), 0);
+	}
+	EXPECT_SOON(stat_of("server") == 2, "no kill");
+	EXPECT_SOON(stat_of("resync_wakes") > 0, "forgotten");
+}
+
+/* What the rate before has cost does not count. */
+Test(settings, another_rate_counts_at_once)
+{
+	start();
+	ctr_ok("160 core 8 sync");
+	resume();
+	expect_told("set resync-rate 1", "resync-rate 1\n");
+	expect_work(19);
+	expect_told("set resync-rate 100M", "resync-rate 104857600\n"); /* while it is out */
+	cr_assert_eq(set_region_sync(19, 1), 0);
+	expect_work(0);
 }

@@ -216,7 +216,7 @@ static void look_for(struct watchdog *watchdog, pid_t server, unsigned msec)
 
 	sigemptyset(&none);
 	while (now_msec() < end_msec)
-		watchdog_wait(watchdog, &none, server, INT64_MAX);
+		watchdog_wait(watchdog, &none, NULL, server, INT64_MAX);
 }
 
 Test(watchdog, a_thread_that_waits_for_a_device_is_named_and_let_live)

@@ -131,6 +131,7 @@ void start_with(const char *accept, const char *engine, const char *delay)
 			NULL,
 			NULL,
 			NULL,
+			NULL,
 			NULL};
 	char **end = args;
 
@@ -138,6 +139,8 @@ void start_with(const char *accept, const char *engine, const char *delay)
 		end++;
 	if (bench.clustered)
 		*end++ = "--clustered-as-single-host";
+	if (bench.takes_over)
+		*end++ = "--take-over";
 	if (bench.metrics_listen) {
 		*end++ = "--metrics-listen";
 		*end++ = (char *)bench.metrics_listen;

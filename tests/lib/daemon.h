@@ -21,6 +21,7 @@ struct bench {
 		*metrics_listen; /* of the next start, NULL: the default */
 	char run_dir[32]; /* for place.h, removed in the end */
 	bool supervised; /* of the next start */
+	bool takes_over; /* of the next start: --take-over */
 	bool clustered; /* of the next start: --clustered-as-single-host */
 	void (*in_child)(void); /* before exec, NULL: nothing */
 	struct asker asker;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# about: a reboot with mirrors of dirtylogd mounted, and written until the end, takes seconds
+# about: a reboot after an upgrade, with mirrors of dirtylogd mounted and written until the end, takes seconds
 # quick: no
 # timeout: 500
 # shellcheck source=tests/guest/lib.sh
@@ -14,6 +14,7 @@ if [ -e /var/began ]; then
 	took=$(awk -v a="$(cat /var/began)" -v b="$(down_at)" 'BEGIN { printf "%.1f", b - a }')
 	figure "shutdown: $took s"
 	at_most "shutdown took seconds" "$took" 40
+	check_not "the root had become read-only" sh -c "dmesg | grep 'EXT4-fs (vda): .*recovery'"
 	check "mounted again" until_true 60 mountpoint -q /mnt/a
 	equal "what was written is there" "$(cat /mnt/a/word)" written
 	exit
@@ -35,6 +36,8 @@ equal "b is on dirtylogd" "$(log_type vg-b)" userspace
 # Nothing stops it in order.
 systemd-run -q --unit=writer -p DefaultDependencies=no sh -c 'while :; do dd if=/dev/urandom of=/mnt/a/new bs=64k count=16 conv=fsync 2>/dev/null; done'
 sleep 2
+# The program that is mapped is deleted then.
+check "upgraded" dpkg -i /job/dirtylogd.deb
 date +%s.%N >/var/began
 touch /run/job-goes-on
 sync

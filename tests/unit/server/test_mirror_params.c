@@ -59,7 +59,7 @@ Test(mirror_params, release_is_the_way_back)
 
 static void resyncs(const char *params, bool begin, const char *wanted)
 {
-	cr_assert(mirror_params_resync(params, begin, text, sizeof(text)), "%s", params);
+	cr_assert(mirror_params_resync(params, begin, NULL, text, sizeof(text)), "%s", params);
 	cr_assert_str_eq(text, wanted);
 }
 
@@ -74,13 +74,14 @@ Test(mirror_params, resync_is_said_for_one_table)
 	resyncs("userspace 5 u core 1024 nosync block_on_error 2 254:1 0 254:2 0", true,
 		"userspace 5 u core 1024 sync block_on_error 2 254:1 0 254:2 0");
 	resyncs("userspace 5 u core 1024 sync block_on_error 2 254:1 0 254:2 0", false, core);
-	resyncs("userspace 5 u integrated_flush disk /dev/vg/log 1024 2 254:1 0 254:2 0", true,
-		"userspace 6 u integrated_flush disk /dev/vg/log 1024 sync 2 254:1 0 254:2 0");
-	cr_assert_not(mirror_params_resync("disk 2 254:0 1024 2 254:1 0 254:2 0", true, text,
+	resyncs("userspace 5 u integrated_flush disk 254:3 1024 2 254:1 0 254:2 0", true,
+		"userspace 6 u integrated_flush disk 254:3 1024 sync 2 254:1 0 254:2 0");
+	cr_assert_not(mirror_params_resync("disk 2 254:0 1024 2 254:1 0 254:2 0", true, NULL, text,
 					   sizeof(text)));
 }
 
-Test(mirror_params, a_device_that_is_named_is_released_by_its_number_alone)
+/* A name may be another device's by now, which would be written. */
+Test(mirror_params, a_device_that_is_named_goes_by_its_number_alone)
 {
 	const char *named = "userspace 4 u disk /dev/vg/log 1024 2 254:1 0 254:2 0";
 
@@ -88,6 +89,9 @@ Test(mirror_params, a_device_that_is_named_is_released_by_its_number_alone)
 	cr_assert_not(mirror_params_release(named, false, "-", text, sizeof(text)));
 	cr_assert(mirror_params_release(named, false, "254:7", text, sizeof(text)));
 	cr_assert_str_eq(text, "disk 2 254:7 1024 2 254:1 0 254:2 0");
+	cr_assert_not(mirror_params_resync(named, true, NULL, text, sizeof(text)));
+	cr_assert(mirror_params_resync(named, true, "254:7", text, sizeof(text)));
+	cr_assert_str_eq(text, "userspace 5 u disk 254:7 1024 sync 2 254:1 0 254:2 0");
 }
 
 Test(mirror_params, what_is_not_understood_is_left)

@@ -12,7 +12,7 @@ static struct log_legs *legs;
 
 static void mirror(uint32_t minor, const char *params)
 {
-	mirror_scan_target(&scan, 254, minor, "mirror", params);
+	mirror_scan_target(&scan, 254, minor, 0, "mirror", params);
 }
 
 static const struct log_legs *legs_of(const char *uuid)
@@ -32,7 +32,7 @@ TestSuite(mirror_scan, .fini = tear_down);
 
 Test(mirror_scan, finds_a_mirror_and_its_legs)
 {
-	mirror_scan_target(&scan, 254, 1, "linear", "8:1 0");
+	mirror_scan_target(&scan, 254, 1, 0, "linear", "8:1 0");
 	mirror(2, "core 2 1024 nosync 2 8:1 0 8:2 0");
 	mirror(3, "userspace 3 other core 8 2 8:3 0 8:4 0");
 	mirror(4, "userspace 3 wanted core 8 2 8:5 0 8:6 0");

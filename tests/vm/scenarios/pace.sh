@@ -62,6 +62,32 @@ check "legs identical" legs_identical "$A" "$B" 64
 check "event: paused" until_true 5 has_event ' m paused'
 check "event: in sync" until_true 5 has_event ' m in-sync: 1024 of 1024'
 
+# --- a table of two mirrors, each of which has a thread in the kernel
+half=$((SECTORS / 2))
+line() { # START UUID: a part of the table
+	mirror_table dirtylogd-core $half - $REGION "$A@$1" "$B@$1" "$2" | sed "s/^0 /$1 /"
+}
+dirtylogctl set resync-rate 1M >/dev/null
+rm_mirror m
+{
+	line 0 dl-t
+	line $half dl-u
+} | dmsetup create two || fail "two mirrors in a table"
+parts() { dmsetup status two | awk '{ print $(4 + $4 + 1) }' | tr '/\n' '  '; }
+# shellcheck disable=SC2046 # four numbers
+both_went_on() { set -- $(parts) && [ "$1" -gt 30 ] && [ "$3" -gt 30 ]; }
+check "two mirrors in a table: both go on" until_true 15 both_went_on
+say "$(parts)"
+dirtylogctl set resync-rate 0 >/dev/null
+both_in_sync() { [ "$(parts)" = "512 512 512 512 " ]; }
+check "two mirrors in a table: in sync" until_true 30 both_in_sync
+then=$(dirtylogctl stats | awk '$1 == "resync_wakes" { print $2 }')
+sleep 7
+equal "in sync: not read any more" "$(dirtylogctl stats | awk '$1 == "resync_wakes" { print $2 }')" "$then"
+rm_mirror two
+mk_mirror m dirtylogd $SECTORS "$LOG" $REGION "$A" "$B" || exit 1
+check "in sync as before" in_sync m
+
 # --- all of it again: the second leg gets what the first has, whatever the bits say
 wipe "$B" 8
 echo 3 >/sys/module/dm_mirror/parameters/raid1_resync_throttle

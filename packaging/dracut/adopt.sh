@@ -1,0 +1,12 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# When the root is there: volumes with the tag are adopted before anything of the real root runs.
+
+# The real root's systemd stops at its start what it has no unit for, or none that ignores it.
+mkdir -p /run/systemd/system
+cp /lib/systemd/system/dirtylogd-initramfs.service /run/systemd/system/
+
+for volume in $(lvm lvs --noheadings -o lv_full_name -S 'lv_tags=dirtylogd && lv_active=active' 2>/dev/null); do
+	dirtylogctl adopt --once "$volume" ||
+		warn "$volume is on the kernel's log; dirtylogd-keep.service tries again"
+done

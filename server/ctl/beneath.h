@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a file system stands on, through all layers of block devices: /sys/dev/block/MAJOR:MINOR/slaves.
+ */
+#ifndef SERVER_CTL_BENEATH_H
+#define SERVER_CTL_BENEATH_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Whether above is that device, or stands on it. sys: /sys, but for tests. */
+bool beneath_device(const char *sys, dev_t above, dev_t device);
+
+/* Whether the file system that is mounted there stands on the device. One that is mounted from no device, or not
+ * there, stands on none. */
+bool beneath_mount(const char *directory, dev_t device);
+
+/* Whether / or /usr does: what dirtylogd is started from. */
+bool beneath_root(dev_t device);
+
+#endif
