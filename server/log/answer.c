@@ -116,7 +116,7 @@ static void note_use(struct mirror_log *log, uint64_t region)
 }
 
 /* What follows in a stream of writes is written along, and waits for nothing when it comes. What is cleared at once
- * would be written twice. */
+ * would be written twice, and what is never cleared resynced. */
 static void mark_ahead(struct mirror_log *log, uint64_t region, bool written)
 {
 	const struct estate_settings *settings = &log->estate->fixed->settings;
@@ -126,7 +126,7 @@ static void mark_ahead(struct mirror_log *log, uint64_t region, bool written)
 	unsigned count;
 	int step;
 
-	if (max == 0 || !log->args.disk)
+	if (max == 0 || !log->args.disk || log->clears.phase == CLEARS_SPOILT)
 		return;
 	count = streams_follow(&log->streams, region, written, max, &step);
 	if (count == 0 || lazy + count > max_lazy ||
