@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: a log device and a leg that fail, and that hang, in three states: a part of ./dev reliability
 # disks: a=64M b=64M log=64M spare=64M oa=64M ob=64M olog=64M
 # timeout: 500

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: twenty legs whose flush never ends: the mirrors of others are flushed and suspended all the same
 # disks: a=512M b=1024M log=128M
 # timeout: 600

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: a restart of dirtylogd under a mirror with a dead leg and a held write: the write is not lost
 # disks: a=64M b=64M log=64M
 # timeout: 200

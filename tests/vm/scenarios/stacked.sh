@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: a mirror with its leg, and one with its log, on another mirror of the same daemon, under kills
 # disks: a=64M b=64M c=64M log=64M
 # timeout: 240
