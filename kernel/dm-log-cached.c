@@ -339,6 +339,11 @@ static void cached_mark_region(struct dm_dirty_log *log, region_t nr)
 	spin_unlock(&cl->lock);
 }
 
+/*
+ * Of a region that has not been marked or recovered since the last resume, it
+ * is kmirrord's last word from before. By what the log behind knows now, that
+ * region may be out of sync, and then clear is what it must not be called.
+ */
 static void cached_clear_region(struct dm_dirty_log *log, region_t nr)
 {
 	struct cached_log *cl = log->context;
@@ -346,14 +351,15 @@ static void cached_clear_region(struct dm_dirty_log *log, region_t nr)
 	unsigned int keep;
 	bool full;
 
-	prepare_region(cl);
 	spin_lock(&cl->lock);
-	reg = find_or_add_region(cl, nr);
-	reg->cleared_at = jiffies;
-	set_state(cl, reg, REGION_CLEARED);
+	reg = find_region(cl, nr);
+	if (reg) {
+		reg->cleared_at = jiffies;
+		set_state(cl, reg, REGION_CLEARED);
+		tell_when_due(cl);
+	}
 	keep = cl->holds ? cl->max_lazy : 0;
 	full = cl->cleared > keep;
-	tell_when_due(cl);
 	spin_unlock(&cl->lock);
 
 	if (!full)
@@ -415,7 +421,9 @@ static int learn_in_sync(struct cached_log *cl, region_t nr)
 		learn_count(cl);
 	if (!known_in_sync(cl, nr)) {
 		r = cl->behind->type->in_sync(cl->behind, nr, 1);
-		if (r == 1 && nr < cl->regions)
+		if (!r)
+			drop_region(cl, nr);
+		else if (r == 1 && nr < cl->regions)
 			set_bit(nr, cl->in_sync);
 	}
 	mutex_unlock(&cl->talk);
@@ -452,6 +460,18 @@ static void cached_set_region_sync(struct dm_dirty_log *log, region_t nr,
 	mutex_unlock(&cl->talk);
 }
 
+/* It is clear when it has been recovered, and not before. */
+static void begin_recovery(struct cached_log *cl, region_t nr)
+{
+	struct cached_region *reg;
+
+	spin_lock(&cl->lock);
+	reg = find_or_add_region(cl, nr);
+	if (reg && reg->state == REGION_CLEARED)
+		set_state(cl, reg, REGION_DIRTY);
+	spin_unlock(&cl->lock);
+}
+
 static int cached_get_resync_work(struct dm_dirty_log *log, region_t *nr)
 {
 	struct cached_log *cl = log->context;
@@ -461,9 +481,12 @@ static int cached_get_resync_work(struct dm_dirty_log *log, region_t *nr)
 	if (READ_ONCE(cl->all_in_sync))
 		return 0;
 
+	prepare_region(cl);
 	mutex_lock(&cl->talk);
 	r = cl->behind->type->get_resync_work(cl->behind, nr);
-	if (r == 0 && cl->recovers)
+	if (r > 0)
+		begin_recovery(cl, *nr);
+	else if (r == 0 && cl->recovers)
 		WRITE_ONCE(cl->count_due, true);
 	cl->recovers = r > 0;
 	mutex_unlock(&cl->talk);
