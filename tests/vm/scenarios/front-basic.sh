@@ -10,6 +10,7 @@
 A=$(dev a) B=$(dev b) LOG=$(dev log)
 REGION=1024
 SECTORS=131072
+REGIONS=128
 on_kernel_log && exit 0
 start_daemon --clear-delay 1 || exit 1
 
@@ -31,12 +32,17 @@ life() { # KIND STATUS
 	wait_sync m 60
 	rm_mirror m
 	check "$1: legs identical" legs_identical "$A" "$B" 64
-	mk_mirror m "$1" $SECTORS "$LOG" $REGION "$A" "$B" || return
 	case $1 in
 	*core) ;;
-	*) check "$1: nothing is resynced when it is made again" in_sync m ;;
+	*) equal "$1: regions that a removal leaves dirty" "$(log_dirty "$LOG" $REGIONS)" "" ;;
 	esac
+	life_written=$(stat_field "$B" 7)
+	mk_mirror m "$1" $SECTORS "$LOG" $REGION "$A" "$B" || return
 	wait_sync m 60
+	case $1 in
+	*core) ;;
+	*) equal "$1: sectors copied when it is made again" $(($(stat_field "$B" 7) - life_written)) 0 ;;
+	esac
 	write_block /dev/mapper/m 1234
 	rm_mirror m
 	check "$1: legs identical at the end" legs_identical "$A" "$B" 64
