@@ -33,11 +33,23 @@ bool durable, failed, flush_due, known;
 bool holds = true;
 bool work_runs;
 
-/* What may still happen. */
-byte deaths = 1;
-byte errors = 1;
-byte suspends = 1;
-byte leg_failures = 1;
+/* How often what may happen does. */
+#ifndef DEATHS
+#define DEATHS		1
+#endif
+#ifndef ERRORS
+#define ERRORS		1
+#endif
+#ifndef SUSPENDS
+#define SUSPENDS	1
+#endif
+#ifndef LEG_FAILURES
+#define LEG_FAILURES	1
+#endif
+byte deaths = DEATHS;
+byte errors = ERRORS;
+byte suspends = SUSPENDS;
+byte leg_failures = LEG_FAILURES;
 
 #define mutex_lock(m)	atomic { !m; m = true }
 #define mutex_unlock(m)	m = false
@@ -159,7 +171,11 @@ inline flush_behind(err, m, c)
 {
 	behind_flush(err, m, c);
 	if
+#ifdef WITHOUT_FAILURE
+	:: err
+#else
 	:: err -> mutex_lock(lock); failed = true; mutex_unlock(lock); flush_due = true
+#endif
 	:: else
 	fi
 }
@@ -219,7 +235,7 @@ inline front_flush(err, took, m, c)
 		flush_behind(err, m, c);
 		mutex_lock(lock);
 		if
-#ifdef WITHOUT_RESULT
+#ifdef WITHOUT_FAILURE
 		:: took -> region = DIRTY; durable = true
 #else
 		:: took -> region = DIRTY; durable = !err

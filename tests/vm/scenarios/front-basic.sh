@@ -3,7 +3,7 @@
 # about: the cached log in front of others: resync, verified writes, table and status, what is refused, requests
 # disks: a=64M:random b=64M log=64M
 # needs: module
-# timeout: 240
+# timeout: 400
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 

@@ -3,7 +3,7 @@
 # about: a leg fails while its regions are known in sync: what is written then is not read from it, and is resynced
 # disks: a=64M b=64M log=64M
 # needs: module
-# timeout: 180
+# timeout: 400
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 # shellcheck source=tests/vm/fault-devices.sh

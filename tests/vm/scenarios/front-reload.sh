@@ -3,7 +3,7 @@
 # about: a running mirror gets the cached log in front of its own, and others, and loses it, under fio verify
 # disks: a=64M b=64M log=64M
 # needs: module
-# timeout: 180
+# timeout: 400
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 

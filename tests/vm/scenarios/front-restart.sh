@@ -3,7 +3,7 @@
 # about: the server behind cached logs is killed again and again, then all of dirtylogd, under fio verify
 # disks: a=128M b=128M log=8M
 # needs: module
-# timeout: 240
+# timeout: 400
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
