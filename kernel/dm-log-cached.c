@@ -28,7 +28,7 @@
 #define CLEAR_DELAY_DEFAULT	1000U
 #define CLEAR_DELAY_MAX		3600000U
 #define MAX_LAZY_DEFAULT	1024U
-#define MAX_LAZY_MAX		(1U << 20)
+#define MAX_LAZY_MAX		1048576U
 
 enum region_state {
 	REGION_MARKED,	/* about to be written; the next flush tells it */
@@ -72,9 +72,10 @@ struct cached_log {
 	bool all_in_sync;
 	unsigned long *in_sync;
 	bool count_due;		/* the next count may say: everything */
-	bool recovers;		/* there was resync work the last time; talk */
+	bool recovers;		/* there was resync work the last time */
 
-	spinlock_t lock;	/* all up to the next blank line */
+	/* What is written, or has been a moment ago. */
+	spinlock_t lock;	/* of all up to the next blank line */
 	struct hlist_head *hash;
 	unsigned int hash_bits;
 	struct list_head in_state[REGION_STATES];
