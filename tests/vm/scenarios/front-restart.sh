@@ -19,6 +19,10 @@ FRONT_OPTIONS="clear_delay 100 max_lazy 64"
 start_daemon --clear-delay 1 || exit 1
 
 server() { dirtylogctl stats | awk -v name="$1" '$1 == name { print $2 }'; }
+kill_all() { # supervisor and server: what they know in memory is gone
+	killall -KILL dirtylogd
+	wait "$DAEMON_PID" 2>/dev/null
+}
 all_in_sync() { dmsetup status --target mirror | grep -c " $REGIONS/$REGIONS " | grep -qx "$COUNT"; }
 
 fio_job() { # SECONDS
@@ -82,8 +86,7 @@ fio_job 22
 load killed
 for pause in 0 1 3; do
 	sleep 3
-	kill_daemon
-	kill -KILL "$(pidof dirtylogd)" 2>/dev/null
+	kill_all
 	sleep $pause
 	start_daemon --clear-delay 1
 done
@@ -97,8 +100,7 @@ for i in 0 1 2 3; do dmsetup resume "m$i"; done
 
 # A read, and a write to a hot region, need no daemon.
 write_block /dev/mapper/m0 100
-kill_daemon
-kill -KILL "$(pidof dirtylogd)" 2>/dev/null
+kill_all
 check "a read without a daemon" ends_within 1 read_block /dev/mapper/m0 5000
 start_daemon --clear-delay 1
 for i in 0 1 2 3; do
