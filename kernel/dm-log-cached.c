@@ -169,20 +169,16 @@ static struct cached_region *find_or_add_region(struct cached_log *cl,
 	return reg;
 }
 
-static void drop_region(struct cached_log *cl, region_t nr)
+/* It is not in sync: no clear of it is to be told. */
+static void keep_dirty(struct cached_log *cl, region_t nr)
 {
 	struct cached_region *reg;
 
 	spin_lock(&cl->lock);
 	reg = find_region(cl, nr);
-	if (reg && reg->state == REGION_MARKED)
-		reg = NULL;
-	if (reg)
-		unlink_region(cl, reg);
+	if (reg && reg->state == REGION_CLEARED)
+		set_state(cl, reg, REGION_DIRTY);
 	spin_unlock(&cl->lock);
-
-	if (reg)
-		kmem_cache_free(region_cache, reg);
 }
 
 static void drop_all_regions(struct cached_log *cl)
@@ -423,7 +419,7 @@ static int learn_in_sync(struct cached_log *cl, region_t nr)
 	if (!known_in_sync(cl, nr)) {
 		r = cl->behind->type->in_sync(cl->behind, nr, 1);
 		if (!r)
-			drop_region(cl, nr);
+			keep_dirty(cl, nr);
 		else if (r == 1 && nr < cl->regions)
 			set_bit(nr, cl->in_sync);
 	}
@@ -455,22 +451,19 @@ static void cached_set_region_sync(struct dm_dirty_log *log, region_t nr,
 		WRITE_ONCE(cl->all_in_sync, false);
 		if (nr < cl->regions)
 			clear_bit(nr, cl->in_sync);
-		drop_region(cl, nr);
+		keep_dirty(cl, nr);
 	}
 	cl->behind->type->set_region_sync(cl->behind, nr, in_sync);
 	mutex_unlock(&cl->talk);
 }
 
-/* It is clear when it has been recovered, and not before. */
-static void begin_recovery(struct cached_log *cl, region_t nr)
+/* A clear will come when it has been recovered, and is believed then. */
+static void expect_clear(struct cached_log *cl, region_t nr)
 {
-	struct cached_region *reg;
-
 	spin_lock(&cl->lock);
-	reg = find_or_add_region(cl, nr);
-	if (reg && reg->state == REGION_CLEARED)
-		set_state(cl, reg, REGION_DIRTY);
+	find_or_add_region(cl, nr);
 	spin_unlock(&cl->lock);
+	keep_dirty(cl, nr);
 }
 
 static int cached_get_resync_work(struct dm_dirty_log *log, region_t *nr)
@@ -486,7 +479,7 @@ static int cached_get_resync_work(struct dm_dirty_log *log, region_t *nr)
 	mutex_lock(&cl->talk);
 	r = cl->behind->type->get_resync_work(cl->behind, nr);
 	if (r > 0)
-		begin_recovery(cl, *nr);
+		expect_clear(cl, *nr);
 	else if (r == 0 && cl->recovers)
 		WRITE_ONCE(cl->count_due, true);
 	cl->recovers = r > 0;

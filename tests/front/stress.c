@@ -38,6 +38,7 @@ static atomic_bool differ[REGIONS];
 static atomic_bool told_nosync[REGIONS];
 static atomic_uint told_times[REGIONS]; /* so often has that changed */
 static atomic_bool ends;
+static atomic_bool calm; /* nothing fails any more */
 static unsigned long writes, failures, suspends, flush_errors, marks, clears;
 
 /* --- the log behind: bits in memory, of which a flush writes all, if any was touched */
@@ -271,6 +272,7 @@ static void recover(void)
 		lock_hash();
 		quiesced = ms.pending[nr] == 0 && (ms.state[nr] == NONE || ms.state[nr] == NOSYNC);
 		unlock_hash();
+		front.type->in_sync(&front, nr, 1); /* __rh_alloc() */
 		if (quiesced) {
 			differ[nr] = false;
 			front.type->clear_region(&front, nr);
@@ -414,7 +416,7 @@ static void *legs(void *unused)
 			unsigned at = roll(ms.flights), nr = ms.in_flight[at];
 
 			ms.in_flight[at] = ms.in_flight[--ms.flights];
-			if (roll(500) == 0 && ms.fails < FLIGHT) {
+			if (roll(500) == 0 && ms.fails < FLIGHT && !calm) {
 				differ[nr] = true;
 				ms.failed[ms.fails++] = nr;
 				writing[nr]--;
@@ -474,7 +476,7 @@ static void *asker(void *unused)
 		front.type->get_sync_count(&front);
 		front.type->status(&front, STATUSTYPE_TABLE, line, sizeof(line));
 		must(strcmp(line, "cached 7 clear_delay 2 max_lazy 8 disk 7:0 8 ") == 0);
-		if (roll(50) == 0)
+		if (roll(50) == 0 && !calm)
 			behind.fails = true;
 		usleep(roll(1500));
 	}
@@ -544,6 +546,17 @@ static void suspend_and_resume(void)
 	unlock_hash();
 }
 
+static void recover_all(void)
+{
+	calm = true;
+	behind.fails = false;
+	suspend_and_resume();
+	for (unsigned tries = 0; front.type->get_sync_count(&front) < REGIONS; tries++) {
+		must(tries < 100000);
+		usleep(100);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	char *words[] = {"clear_delay", "2", "max_lazy", "8", "disk", "7:0", "8"};
@@ -563,6 +576,7 @@ int main(int argc, char **argv)
 		usleep(5000 + roll(40000));
 		suspend_and_resume();
 	}
+	recover_all();
 	lock_hash();
 	ms.suspended = true;
 	unlock_hash();
@@ -573,6 +587,9 @@ int main(int argc, char **argv)
 		pthread_join(thread[i], NULL);
 	update_states();
 	front.type->postsuspend(&front);
+	/* No clear is lost, of what was written or recovered. */
+	for (unsigned nr = 0; nr < REGIONS; nr++)
+		must(!behind.in_sync[nr] || !behind.dirty[nr]);
 	fake_work_end(&((struct cached_log *)front.context)->tell_work);
 	front.type->dtr(&front);
 	must(fake_allocated == 0);

@@ -278,6 +278,16 @@ inline front_clear(took, crowded)
 	crowded = false
 }
 
+inline keep_dirty()
+{
+	mutex_lock(lock);
+	if
+	:: region == CLEARED -> region = DIRTY
+	:: else
+	fi;
+	mutex_unlock(lock)
+}
+
 inline front_in_sync(yes)
 {
 	if
@@ -288,10 +298,7 @@ inline front_in_sync(yes)
 		if
 		:: yes -> known = true
 		:: else ->
-			mutex_lock(lock);
-			region = ABSENT;
-			durable = false;
-			mutex_unlock(lock)
+			keep_dirty()
 		fi;
 		mutex_unlock(talk)
 	fi
@@ -305,9 +312,7 @@ inline front_set_sync(yes)
 #ifndef WITHOUT_FORGETTING
 		known = false;
 #endif
-		mutex_lock(lock);
-		if :: region != MARKED -> region = ABSENT; durable = false :: else fi;
-		mutex_unlock(lock)
+		keep_dirty()
 	:: else
 	fi;
 	behind_set_sync(yes);
@@ -404,8 +409,12 @@ inline do_write()
 inline recover()
 {
 	mutex_lock(lock);
-	region = DIRTY;
+	if
+	:: region == ABSENT -> region = DIRTY
+	:: else
+	fi;
 	mutex_unlock(lock);
+	keep_dirty();
 	differ = false;
 	front_clear(took, crowded);
 	front_set_sync(true);

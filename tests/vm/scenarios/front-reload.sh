@@ -50,6 +50,7 @@ check "a part is in sync" until_true 60 some_done
 for kind in front-kernel front-dirtylogd-flush; do
 	dmsetup suspend m
 	before=$(log_clean "$LOG" $REGIONS)
+	at_least "half way: clean on disk when suspended, before $kind" "$before" 100
 	dmsetup load m --table "$(table $kind)"
 	dmsetup resume m
 	after=$(sync_done m)

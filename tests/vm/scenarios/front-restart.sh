@@ -107,5 +107,5 @@ for i in 0 1 2 3; do
 	rm_mirror "m$i"
 	dmsetup remove "log$i"
 done
-kernel_quiet_but 'device-mapper: dm-log-userspace: .*(Userspace log server not found|timed out|No reply)'
+kernel_quiet_but 'device-mapper: (dm-log-userspace: .*(Userspace log server not found|timed out|No reply)|raid1: log (presuspend|postsuspend|resume) failed)'
 check "daemon alive" daemon_lives
