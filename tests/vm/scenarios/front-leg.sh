@@ -43,7 +43,11 @@ leg_fails() { # KIND
 	writer=$!
 	check "$1: the leg's failure is seen" until_true 10 lost
 	check "$1: one region is out of sync" until_true 10 not_in_sync
+	snap before
 	check "$1: the rest is read" read_back a 320
+	snap after
+	[ "$1" = front-kernel ] ||
+		equal "$1: what was known in sync is asked again" "$(delta before after in_sync)" 1
 	check "$1: the region is dirty on the log device" sh -c \
 		". /scenarios/lib.sh; log_dirty $LOG $REGIONS | grep -qx 10"
 	fault_heal leg eio "$B" $SECTORS
