@@ -69,19 +69,51 @@ static bool parse_legs(const char *at, unsigned words, struct mirror_table *tabl
 	return true;
 }
 
+/* `[<option> <value>]... <type> ...`, the words of a log that stands in front of another (kernel/): the type of the one
+ * behind, or NULL. *words is left at the number of those behind the type. */
+static const char *type_behind(const char **at, size_t *length, unsigned *words)
+{
+	const char *type;
+
+	for (; *words > 0; *words -= 2) {
+		type = next_table_word(at, length);
+		if (!type || !(is_word(type, *length, "clear_delay") ||
+			       is_word(type, *length, "max_lazy"))) {
+			*words -= 1;
+			return type;
+		}
+		if (*words < 2 || !next_table_word(at, length))
+			return NULL;
+	}
+	return NULL;
+}
+
+/* `<type> <argc> ...` of the log that dirtylogd may serve; NULL: not understood. */
+static const char *next_log_type(const char **at, size_t *length, unsigned *words)
+{
+	const char *type = next_table_word(at, length);
+	bool is_front = type && is_word(type, *length, "cached");
+
+	if (!type || (!is_front && !is_word(type, *length, "userspace")))
+		return type;
+	if (!next_number(at, words))
+		return NULL;
+	return is_front ? type_behind(at, length, words) : type;
+}
+
 /* `userspace <argc> <uuid> ...argc - 1 more... <nr_legs> <leg> <offset> ...` */
 enum mirror_table_kind mirror_table_parse(const char *params, struct mirror_table *table)
 {
 	const char *at = params;
 	size_t length;
-	const char *type = next_table_word(&at, &length);
-	unsigned argc;
+	unsigned words;
+	const char *type = next_log_type(&at, &length, &words);
 
 	if (type && !is_word(type, length, "userspace"))
 		return MIRROR_TABLE_OTHERS;
-	if (!type || !next_number(&at, &argc) || argc < 1 || !next_uuid(&at, table->uuid))
+	if (!type || words < 1 || !next_uuid(&at, table->uuid))
 		return MIRROR_TABLE_NAMELESS;
-	return parse_legs(at, argc - 1, table) ? MIRROR_TABLE_OURS : MIRROR_TABLE_BROKEN;
+	return parse_legs(at, words - 1, table) ? MIRROR_TABLE_OURS : MIRROR_TABLE_BROKEN;
 }
 
 /* `core`, or `disk <device> <A|D>`; the kernel's word for a log whose server does not answer is neither. */

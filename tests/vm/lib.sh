@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 # What scenarios are written in. Runs in the guest under busybox sh.
-# A log kind is: kernel, kernel-core, dirtylogd, dirtylogd-flush (integrated flush), dirtylogd-core.
+# A log kind is: kernel, kernel-core, dirtylogd, dirtylogd-flush (integrated flush), dirtylogd-core; or one of these
+# with "front-" before it, behind the log of our kernel module.
 
 # What tests/vm/run --set gives.
 # shellcheck source=/dev/null
@@ -117,9 +118,24 @@ wipe() { # DEVICE [MiB]
 # --- mirrors
 
 # A leg may carry an offset in sectors: DEVICE@OFFSET.
+# in_front LOG: "TYPE COUNT WORDS" with the cached log in front of it, and its options FRONT_OPTIONS.
+FRONT_OPTIONS=
+in_front() {
+	# Split into words.
+	# shellcheck disable=SC2086
+	set -- $1
+	front_type=$1
+	shift 2
+	# shellcheck disable=SC2086
+	set -- $FRONT_OPTIONS "$front_type" "$@"
+	echo "cached $# $*"
+}
+
 # mirror_table KIND SECTORS LOG REGION_SECTORS LEG0 LEG1 UUID [sync|nosync]
 mirror_table() {
-	table_kind=$1
+	table_kind=${1#front-}
+	table_front=
+	[ "$table_kind" = "$1" ] || table_front=yes
 	if on_kernel_log; then
 		case $table_kind in
 		dirtylogd-core) table_kind=kernel-core ;;
@@ -140,6 +156,7 @@ mirror_table() {
 	dirtylogd-core) table_log="userspace $(($# + 2)) $table_uuid core $*" ;;
 	dirtylogd-flush) table_log="userspace $(($# + 3)) $table_uuid integrated_flush disk $*" ;;
 	esac
+	[ -z "$table_front" ] || table_log=$(in_front "$table_log")
 	case $table_leg0 in *@*) ;; *) table_leg0=$table_leg0@0 ;; esac
 	case $table_leg1 in *@*) ;; *) table_leg1=$table_leg1@0 ;; esac
 	echo "0 $table_sectors mirror $table_log 2 ${table_leg0%@*} ${table_leg0#*@} ${table_leg1%@*} ${table_leg1#*@} 1 handle_errors"

@@ -53,6 +53,18 @@ Test(mirror_table, another_log_type_is_not_ours)
 	cr_assert_eq(kind("userspacex 3 u core 8 2 1:1 0 1:2 0"), MIRROR_TABLE_OTHERS);
 }
 
+Test(mirror_table, finds_the_log_behind_another)
+{
+	cr_assert(parse("cached 6 userspace u integrated_flush disk 254:2 1024 2 7:1 0 7:2 0"));
+	cr_assert_str_eq(table.uuid, "u");
+	cr_assert_eq(table.legs[1][1], 2);
+	cr_assert(parse("cached 8 max_lazy 16 clear_delay 5 userspace u core 1024  2 7:1 0 7:2 0 1 "
+			"handle_errors"));
+	cr_assert_eq(table.legs[1][1], 2);
+	cr_assert_eq(kind("cached 3 core 1024 nosync 2 7:1 0 7:2 0"), MIRROR_TABLE_OTHERS);
+	cr_assert_eq(kind("cached 5 max_lazy 16 disk 7:3 1024 2 7:1 0 7:2 0"), MIRROR_TABLE_OTHERS);
+}
+
 Test(mirror_table, a_line_without_a_uuid_is_nameless)
 {
 	static const char *const lines[] = {
@@ -64,6 +76,13 @@ Test(mirror_table, a_line_without_a_uuid_is_nameless)
 		"userspace -1 u core 8 2 1:1 0 1:2 0",
 		"userspace 0 u core 8 2 1:1 0 1:2 0",
 		"userspace 99999999999 u core 8",
+		"cached",
+		"cached x userspace u core 8 2 1:1 0 1:2 0",
+		"cached 0 userspace u core 8 2 1:1 0 1:2 0",
+		"cached 1 userspace u core 8 2 1:1 0 1:2 0",
+		"cached 1 max_lazy 1 userspace u core 8 2 1:1 0 1:2 0",
+		"cached 2 max_lazy 1 userspace u core 8 2 1:1 0 1:2 0",
+		"cached 3 max_lazy 1 userspace u core 8 2 1:1 0 1:2 0",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -79,6 +98,7 @@ Test(mirror_table, a_broken_line_tells_its_uuid)
 		"userspace 3 u core 8 0",
 		"userspace 3 u core 8 2 1:1 0 1:2",
 		"userspace 3 u core 8 2 1:1 0 /dev/sda 0",
+		"cached 2 userspace u core 8 2 1:1 0 1:2 0",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {

@@ -6,6 +6,7 @@
 . /scenarios/lib.sh
 
 : "${CUTS:=1}" # tests/vm/run --cuts
+: "${KIND:=dirtylogd}"
 A=$(dev a) B=$(dev b) LOG=$(dev log) JOURNAL=$(dev journal)
 SECTORS=524288
 REGIONS=512
@@ -94,7 +95,7 @@ look_for_what_was_acknowledged() {
 
 recover() {
 	leg_before=$(stat_field "$B" 7)
-	mk_mirror m dirtylogd $SECTORS "$LOG" 1024 "$A" /dev/mapper/legb || exit 1
+	mk_mirror m "$KIND" $SECTORS "$LOG" 1024 "$A" /dev/mapper/legb || exit 1
 	wait_sync m 60
 	equal "regions copied are those that were dirty" $((($(stat_field "$B" 7) - leg_before) / 1024)) "$(wc -l </tmp/dirty)"
 	# shellcheck disable=SC2086
@@ -110,7 +111,7 @@ modprobe dm-delay
 start_daemon || exit 1
 dmsetup create legb --table "0 $SECTORS linear $B 0"
 if [ "$PHASE" = 1 ]; then
-	mk_mirror m dirtylogd $SECTORS "$LOG" 1024 "$A" /dev/mapper/legb nosync || exit 1
+	mk_mirror m "$KIND" $SECTORS "$LOG" 1024 "$A" /dev/mapper/legb nosync || exit 1
 	# shellcheck disable=SC2086
 	fio_run settled $settled --do_verify=0 --end_fsync=1
 	check "writes before" fio_ok settled

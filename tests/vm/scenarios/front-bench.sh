@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# about: the cached log beside the kernel's disk log and dirtylogd alone, interleaved in one boot; readahead
+# disks: a=512M b=512M logk=64M logd=64M
+# needs: module
+# timeout: 600
+# quick: no
+# shellcheck source=tests/vm/lib.sh
+. /scenarios/lib.sh
+
+on_kernel_log && exit 0
+
+A=$(dev a) B=$(dev b)
+SECTORS=1048576
+: "${ROUNDS:=3}"
+: "${LOAD_SECONDS:=4}"
+KINDS="kernel dirtylogd-flush front-dirtylogd-flush"
+start_daemon || exit 1
+
+log_of() { if [ "$1" = kernel ]; then dev logk; else dev logd; fi; }
+ratios() { # VALUES VALUES: of each pair, the median
+	# Split into numbers.
+	# shellcheck disable=SC2046,SC2086
+	median $(paste_pairs "$1" "$2" | awk '$2 > 0 { printf "%.2f\n", $1 / $2 }')
+}
+paste_pairs() {
+	echo "$1" | tr ' ' '\n' | grep . >/tmp/first
+	echo "$2" | tr ' ' '\n' | grep . >/tmp/second
+	paste -d' ' /tmp/first /tmp/second
+}
+
+measure() { # KIND FIELD FIO_ARG...: sets iops
+	m_kind=$1 m_field=$2
+	shift 2
+	wipe "$(log_of "$m_kind")" 2
+	mk_mirror m "$m_kind" $SECTORS "$(log_of "$m_kind")" 1024 "$A" "$B" nosync || return
+	sleep 1
+	fio_run bench --filename=/dev/mapper/m --runtime="$LOAD_SECONDS" --time_based "$@"
+	fio_ok bench || fail "$m_kind: fio without an error"
+	rm_mirror m
+	iops=$(fio_field bench "$m_field")
+}
+
+compare() { # LABEL FIELD FIO_ARG...: the kinds one behind the other, again and again
+	c_label=$1 c_kernel='' c_daemon='' c_front='' c_round=0
+	shift
+	while [ $c_round -lt "$ROUNDS" ]; do
+		for c_kind in $KINDS; do
+			measure "$c_kind" "$@"
+			case $c_kind in
+			kernel) c_kernel="$c_kernel $iops" ;;
+			front*) c_front="$c_front $iops" ;;
+			*) c_daemon="$c_daemon $iops" ;;
+			esac
+		done
+		c_round=$((c_round + 1))
+	done
+	# shellcheck disable=SC2086
+	figure "$c_label: kernel $(median $c_kernel), dirtylogd $(median $c_daemon), front $(median $c_front) IOPS;" \
+		"front over kernel $(ratios "$c_front" "$c_kernel"), dirtylogd over kernel $(ratios "$c_daemon" "$c_kernel")"
+}
+
+compare "reads, depth 1" read_iops --rw=randread --iodepth=1
+compare "reads, depth 16" read_iops --rw=randread --iodepth=16
+compare "writes, depth 1" write_iops --rw=randwrite --iodepth=1
+compare "writes, depth 16" write_iops --rw=randwrite --iodepth=16
+compare "writes to one region, depth 1" write_iops --rw=randwrite --iodepth=1 --size=512k
+
+# Buffered sequential reads: in how many reads of the leg 16 MiB arrive.
+for kind in $KINDS; do
+	wipe "$(log_of "$kind")" 2
+	mk_mirror m "$kind" $SECTORS "$(log_of "$kind")" 1024 "$A" "$B" nosync || exit 1
+	sleep 1
+	echo 3 >/proc/sys/vm/drop_caches
+	before=$(stat_field "$A" 1)
+	dd if=/dev/mapper/m of=/dev/null bs=1M count=16 2>/dev/null
+	reads=$(($(stat_field "$A" 1) - before))
+	figure "readahead_$kind 16 MiB in $reads reads of the leg"
+	[ "$kind" != front-dirtylogd-flush ] || at_most "readahead reaches the leg: reads for 16 MiB" $reads 512
+	rm_mirror m
+done
+check "daemon alive" daemon_lives

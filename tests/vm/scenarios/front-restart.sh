@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# about: the server behind cached logs is killed again and again, then all of dirtylogd, under fio verify
+# disks: a=128M b=128M log=8M
+# needs: module
+# timeout: 400
+# shellcheck source=tests/vm/lib.sh
+. /scenarios/lib.sh
+
+on_kernel_log && exit 0 # it has no server
+
+A=$(dev a) B=$(dev b) LOG=$(dev log)
+COUNT=4
+KILLS=25
+SECTORS=65536
+REGIONS=512
+# Clears, and so marks, are told all the time: the kills are to meet them.
+FRONT_OPTIONS="clear_delay 100 max_lazy 64"
+start_daemon --clear-delay 1 || exit 1
+
+server() { dirtylogctl stats | awk -v name="$1" '$1 == name { print $2 }'; }
+kill_all() { # supervisor and server: what they know in memory is gone
+	killall -KILL dirtylogd
+	wait "$DAEMON_PID" 2>/dev/null
+}
+all_in_sync() { dmsetup status --target mirror | grep -c " $REGIONS/$REGIONS " | grep -qx "$COUNT"; }
+
+fio_job() { # SECONDS
+	cat >/tmp/restart.fio <<JOB
+[global]
+thread
+direct=1
+ioengine=libaio
+iodepth=4
+bs=4k
+rw=randrw
+rwmixread=30
+runtime=$1
+time_based
+verify=crc32c
+verify_backlog=64
+verify_fatal=1
+group_reporting
+JOB
+	for i in 0 1 2 3; do
+		printf '[m%d]\nfilename=/dev/mapper/m%d\nrandseed=%d\n' "$i" "$i" "$i" >>/tmp/restart.fio
+	done
+}
+load() { # LABEL
+	fio --minimal --terse-version=3 --output="/tmp/fio.$1" /tmp/restart.fio 2>"/tmp/fio.$1.log" &
+	fio_pid=$!
+}
+
+for i in 0 1 2 3; do
+	kind=front-dirtylogd-flush
+	[ "$i" = 2 ] && kind=front-dirtylogd
+	[ "$i" = 3 ] && kind=front-dirtylogd-core
+	dmsetup create "log$i" --table "0 2048 linear $LOG $((i * 2048))"
+	mk_mirror "m$i" $kind $SECTORS "/dev/mapper/log$i" 128 "$A@$((i * SECTORS))" "$B@$((i * SECTORS))" nosync || exit 1
+done
+sleep 2
+
+# With its memory: nobody notices.
+fio_job $((KILLS + 5))
+load restart
+kills=0
+snap before
+while [ $kills -lt $KILLS ]; do
+	sleep 1
+	kill -KILL "$(server server_pid)"
+	until_true 10 daemon_answers
+	kills=$((kills + 1))
+done
+wait $fio_pid
+check "fio verify without an error" fio_ok restart
+check "all in sync at the end" all_in_sync
+equal "servers" "$(server server)" $((KILLS + 1))
+figure "restart $(fio_field restart write_iops) write IOPS, slowest write $(fio_field restart write_max) us"
+at_most "longest stall of a write in us" "$(fio_field restart write_max)" 2000000
+for i in 0 1 2 3; do dmsetup suspend "m$i"; done
+check "legs identical" legs_identical "$A" "$B" 128
+for i in 0 1 2 3; do dmsetup resume "m$i"; done
+
+# Without: what was dirty on the device is out of sync for the daemon, and not for us, until the resume that it asks for.
+fio_job 22
+load killed
+for pause in 0 1 3; do
+	sleep 3
+	kill_all
+	sleep $pause
+	start_daemon --clear-delay 1
+done
+wait $fio_pid
+check "killed: fio verify without an error" fio_ok killed
+figure "killed $(fio_field killed write_iops) write IOPS, slowest write $(fio_field killed write_max) us"
+check "killed: all in sync in the end" until_true 60 all_in_sync
+for i in 0 1 2 3; do dmsetup suspend "m$i"; done
+check "killed: legs identical" legs_identical "$A" "$B" 128
+for i in 0 1 2 3; do dmsetup resume "m$i"; done
+
+# A read, and a write to a hot region, need no daemon.
+write_block /dev/mapper/m0 100
+kill_all
+check "a read without a daemon" ends_within 1 read_block /dev/mapper/m0 5000
+start_daemon --clear-delay 1
+for i in 0 1 2 3; do
+	rm_mirror "m$i"
+	dmsetup remove "log$i"
+done
+kernel_quiet_but 'device-mapper: (dm-log-userspace: .*(Userspace log server not found|timed out|No reply)|raid1: log (presuspend|postsuspend|resume) failed)'
+check "daemon alive" daemon_lives
