@@ -154,7 +154,7 @@ case $(cat /var/stage 2>/dev/null) in
 	check "is adopted" is_on $root userspace
 	killed_and_reloaded
 	end_load
-	check "check finds nothing" dirtylogctl check
+	check "check finds nothing" host_is_well
 	upgraded
 	check "the package has put dirtylogd into the initramfs" has_dirtylogd lsinitramfs "$initramfs"
 	echo kept >/var/stage
