@@ -5,6 +5,7 @@
 #include "server/ctl/ask.h"
 #include "server/ctl/beneath.h"
 #include "server/ctl/command.h"
+#include "server/ctl/front.h"
 #include "server/ctl/lvm.h"
 #include "server/ctl/mirrors.h"
 
@@ -18,7 +19,7 @@
 #define TRIES 3u
 
 struct adopt_options {
-	bool all, once, root;
+	bool all, once, root, plain;
 };
 
 static const struct option_entry adopt_entries[] = {
@@ -26,6 +27,11 @@ static const struct option_entry adopt_entries[] = {
 	 OPTION_FLAG(struct adopt_options, all)},
 	{"once", .help = "do not mark volumes with the tag " LVM_TAG ", by which they stay adopted",
 	 OPTION_FLAG(struct adopt_options, once)},
+	{"plain",
+	 .help = "without the kernel's log in front (module dm-log-cached), which is used where it "
+		 "is "
+		 "there",
+	 OPTION_FLAG(struct adopt_options, plain)},
 	{0},
 };
 
@@ -113,6 +119,28 @@ static int tell_result(const struct ctl_mirror *mirror, enum swap_result result,
 	return 1;
 }
 
+static enum swap_result adopt_plain(const struct ctl_mirror *mirror, const char **why)
+{
+	return swap_adopt(mirror, false, why);
+}
+
+/* One that cannot be had is no reason to leave a mirror alone. */
+static enum swap_result adopt_with_front(const struct ctl_mirror *mirror, const char **why)
+{
+	return swap_adopt(mirror, front_is_there(), why);
+}
+
+/* For dirtylogd-keep. */
+static void note_plain(const char *volume, bool plain)
+{
+	bool noted = lvm_tagged(volume, LVM_PLAIN_TAG) == LVM_TAGGED;
+
+	if (plain && !noted)
+		lvm_add_tag(volume, LVM_PLAIN_TAG);
+	else if (!plain && noted)
+		lvm_remove_tag(volume, LVM_PLAIN_TAG);
+}
+
 static int adopt_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
 	char volume[LVM_NAME_MAX];
@@ -122,12 +150,14 @@ static int adopt_one(const struct ctl_mirror *mirror, const struct adopt_options
 
 	if (lvms && lvm_is_hidden(volume))
 		return tell_result(mirror, SWAP_REFUSED, NULL, why);
-	if (lvms && !options->once && !lvm_add_tag(volume))
+	if (lvms && !options->once && !lvm_add_tag(volume, LVM_TAG))
 		fprintf(stderr,
 			"dirtylogctl: %s has not got the tag %s: LVM's next command may give it "
 			"the kernel's log back\n",
 			volume, LVM_TAG);
-	result = try_swap(mirror, swap_adopt, &why);
+	if (lvms && !options->once)
+		note_plain(volume, options->plain);
+	result = try_swap(mirror, options->plain ? adopt_plain : adopt_with_front, &why);
 	return tell_result(mirror, result, "adopted", why);
 }
 
@@ -136,15 +166,15 @@ static int release_one(const struct ctl_mirror *mirror, const struct adopt_optio
 {
 	char volume[LVM_NAME_MAX];
 	bool untags = !options->once && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
-		      lvm_tagged(volume) != LVM_NOT_TAGGED;
+		      lvm_tagged(volume, LVM_TAG) != LVM_NOT_TAGGED;
 	enum swap_result result;
 	const char *why;
 
 	if (untags)
-		lvm_remove_tag(volume);
+		lvm_remove_tag(volume, LVM_TAG);
 	result = try_swap(mirror, swap_release, &why);
 	if (untags && result != SWAP_DONE && result != SWAP_NOTHING)
-		lvm_add_tag(volume); /* it is on dirtylogd, and shall be kept there */
+		lvm_add_tag(volume, LVM_TAG); /* it is on dirtylogd, and shall be kept there */
 	return tell_result(mirror, result, "released to the kernel's log", why);
 }
 

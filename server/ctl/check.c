@@ -178,7 +178,7 @@ static void check_adopted(const struct ctl_mirror *mirror)
 	char volume[LVM_NAME_MAX];
 
 	if (lvm_volume_of(mirror->name, mirror->uuid, volume) && !lvm_is_hidden(volume) &&
-	    lvm_tagged(volume) == LVM_TAGGED)
+	    lvm_tagged(volume, LVM_TAG) == LVM_TAGGED)
 		bad("%s has the tag " LVM_TAG " and is on the kernel's log: dirtylogctl adopt %s; "
 		    "journalctl -u dirtylogd-keep says why it was not adopted",
 		    volume, volume);

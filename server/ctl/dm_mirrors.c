@@ -5,6 +5,7 @@
 
 #include "server/ctl/children.h"
 #include "server/ctl/mirrors.h"
+#include "server/protocol/mirror_params.h"
 #include "server/protocol/mirror_table.h"
 
 #include <libdevmapper.h>
@@ -66,10 +67,11 @@ static void write_target(FILE *out, const struct dm_device *device, unsigned tar
 		return;
 	if (kind == MIRROR_TABLE_BROKEN)
 		table.nlegs = 0;
-	write_line(out, json_pack("{s:s%, s:s, s:o, s:i, s:s, s:o}", "dm", device->name,
+	write_line(out, json_pack("{s:s%, s:s, s:o, s:i, s:s, s:b, s:o}", "dm", device->name,
 				  strlen(device->name), "dm_uuid", device->uuid, "device",
 				  json_sprintf("%u:%u", device->major, device->minor), "target",
-				  (int)target, "uuid", table.uuid, "legs", json_of_legs(&table)));
+				  (int)target, "uuid", table.uuid, "front",
+				  mirror_params_has_front(params), "legs", json_of_legs(&table)));
 }
 
 /* Targets of the device, each with its number. */

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /* An array with an object for each target: "dm", "dm_uuid", "device" (major:minor), "target" (number in the
- * table), "uuid" (of the log) and "legs": [{"device"}]. Asks the kernel alone. Empty too where there is no
+ * table), "uuid" (of the log), "front" (a log of our kernel module stands before it) and "legs": [{"device"}]. Asks the kernel alone. Empty too where there is no
  * device-mapper; *all: none is missing because device-mapper does not answer. NULL: no memory. */
 json_t *dm_mirrors_find(bool *all);
 

@@ -10,6 +10,7 @@
 #include "server/base/option_table.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/command.h"
+#include "server/ctl/front.h"
 #include "server/ctl/lvm.h"
 #include "server/ctl/mirrors.h"
 
@@ -121,12 +122,18 @@ static bool is_server_there(void)
 	return there;
 }
 
+static bool wants_front(const char *volume)
+{
+	return front_is_there() && lvm_tagged(volume, LVM_PLAIN_TAG) == LVM_NOT_TAGGED;
+}
+
 static enum keep_status adopt_tagged(struct ctl_mirror *mirror, const char *volume)
 {
 	const char *why = "no dirtylogd answers";
-	enum swap_result result = is_server_there() ? swap_adopt(mirror, &why) : SWAP_LATER;
+	enum swap_result result =
+		is_server_there() ? swap_adopt(mirror, wants_front(volume), &why) : SWAP_LATER;
 
-	if (result == SWAP_DONE && lvm_tagged(volume) == LVM_NOT_TAGGED)
+	if (result == SWAP_DONE && lvm_tagged(volume, LVM_TAG) == LVM_NOT_TAGGED)
 		give_to_kernel(mirror);
 	else if (result == SWAP_DONE)
 		printf("%s: adopted again\n", volume);
@@ -145,7 +152,7 @@ static enum keep_status keep_device(uint32_t major, uint32_t minor)
 	if (!swap_look(&mirror) || mirror.kernels == 0 ||
 	    !lvm_volume_of(mirror.name, mirror.uuid, volume) || lvm_is_hidden(volume))
 		return NOT_TAGGED;
-	switch (lvm_tagged(volume)) {
+	switch (lvm_tagged(volume, LVM_TAG)) {
 	case LVM_TAGGED:
 		return adopt_tagged(&mirror, volume);
 	case LVM_UNKNOWN:

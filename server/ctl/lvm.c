@@ -66,9 +66,9 @@ static bool run_lvm(char *const *words, int output)
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static bool change_tag(const char *option, const char *volume)
+static bool change_tag(const char *option, const char *volume, const char *tag)
 {
-	char *words[] = {"lvchange", "-q", (char *)option, LVM_TAG, (char *)volume, NULL};
+	char *words[] = {"lvchange", "-q", (char *)option, (char *)tag, (char *)volume, NULL};
 	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	bool changed = run_lvm(words, nowhere);
 
@@ -76,28 +76,28 @@ static bool change_tag(const char *option, const char *volume)
 	return changed;
 }
 
-bool lvm_add_tag(const char *volume)
+bool lvm_add_tag(const char *volume, const char *tag)
 {
-	return change_tag("--addtag", volume);
+	return change_tag("--addtag", volume, tag);
 }
 
-bool lvm_remove_tag(const char *volume)
+bool lvm_remove_tag(const char *volume, const char *tag)
 {
-	return change_tag("--deltag", volume);
+	return change_tag("--deltag", volume, tag);
 }
 
 /* Of a list with commas. */
-static bool lists_tag(char *text)
+static bool lists_tag(char *text, const char *wanted)
 {
 	char *save;
 
 	for (char *tag = strtok_r(text, " ,\n", &save); tag; tag = strtok_r(NULL, " ,\n", &save))
-		if (strcmp(tag, LVM_TAG) == 0)
+		if (strcmp(tag, wanted) == 0)
 			return true;
 	return false;
 }
 
-enum lvm_tagged lvm_tagged(const char *volume)
+enum lvm_tagged lvm_tagged(const char *volume, const char *tag)
 {
 	char *words[] = {"lvs", "-q", "--noheadings", "-o", "lv_tags", (char *)volume, NULL};
 	char text[4096];
@@ -114,5 +114,5 @@ enum lvm_tagged lvm_tagged(const char *volume)
 	if (!known || n <= 0)
 		return LVM_UNKNOWN;
 	text[n] = '\0';
-	return lists_tag(text) ? LVM_TAGGED : LVM_NOT_TAGGED;
+	return lists_tag(text, tag) ? LVM_TAGGED : LVM_NOT_TAGGED;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #define LVM_TAG "dirtylogd"
+#define LVM_PLAIN_TAG "dirtylogd-plain" /* no log in front of ours */
 #define LVM_NAME_MAX 300u
 
 /* VG/LV of a device-mapper device of LVM's, of whatever layer. False: it is none of LVM's. */
@@ -18,12 +19,12 @@ bool lvm_volume_of(const char *dm_name, const char *uuid, char volume[LVM_NAME_M
 bool lvm_is_hidden(const char *volume);
 
 /* False: LVM says on stderr why not. */
-bool lvm_add_tag(const char *volume);
-bool lvm_remove_tag(const char *volume);
+bool lvm_add_tag(const char *volume, const char *tag);
+bool lvm_remove_tag(const char *volume, const char *tag);
 
 enum lvm_tagged { LVM_NOT_TAGGED, LVM_TAGGED, LVM_UNKNOWN /* it does not say */ };
 
 /* Whether the volume has the tag. */
-enum lvm_tagged lvm_tagged(const char *volume);
+enum lvm_tagged lvm_tagged(const char *volume, const char *tag);
 
 #endif

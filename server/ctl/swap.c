@@ -35,6 +35,7 @@ enum wanted_log {
 static struct {
 	const struct ctl_mirror *mirror;
 	enum wanted_log wanted;
+	bool front; /* with a log in front of ours */
 	bool in_sync; /* said by the table that is loaded */
 	unsigned converted; /* targets */
 	char *logs; /* dirtylogd's, a line each */
@@ -61,6 +62,7 @@ static int count_target(uint64_t start, uint64_t sectors, const char *type, cons
 	case MIRROR_PARAMS_OURS_CORE:
 	case MIRROR_PARAMS_OURS_DISK:
 		mirror->ours++;
+		mirror->fronted += mirror_params_has_front(params);
 		break;
 	case MIRROR_PARAMS_OTHER:
 		break;
@@ -72,7 +74,7 @@ bool swap_look(struct ctl_mirror *mirror)
 {
 	static struct cycle_look look;
 
-	mirror->kernels = mirror->ours = 0;
+	mirror->kernels = mirror->ours = mirror->fronted = 0;
 	if (dm_device_open(mirror->major, mirror->minor) < 0 || dm_device_look(&look) < 0 ||
 	    !look.exists)
 		return false;
@@ -142,7 +144,9 @@ static const char *log_device_of(const char *params)
 
 static bool to_ours(const char *params, const char *uuid, char *text)
 {
-	return mirror_params_adopt(params, uuid, swap.in_sync, text, PARAMS_MAX);
+	return mirror_params_adopt(params, uuid, swap.in_sync, swap.front, text, PARAMS_MAX) ||
+	       mirror_params_front(params, swap.in_sync, swap.front, log_device_of(params), text,
+				   PARAMS_MAX);
 }
 
 static bool to_kernels(const char *params, char *text)
@@ -417,11 +421,18 @@ static bool has_supervisor(void)
 	return has;
 }
 
-enum swap_result swap_adopt(const struct ctl_mirror *mirror, const char **why)
+/* What a mirror that is ours in part or in whole lacks. */
+static bool is_as_wanted(const struct ctl_mirror *mirror, bool front)
+{
+	return mirror->kernels == 0 && mirror->fronted == (front ? mirror->ours : 0);
+}
+
+enum swap_result swap_adopt(const struct ctl_mirror *mirror, bool front, const char **why)
 {
 	*why = "has dirtylogd's log already";
-	if (mirror->kernels == 0)
+	if (is_as_wanted(mirror, front))
 		return SWAP_NOTHING;
+	swap.front = front;
 	*why = "left alone: / or /usr stands on it, and this dirtylogd has no supervisor: had it "
 	       "died, "
 	       "another could not be read from there";

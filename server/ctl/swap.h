@@ -17,6 +17,7 @@ struct ctl_mirror {
 	char name[DM_NAME_LEN], uuid[DM_UUID_LEN]; /* device-mapper's */
 	uint32_t major, minor;
 	unsigned kernels, ours; /* mirror targets of its live table with such logs */
+	unsigned fronted; /* of ours, with a log in front (kernel/) */
 };
 
 enum swap_result {
@@ -34,8 +35,8 @@ bool swap_look(struct ctl_mirror *mirror);
 /* The uuid of the first log of ours in its table. False: it has none. */
 bool swap_log_uuid(const struct ctl_mirror *mirror, char uuid[DM_UUID_LEN]);
 
-/* Give it our log, or the kernel's. *why: static. */
-enum swap_result swap_adopt(const struct ctl_mirror *mirror, const char **why);
+/* Give it our log, with one in front of it or without, or the kernel's. *why: static. */
+enum swap_result swap_adopt(const struct ctl_mirror *mirror, bool front, const char **why);
 enum swap_result swap_release(const struct ctl_mirror *mirror, const char **why);
 
 /* Give it its log anew: first one that takes all regions for out of sync (begin); and behind that one that is told

@@ -65,8 +65,10 @@ void table_log(const json_t *mirror, char *text)
 	if (!log)
 		put(text, "none");
 	else
-		snprintf(text, TABLE_CELL_MAX, "%s(%s)%s%s", *device ? device : "core",
-			 log_health(log), usual ? "" : ",", usual ? "" : state);
+		snprintf(text, TABLE_CELL_MAX, "%s%s(%s)%s%s",
+			 json_is_true(json_object_get(mirror, "front")) ? "cached>" : "",
+			 *device ? device : "core", log_health(log), usual ? "" : ",",
+			 usual ? "" : state);
 }
 
 /* Rounded down: 100% is all. */

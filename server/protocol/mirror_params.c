@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define ARGUMENTS_MAX 16u
+#define OPTIONS_MAX 4u
 
 struct word {
 	const char *text;
@@ -19,6 +20,9 @@ struct log_words {
 	enum mirror_params_log log;
 	struct word uuid; /* of ours */
 	bool integrated; /* ours, with integrated_flush */
+	bool front; /* a `cached` log stands before it, with these words of its own (kernel/) */
+	struct word options[OPTIONS_MAX];
+	unsigned noptions;
 	struct word type;
 	struct word arguments[ARGUMENTS_MAX];
 	unsigned count;
@@ -72,12 +76,12 @@ static enum mirror_params_log log_of_type(const struct word *type, bool ours)
 	return MIRROR_PARAMS_OTHER;
 }
 
-/* `<argc> <uuid> [integrated_flush] <type> <argument>...`: the option is between us and the kernel. */
-static bool read_ours(struct log_words *log, const char **at)
+/* `<uuid> [integrated_flush] <type> <argument>...`, that many words: the option is between us and the kernel. */
+static bool read_ours(struct log_words *log, const char **at, unsigned words)
 {
-	unsigned argc, named = 2;
+	unsigned named = 2;
 
-	if (!next_count(at, &argc) || !next_word(at, &log->uuid) || !next_word(at, &log->type))
+	if (!next_word(at, &log->uuid) || !next_word(at, &log->type))
 		return false;
 	log->integrated = is(&log->type, "integrated_flush");
 	if (log->integrated) {
@@ -86,15 +90,40 @@ static bool read_ours(struct log_words *log, const char **at)
 			return false;
 	}
 	log->log = log_of_type(&log->type, true);
-	return argc >= named && read_arguments(log, at, argc - named);
+	return words >= named && read_arguments(log, at, words - named);
 }
 
-static bool read_kernels(struct log_words *log, const char **at)
+/* `[<option> <value>]... <type> ...`, *words of them: the type of the log behind. */
+static bool read_front(struct log_words *log, const char **at, unsigned *words)
 {
-	unsigned argc;
+	while (*words > 0 && next_word(at, &log->type)) {
+		*words -= 1;
+		if (!is(&log->type, "clear_delay") && !is(&log->type, "max_lazy"))
+			return true;
+		if (*words == 0 || log->noptions == OPTIONS_MAX)
+			return false;
+		*words -= 1;
+		log->options[log->noptions++] = log->type;
+		next_word(at, &log->options[log->noptions++]);
+	}
+	return false;
+}
 
+/* `<type> <argc> ...`, or with a front log `cached <argc> [<option> <value>]... <type> ...`. */
+static bool read_words(struct log_words *log, const char **at)
+{
+	unsigned words;
+
+	log->noptions = 0;
+	if (!next_word(at, &log->type) || !next_count(at, &words))
+		return false;
+	log->front = is(&log->type, "cached");
+	if (log->front && !read_front(log, at, &words))
+		return false;
+	if (is(&log->type, "userspace"))
+		return read_ours(log, at, words);
 	log->log = log_of_type(&log->type, false);
-	return next_count(at, &argc) && read_arguments(log, at, argc);
+	return read_arguments(log, at, words);
 }
 
 static bool is_core(const struct log_words *log)
@@ -129,18 +158,26 @@ static bool read_log(struct log_words *log, const char *params)
 {
 	const char *at = params;
 
-	if (!next_word(&at, &log->type))
-		return false;
-	if (is(&log->type, "userspace") ? !read_ours(log, &at) : !read_kernels(log, &at))
-		return false;
-	return log->log != MIRROR_PARAMS_OTHER && has_fixed_arguments(log);
+	return read_words(log, &at) && log->log != MIRROR_PARAMS_OTHER && has_fixed_arguments(log);
+}
+
+static bool is_ours(const struct log_words *log)
+{
+	return log->log == MIRROR_PARAMS_OURS_CORE || log->log == MIRROR_PARAMS_OURS_DISK;
 }
 
 enum mirror_params_log mirror_params_log(const char *params)
 {
-	struct log_words log;
+	struct log_words log = {0};
 
 	return read_log(&log, params) ? log.log : MIRROR_PARAMS_OTHER;
+}
+
+bool mirror_params_has_front(const char *params)
+{
+	struct log_words log = {0};
+
+	return read_log(&log, params) && log.front;
 }
 
 /* --- writing --- */
@@ -196,21 +233,72 @@ static void add_arguments(struct text *text, const struct log_words *log, const 
 	add(text, " %s", log->rest);
 }
 
-bool mirror_params_adopt(const char *params, const char *uuid, bool in_sync, char *text,
+/* The words of the log behind: of ours, or of the kernel's. */
+static unsigned count_words(const struct log_words *log, const char *state)
+{
+	return count_arguments(log, state) + (is_ours(log) ? 2 + log->integrated : 0);
+}
+
+static void add_ours(struct text *text, const struct log_words *log)
+{
+	add(text, " %.*s%s %.*s", (int)log->uuid.length, log->uuid.text,
+	    log->integrated ? " integrated_flush" : "", (int)log->type.length, log->type.text);
+}
+
+static void add_front(struct text *text, const struct log_words *log, const char *state)
+{
+	add(text, "cached %u", log->noptions + 1 + count_words(log, state));
+	for (unsigned i = 0; i < log->noptions; i++)
+		add(text, " %.*s", (int)log->options[i].length, log->options[i].text);
+	if (is_ours(log))
+		add(text, " userspace");
+	else
+		add(text, " %.*s", (int)log->type.length, log->type.text);
+}
+
+static void add_plain(struct text *text, const struct log_words *log, const char *state)
+{
+	if (is_ours(log))
+		add(text, "userspace %u", count_words(log, state));
+	else
+		add(text, "%.*s %u", (int)log->type.length, log->type.text,
+		    count_words(log, state));
+}
+
+static bool write_log(const struct log_words *log, const char *state, char *to, size_t bytes)
+{
+	struct text text = {.at = to, .left = bytes};
+
+	if (log->front)
+		add_front(&text, log, state);
+	else
+		add_plain(&text, log, state);
+	if (is_ours(log))
+		add_ours(&text, log);
+	add_arguments(&text, log, state);
+	return !text.full;
+}
+
+/* With a front log a write needs one answer, if its mark is its flush too. */
+static void put_front(struct log_words *log, bool front)
+{
+	log->front = front;
+	log->integrated |= front;
+	if (!front)
+		log->noptions = 0;
+}
+
+bool mirror_params_adopt(const char *params, const char *uuid, bool in_sync, bool front, char *text,
 			 size_t bytes)
 {
-	struct text out = {.at = text, .left = bytes};
-	struct log_words log;
-	const char *state;
+	struct log_words log = {0};
 
-	if (!read_log(&log, params) ||
-	    (log.log != MIRROR_PARAMS_CORE && log.log != MIRROR_PARAMS_DISK))
+	if (!read_log(&log, params) || is_ours(&log))
 		return false;
-	state = state_of(&log, in_sync);
-	add(&out, "userspace %u %s %.*s", count_arguments(&log, state) + 2, uuid,
-	    (int)log.type.length, log.type.text);
-	add_arguments(&out, &log, state);
-	return !out.full;
+	log.log = log_of_type(&log.type, true);
+	log.uuid = (struct word){.text = uuid, .length = strlen(uuid)};
+	put_front(&log, front);
+	return write_log(&log, state_of(&log, in_sync), text, bytes);
 }
 
 /* `<major>:<minor>` */
@@ -230,38 +318,37 @@ static bool fix_device(struct log_words *log, const char *device)
 bool mirror_params_release(const char *params, bool in_sync, const char *device, char *text,
 			   size_t bytes)
 {
-	struct text out = {.at = text, .left = bytes};
-	struct log_words log;
-	const char *state;
+	struct log_words log = {0};
 
-	if (!read_log(&log, params) ||
-	    (log.log != MIRROR_PARAMS_OURS_CORE && log.log != MIRROR_PARAMS_OURS_DISK))
+	if (!read_log(&log, params) || !is_ours(&log) ||
+	    (!is_core(&log) && !fix_device(&log, device)))
 		return false;
-	if (!is_core(&log) && !fix_device(&log, device))
-		return false;
-	state = state_of(&log, in_sync);
-	add(&out, "%.*s %u", (int)log.type.length, log.type.text, count_arguments(&log, state));
-	add_arguments(&out, &log, state);
-	return !out.full;
+	log.log = log_of_type(&log.type, false);
+	put_front(&log, false);
+	return write_log(&log, state_of(&log, in_sync), text, bytes);
 }
 
 bool mirror_params_resync(const char *params, bool begin, const char *device, char *text,
 			  size_t bytes)
 {
-	struct text out = {.at = text, .left = bytes};
-	const char *state = begin ? "sync" : NULL;
-	struct log_words log;
+	struct log_words log = {0};
 
-	if (!read_log(&log, params) ||
-	    (log.log != MIRROR_PARAMS_OURS_CORE && log.log != MIRROR_PARAMS_OURS_DISK))
+	if (!read_log(&log, params) || !is_ours(&log) ||
+	    (!is_core(&log) && !fix_device(&log, device)))
 		return false;
-	if (!is_core(&log) && !fix_device(&log, device))
+	return write_log(&log, begin ? "sync" : NULL, text, bytes);
+}
+
+bool mirror_params_front(const char *params, bool in_sync, bool front, const char *device,
+			 char *text, size_t bytes)
+{
+	struct log_words log = {0};
+
+	if (!read_log(&log, params) || !is_ours(&log) || log.front == front ||
+	    (!is_core(&log) && !fix_device(&log, device)))
 		return false;
-	add(&out, "userspace %u %.*s%s %.*s", count_arguments(&log, state) + 2 + log.integrated,
-	    (int)log.uuid.length, log.uuid.text, log.integrated ? " integrated_flush" : "",
-	    (int)log.type.length, log.type.text);
-	add_arguments(&out, &log, state);
-	return !out.full;
+	put_front(&log, front);
+	return write_log(&log, state_of(&log, in_sync), text, bytes);
 }
 
 /* `<legs> <leg>... <in sync>/<regions> ...` */

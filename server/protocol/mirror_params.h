@@ -5,6 +5,10 @@
  *   <type> <argc> <argument>... <legs and features>                          type: core or disk
  *   userspace <argc + 2> <uuid> <type> <argument>... <legs and features>
  *
+ * Both can have a log in front of them (kernel/), whose words count those of the one behind:
+ *
+ *   cached <argc> [<option> <value>]... userspace <uuid> integrated_flush <type> <argument>... <legs and features>
+ *
  * What a core log knows is gone with it. The next one is told that all is in sync (`nosync`), if the caller has
  * seen that, or nothing, and then all is resynced. A disk log is told neither: its device knows, and the kernel's own
  * log believes a `nosync` more than that (read_header() in drivers/md/dm-log.c).
@@ -26,9 +30,12 @@ enum mirror_params_log {
 /* Whose log it is. */
 enum mirror_params_log mirror_params_log(const char *params);
 
-/* Write into text (bytes large) the parameters with a log of ours of that uuid. False: it is none of the kernel's
+/* Whether a `cached` log stands in front of it. */
+bool mirror_params_has_front(const char *params);
+
+/* Write into text (bytes large) the parameters with a log of ours of that uuid, with one in front of it or without. False: it is none of the kernel's
  * core and disk logs, or there is no room. */
-bool mirror_params_adopt(const char *params, const char *uuid, bool in_sync, char *text,
+bool mirror_params_adopt(const char *params, const char *uuid, bool in_sync, bool front, char *text,
 			 size_t bytes);
 
 /* The same with a log of the kernel's. device: the log device, as major:minor, or NULL: as it stands, since a name
@@ -40,6 +47,11 @@ bool mirror_params_release(const char *params, bool in_sync, const char *device,
  * for _release. False: it is none of ours, or its device is named and device is NULL. */
 bool mirror_params_resync(const char *params, bool begin, const char *device, char *text,
 			  size_t bytes);
+
+/* The same with our log that it has, and with one in front of it, or without. device: as for _release. False: it is none
+ * of ours, or has it so already, or its device is named and device is NULL. */
+bool mirror_params_front(const char *params, bool in_sync, bool front, const char *device,
+			 char *text, size_t bytes);
 
 /* A mirror's status parameters say that all its regions are in sync. */
 bool mirror_status_in_sync(const char *params);

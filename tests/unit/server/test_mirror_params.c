@@ -9,7 +9,8 @@ static char text[256];
 
 static void adopts(const char *params, bool in_sync, const char *wanted)
 {
-	cr_assert(mirror_params_adopt(params, "LVM-u", in_sync, text, sizeof(text)), "%s", params);
+	cr_assert(mirror_params_adopt(params, "LVM-u", in_sync, false, text, sizeof(text)), "%s",
+		  params);
 	cr_assert_str_eq(text, wanted);
 }
 
@@ -94,6 +95,45 @@ Test(mirror_params, a_device_that_is_named_goes_by_its_number_alone)
 	cr_assert_str_eq(text, "userspace 5 u disk 254:7 1024 sync 2 254:1 0 254:2 0");
 }
 
+static void fronts(const char *params, bool in_sync, bool front, const char *wanted)
+{
+	cr_assert(mirror_params_front(params, in_sync, front, NULL, text, sizeof(text)), "%s",
+		  params);
+	cr_assert_str_eq(text, wanted);
+}
+
+#define PLAIN_CORE "userspace 4 u core 1024 nosync 2 254:1 0 254:2 0"
+#define FRONT_DISK \
+	"cached 8 max_lazy 5 userspace u integrated_flush disk 254:0 1024 2 254:1 0 254:2 0"
+
+Test(mirror_params, a_log_in_front_comes_and_goes)
+{
+	cr_assert(mirror_params_adopt("disk 2 254:0 1024 2 254:1 0 254:2 0 1 handle_errors", "u",
+				      false, true, text, sizeof(text)));
+	cr_assert_str_eq(text, "cached 6 userspace u integrated_flush disk 254:0 1024 2 254:1 0 "
+			       "254:2 0 1 handle_errors");
+	cr_assert(mirror_params_has_front(text));
+	cr_assert_eq(mirror_params_log(text), MIRROR_PARAMS_OURS_DISK);
+	releases(text, false, "disk 2 254:0 1024 2 254:1 0 254:2 0 1 handle_errors");
+	fronts(PLAIN_CORE, true, true,
+	       "cached 6 userspace u integrated_flush core 1024 nosync 2 254:1 0 254:2 0");
+	fronts(FRONT_DISK, false, false,
+	       "userspace 5 u integrated_flush disk 254:0 1024 2 254:1 0 254:2 0");
+	cr_assert_not(mirror_params_front(PLAIN_CORE, true, false, NULL, text, sizeof(text)));
+	cr_assert_not(mirror_params_front(FRONT_DISK, true, true, NULL, text, sizeof(text)));
+}
+
+Test(mirror_params, the_kernels_log_behind_one_in_front_is_the_kernels)
+{
+	cr_assert_eq(mirror_params_log("cached 3 disk 254:0 1024 2 254:1 0 254:2 0"),
+		     MIRROR_PARAMS_DISK);
+	adopts("cached 4 clear_delay 9 core 1024 2 254:1 0 254:2 0", false,
+	       "userspace 3 LVM-u core 1024 2 254:1 0 254:2 0");
+	resyncs(FRONT_DISK, true,
+		"cached 9 max_lazy 5 userspace u integrated_flush disk 254:0 1024 sync 2 254:1 0 "
+		"254:2 0");
+}
+
 Test(mirror_params, what_is_not_understood_is_left)
 {
 	static const char *const others[] = {
@@ -110,11 +150,16 @@ Test(mirror_params, what_is_not_understood_is_left)
 		"core 0 2 254:1 0 254:2 0",
 		"core 1 nosync 2 254:1 0 254:2 0",
 		"disk 2 254:0 sync 2 254:1 0",
+		"cached",
+		"cached 2 max_lazy 5",
+		"cached 1 max_lazy 5 core 1024 2 254:1 0 254:2 0",
+		"cached 9 core 1024 2 254:1 0 254:2 0",
+		"cached 4 cached 3 core 1024 2 254:1 0 254:2 0",
 	};
 
 	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		cr_assert_not(mirror_params_adopt(others[i], "u", true, text, sizeof(text)), "%s",
-			      others[i]);
+		cr_assert_not(mirror_params_adopt(others[i], "u", true, false, text, sizeof(text)),
+			      "%s", others[i]);
 		cr_assert_not(mirror_params_release(others[i], true, NULL, text, sizeof(text)),
 			      "%s", others[i]);
 	}
@@ -122,15 +167,15 @@ Test(mirror_params, what_is_not_understood_is_left)
 	cr_assert_not(mirror_params_release("core 1 1024 2 254:1 0 254:2 0", true, NULL, text,
 					    sizeof(text)));
 	cr_assert_not(mirror_params_adopt("userspace 3 u core 1024 2 254:1 0 254:2 0", "u", true,
-					  text, sizeof(text)));
+					  false, text, sizeof(text)));
 }
 
 Test(mirror_params, nothing_is_cut)
 {
 	const char *params = "disk 2 254:0 1024 2 254:1 0 254:2 0 1 handle_errors";
 
-	cr_assert(mirror_params_adopt(params, "u", false, text, sizeof(text)));
-	cr_assert_not(mirror_params_adopt(params, "u", false, text, strlen(text)));
+	cr_assert(mirror_params_adopt(params, "u", false, false, text, sizeof(text)));
+	cr_assert_not(mirror_params_adopt(params, "u", false, false, text, strlen(text)));
 }
 
 Test(mirror_params, in_sync_is_all_of_it)
