@@ -4,7 +4,7 @@
 # disks: a=512M b=512M logk=64M logd=64M
 # needs: module
 # timeout: 600
-# quick: no
+# quick: apart
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 

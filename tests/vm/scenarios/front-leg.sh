@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: a leg fails while its regions are known in sync: what is written then is not read from it, and is resynced
 # disks: a=64M b=64M log=64M
 # needs: module

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: the power fails under writes while clears are held back by the cached log: as powercut
 # disks: a=256M b=256M log=64M journal=1M
 # needs: module

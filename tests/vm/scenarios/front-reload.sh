@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: a running mirror gets the cached log in front of its own, and others, and loses it, under fio verify
 # disks: a=64M b=64M log=64M
 # needs: module
