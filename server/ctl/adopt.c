@@ -46,14 +46,14 @@ static const struct option_entry release_entries[] = {
 
 static const struct option_table adopt_table = {
 	.program = "dirtylogctl adopt",
-	.arguments = "VG/LV|DEVICE...",
+	.arguments = "[VG/LV|DEVICE...]",
 	.doc = "Give mirrors that run, on the kernel's core or disk log, dirtylogd's.",
 	.entries = adopt_entries,
 };
 
 static const struct option_table release_table = {
 	.program = "dirtylogctl release",
-	.arguments = "VG/LV|DEVICE...",
+	.arguments = "[VG/LV|DEVICE...]",
 	.doc = "Give mirrors that run on dirtylogd the kernel's log back.",
 	.entries = release_entries,
 };
@@ -66,7 +66,7 @@ static const struct option_entry resync_entries[] = {
 
 static const struct option_table resync_table = {
 	.program = "dirtylogctl resync",
-	.arguments = "VG/LV|DEVICE...",
+	.arguments = "[VG/LV|DEVICE...]",
 	.doc = "Copy all regions of mirrors that run on dirtylogd again, from the first leg to the "
 	       "others, as if nothing were in sync.\vFor legs that were found to differ. The "
 	       "mirror "
@@ -270,7 +270,8 @@ static int run_swaps(const struct option_table *table, action *act, int argc, ch
 	if (status >= 0)
 		return status;
 	if ((options.all || options.root) == (next < argc))
-		return option_table_fault(table, "mirrors are expected, or --all");
+		return option_table_fault(table,
+					  "mirrors are expected, or an option that says which");
 	if (!is_served())
 		return CTL_NO_ANSWER;
 	if (ctl_mirrors_find(&mirrors) < 0) {

@@ -8,14 +8,23 @@
 #include "server/ctl/mirrors.h"
 #include "server/netlink/transport.h"
 
+#include <jansson.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-static const struct option_entry check_entries[] = {{0}};
+struct check_options {
+	bool json;
+};
+
+static const struct option_entry check_entries[] = {
+	{"json", .help = "as JSON", OPTION_FLAG(struct check_options, json)},
+	{0},
+};
 
 static const struct option_table check_table = {
 	.program = "dirtylogctl check",
@@ -26,22 +35,33 @@ static const struct option_table check_table = {
 };
 
 static unsigned faults;
+static json_t *found; /* NULL: a line each */
+
+static void tell_found(bool ok, const char *what)
+{
+	if (found)
+		json_array_append_new(found, json_pack("{s:b, s:s}", "ok", ok, "what", what));
+	else
+		printf("%s %s\n", ok ? "ok   " : "bad  ", what);
+}
 
 static void good(const char *what)
 {
-	printf("ok    %s\n", what);
+	tell_found(true, what);
 }
 
 static void __attribute__((format(printf, 1, 2))) bad(const char *format, ...)
 {
+	char *text = NULL;
 	va_list arguments;
 
 	faults++;
-	printf("bad   ");
 	va_start(arguments, format);
-	vprintf(format, arguments);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
 	va_end(arguments);
-	putchar('\n');
+	tell_found(false, text ? text : format);
+	free(text);
 }
 
 /* --- the kernel --- */
@@ -107,6 +127,19 @@ static void first_line(const char *command, char *line, int size)
 	pclose(pipe);
 }
 
+static void check_active(const char *unit)
+{
+	char command[128], line[64];
+
+	snprintf(command, sizeof(command), "systemctl is-active %s 2>/dev/null", unit);
+	first_line(command, line, sizeof(line));
+	if (strcmp(line, "active") == 0 || strcmp(line, "reloading") == 0)
+		good(unit);
+	else
+		bad("%s is %s: systemctl start %s; journalctl -u %s says why it is not", unit, line,
+		    unit, unit);
+}
+
 static void check_unit(const char *unit, const char *consequence)
 {
 	char command[128], line[64];
@@ -114,7 +147,7 @@ static void check_unit(const char *unit, const char *consequence)
 	snprintf(command, sizeof(command), "systemctl is-enabled %s 2>/dev/null", unit);
 	first_line(command, line, sizeof(line));
 	if (strncmp(line, "enabled", strlen("enabled")) == 0)
-		good(unit);
+		check_active(unit);
 	else if (strncmp(line, "masked", strlen("masked")) == 0)
 		bad("%s is masked: %s; systemctl unmask %s, and then enable --now it", unit,
 		    consequence, unit);
@@ -163,6 +196,11 @@ static void check_served(const struct ctl_mirror *mirror, const char *logs)
 {
 	char uuid[DM_UUID_LEN];
 
+	if (!logs) {
+		bad("%s: its log is dirtylogd's, which does not answer: its I/O waits",
+		    ctl_mirror_text(mirror));
+		return;
+	}
 	if (!swap_log_uuid(mirror, uuid))
 		return;
 	if (is_listed(logs, uuid))
@@ -204,26 +242,43 @@ static void check_mirrors(const char *logs)
 	free(mirrors.all);
 }
 
+static void check_daemon(void)
+{
+	char *logs = ctl_try("logs");
+
+	if (logs)
+		good("dirtylogd answers");
+	else
+		bad("no dirtylogd answers (within 2 s, and to this user): systemctl status "
+		    "dirtylogd");
+	check_mirrors(logs);
+	free(logs);
+}
+
+static void print_found(void)
+{
+	if (!found)
+		return;
+	json_dumpf(found, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(found);
+}
+
 int ctl_check(int argc, char **argv)
 {
-	int status;
-	char *logs;
+	struct check_options options = {0};
+	int status = option_table_parse(&check_table, &options, argc, argv, NULL);
 
-	status = option_table_parse(&check_table, NULL, argc, argv, NULL);
 	if (status >= 0)
 		return status;
+	if (options.json)
+		found = json_array();
 	check_kernel();
 	check_module("dm_mirror");
 	check_module("dm_log_userspace");
 	check_service();
 	check_listeners();
-	logs = ctl_ask("logs", NULL);
-	if (logs) {
-		good("dirtylogd answers");
-		check_mirrors(logs);
-	} else {
-		bad("no dirtylogd answers, and mirrors on it hang: systemctl restart dirtylogd");
-	}
-	free(logs);
+	check_daemon();
+	print_found();
 	return faults > 0;
 }

@@ -13,7 +13,14 @@
 
 /* --- set --- */
 
-static const struct option_entry no_entries[] = {{0}};
+struct set_options {
+	bool json;
+};
+
+static const struct option_entry set_entries[] = {
+	{"json", .help = "as JSON", OPTION_FLAG(struct set_options, json)},
+	{0},
+};
 
 static const struct option_table set_table = {
 	.program = "dirtylogctl set",
@@ -24,25 +31,59 @@ static const struct option_table set_table = {
 	       "dirtylogd "
 	       "is reloaded or started again. What shall hold then too goes into "
 	       "/etc/dirtylogd/dirtylogd.conf.",
-	.entries = no_entries,
+	.entries = set_entries,
 };
+
+/* A name and a value a line. */
+static void print_pairs_as_json(char *text)
+{
+	json_t *pairs = json_object();
+	char *save, *line = strtok_r(text, "\n", &save);
+
+	for (; line; line = strtok_r(NULL, "\n", &save)) {
+		char *space = strchr(line, ' '), *end;
+		double number = space ? strtod(space + 1, &end) : 0;
+
+		if (!space)
+			continue;
+		*space = '\0';
+		json_object_set_new(pairs, line, *end ? json_string(space + 1) : json_real(number));
+	}
+	json_dumpf(pairs, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+	putchar('\n');
+	json_decref(pairs);
+}
+
+static int order_as_json(const char *line)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int status = out ? ctl_order(line, out) : 1;
+
+	if (out)
+		fclose(out);
+	if (status == 0)
+		print_pairs_as_json(text);
+	free(text);
+	return status;
+}
 
 /* The daemon knows what a value may be. */
 int ctl_set(int argc, char **argv)
 {
-	char line[LINE_MAX_BYTES];
-	int next, status = option_table_parse(&set_table, NULL, argc, argv, &next);
+	struct set_options options = {0};
+	char line[LINE_MAX_BYTES] = "set";
+	int next, status = option_table_parse(&set_table, &options, argc, argv, &next);
 
 	if (status >= 0)
 		return status;
-	if (next == argc)
-		return ctl_order("set", stdout);
-	if (argc - next != 2)
+	if (next != argc && argc - next != 2)
 		return option_table_fault(&set_table, "a name and a value are expected");
-	if (snprintf(line, sizeof(line), "set %s %s", argv[next], argv[next + 1]) >=
-	    (int)sizeof(line))
+	if (next != argc && snprintf(line, sizeof(line), "set %s %s", argv[next], argv[next + 1]) >=
+				    (int)sizeof(line))
 		return option_table_fault(&set_table, "the value is too long");
-	return ctl_order(line, stdout);
+	return options.json ? order_as_json(line) : ctl_order(line, stdout);
 }
 
 /* --- pause, continue --- */
@@ -58,7 +99,7 @@ static const struct option_entry order_entries[] = {
 
 static const struct option_table pause_table = {
 	.program = "dirtylogctl pause",
-	.arguments = "NAME...",
+	.arguments = "[NAME...]",
 	.doc = "Hand out no more regions of these mirrors for recovery. Writes go on, and what is "
 	       "out of sync stays so: it is not redundant meanwhile.\vIt outlives dirtylogd's "
 	       "restarts and other tables of the mirror, and ends with `dirtylogctl continue`, or "
@@ -68,7 +109,7 @@ static const struct option_table pause_table = {
 
 static const struct option_table continue_table = {
 	.program = "dirtylogctl continue",
-	.arguments = "NAME...",
+	.arguments = "[NAME...]",
 	.doc = "Let the resync of mirrors go on that were paused.",
 	.entries = order_entries,
 };

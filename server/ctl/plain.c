@@ -21,6 +21,7 @@ static const struct option_entry plain_entries[] = {
 /* What the words of a line of `logs` are, from the last one on: an uuid may have spaces. */
 static const char *const log_keys[] = {"state",	      "lazy",	"dirty", "in_sync", "regions",
 				       "region_size", "device", "type",	 "luid"};
+#define LOGS_HEADER "UUID LUID TYPE DEVICE REGION_SIZE REGIONS IN_SYNC DIRTY LAZY STATE"
 #define LOG_KEYS (sizeof(log_keys) / sizeof(log_keys[0]))
 
 static json_t *json_of_word(const char *word)
@@ -91,10 +92,13 @@ static int print_answer_to(const char *command, bool json)
 
 	if (!text)
 		return CTL_NO_ANSWER;
-	if (json)
+	if (json) {
 		print_as_json(command, text);
-	else
+	} else {
+		if (strcmp(command, "logs") == 0)
+			puts(LOGS_HEADER);
 		fwrite(text, 1, size, stdout);
+	}
 	free(text);
 	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }
@@ -143,5 +147,11 @@ int ctl_stats(int argc, char **argv)
 
 int ctl_logs(int argc, char **argv)
 {
-	return plain("dirtylogctl logs", "A line for each log.", argc, argv);
+	return plain(
+		"dirtylogctl logs",
+		"A line for each log, behind a header: its uuid, the kernel's number for it, type, "
+		"device, size of a region in sectors, regions, how many are in sync, not clean, "
+		"and "
+		"clean but not yet on the device, and its state.",
+		argc, argv);
 }

@@ -25,8 +25,7 @@ struct show_options {
 };
 
 static const struct option_entry show_entries[] = {
-	{"json", .help = "as JSON, which is also what --from reads",
-	 OPTION_FLAG(struct show_options, json)},
+	{"json", .help = "as JSON", OPTION_FLAG(struct show_options, json)},
 	{"from", .argument = "FILE", .help = "what --json has printed before", .hidden = true,
 	 OPTION_TEXT(struct show_options, from)},
 	{0},

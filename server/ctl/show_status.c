@@ -12,8 +12,7 @@ struct status_options {
 };
 
 static const struct option_entry status_entries[] = {
-	{"json", .help = "as JSON, which is also what --from reads",
-	 OPTION_FLAG(struct status_options, json)},
+	{"json", .help = "as JSON", OPTION_FLAG(struct status_options, json)},
 	{"names", .help = "names alone, for completion", .hidden = true,
 	 OPTION_FLAG(struct status_options, names)},
 	{"from", .argument = "FILE", .help = "what --json has printed before", .hidden = true,

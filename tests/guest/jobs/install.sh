@@ -11,6 +11,26 @@ equal "enabled" "$(systemctl is-enabled dirtylogd)" enabled
 equal "active" "$(systemctl is-active dirtylogd)" active
 check "answers" dirtylogctl stats
 check "dm-log-userspace is loaded" test -d /sys/module/dm_log_userspace
-figure "locked without logs: $(awk '/VmLck/ { print $2 / 1024 " MiB" }' "/proc/$(server_pid)/status")"
+locked=$(awk '/VmLck/ { print int($2 / 1024) }' "/proc/$(server_pid)/status")
+figure "locked without logs: $locked MiB"
+at_most "MiB locked without logs" "$locked" 80
 check "dirtylogctl check finds nothing" host_is_well
 check "systemctl status says what it does" sh -c 'systemctl show -P StatusText dirtylogd | grep -q "serves 0 logs"'
+
+# One that does not answer is noticed.
+supervisor=$(systemctl show -P MainPID dirtylogd)
+server=$(server_pid)
+kill -STOP "$server" "$supervisor"
+start=$(date +%s)
+dirtylogctl status >/dev/null 2>/tmp/said
+equal "a stopped one: exit status" "$?" 3
+at_most "seconds until that is said" $(($(date +%s) - start)) 5
+check "and is said" grep -q "does not answer" /tmp/said
+kill -CONT "$server" "$supervisor"
+check "it goes on" until_true 20 dirtylogctl stats
+
+# Who is not root.
+setpriv --reuid=nobody --clear-groups dirtylogctl status >/tmp/out 2>/tmp/said
+equal "not root: exit status" "$?" 3
+equal "not root: nothing on stdout" "$(cat /tmp/out)" ""
+check "not root: is said" grep -q . /tmp/said

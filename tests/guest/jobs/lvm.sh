@@ -19,6 +19,7 @@ stays() { # WHAT COMMAND...
 	shift
 	start=$(now)
 	"$@" >/tmp/out 2>&1 || { fail "$what: $*"; cat /tmp/out; }
+	cat /tmp/out >>/tmp/said-by-lvm
 	check "adopted behind $what" until_true 60 is_on $WATCHED userspace
 	check "nothing is suspended behind $what" until_true 10 nothing_suspended
 	check "the other is, too, behind $what" until_true 60 is_on "$OTHER" userspace
@@ -26,6 +27,7 @@ stays() { # WHAT COMMAND...
 }
 
 start_writes /dev/vg/a 900
+stays "lvs" lvs vg
 stays "lvextend" lvextend -y -L +16M vg/a
 stays "lvchange --refresh" lvchange --refresh vg/a
 stays "vgchange --refresh" vgchange --refresh vg
@@ -73,10 +75,12 @@ stays "the group's" sh -c 'vgchange -an vg && vgchange -ay vg'
 loop=$!
 for _ in 1 2 3 4 5; do
 	lvextend -y -L +4M vg/a >/tmp/out 2>&1 || { fail "lvextend beside adopt"; cat /tmp/out; }
+	cat /tmp/out >>/tmp/said-by-lvm
 done
 wait $loop
 check "the size is LVM's" test "$(blockdev --getsize64 /dev/vg/a)" = "$(lvs --noheadings --nosuffix --units b -o lv_size vg/a | tr -d ' ')"
 check "nothing is suspended behind the race" until_true 10 nothing_suspended
+check_not "LVM has found a suspended device" grep -Ei 'below zero|still suspended' /tmp/said-by-lvm
 dirtylogctl adopt vg/a
 check "adopted behind the race" until_true 60 is_on vg-a userspace
 

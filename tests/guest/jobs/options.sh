@@ -34,6 +34,7 @@ sed -i '/^workers = many/d' $CONF
 before=$(server_pid)
 check "reload of a right one" systemctl reload dirtylogd
 check "has gone on when it is back" test "$(server_pid)" != "$before" -a -n "$(server_pid)"
+check "with the option that was changed" grep -qx "clear-delay 7" <(dirtylogctl set)
 echo 'log-level = debug' >>$CONF
 systemctl reload dirtylogd
 since=$(date +%s)
