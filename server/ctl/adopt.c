@@ -9,6 +9,7 @@
 #include "server/ctl/lvm.h"
 #include "server/ctl/mirrors.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #define TRIES 3u
 
 struct adopt_options {
-	bool all, once, root, plain;
+	bool all, once, root, plain, json;
 };
 
 static const struct option_entry adopt_entries[] = {
@@ -32,6 +33,7 @@ static const struct option_entry adopt_entries[] = {
 		 "is "
 		 "there",
 	 OPTION_FLAG(struct adopt_options, plain)},
+	{"json", .help = "as JSON", OPTION_FLAG(struct adopt_options, json)},
 	{0},
 };
 
@@ -41,6 +43,7 @@ static const struct option_entry release_entries[] = {
 	{"once", .help = "leave volumes the tag " LVM_TAG ", by which they are adopted again",
 	 OPTION_FLAG(struct adopt_options, once)},
 	{"root", .help = "those that / and /usr stand on", OPTION_FLAG(struct adopt_options, root)},
+	{"json", .help = "as JSON", OPTION_FLAG(struct adopt_options, json)},
 	{0},
 };
 
@@ -61,6 +64,7 @@ static const struct option_table release_table = {
 static const struct option_entry resync_entries[] = {
 	{"all", .help = "every mirror that is on dirtylogd",
 	 OPTION_FLAG(struct adopt_options, all)},
+	{"json", .help = "as JSON", OPTION_FLAG(struct adopt_options, json)},
 	{0},
 };
 
@@ -104,19 +108,32 @@ static enum swap_result try_swap(const struct ctl_mirror *mirror, swap_function 
 	return result;
 }
 
+static json_t *told; /* NULL: in text */
+
+static void tell_as_json(const struct ctl_mirror *mirror, bool done, const char *what)
+{
+	json_array_append_new(told, json_pack("{s:s, s:o, s:b, s:s}", "name",
+					      ctl_mirror_text(mirror), "device",
+					      json_sprintf("%u:%u", mirror->major, mirror->minor),
+					      "done", done, "what", what));
+}
+
 static int tell_result(const struct ctl_mirror *mirror, enum swap_result result, const char *good,
 		       const char *why)
 {
-	const char *name = ctl_mirror_text(mirror);
+	bool done = result == SWAP_DONE || result == SWAP_NOTHING;
+	const char *what = result == SWAP_DONE ? good : why;
 
-	if (result == SWAP_DONE || result == SWAP_NOTHING) {
-		printf("%s: %s\n", name, result == SWAP_DONE ? good : why);
-		return 0;
+	if (told) {
+		tell_as_json(mirror, done, what);
+	} else if (done) {
+		printf("%s: %s\n", ctl_mirror_text(mirror), what);
+	} else {
+		fflush(stdout);
+		fprintf(stderr, "dirtylogctl: %s (device %u:%u): %s\n", ctl_mirror_text(mirror),
+			mirror->major, mirror->minor, what);
 	}
-	fflush(stdout);
-	fprintf(stderr, "dirtylogctl: %s (device %u:%u): %s\n", name, mirror->major, mirror->minor,
-		why);
-	return 1;
+	return done ? 0 : 1;
 }
 
 static enum swap_result adopt_plain(const struct ctl_mirror *mirror, const char **why)
@@ -190,8 +207,8 @@ static int resync_one(const struct ctl_mirror *mirror, const struct adopt_option
 	result = try_swap(mirror, resync_settle, &why);
 	if (result == SWAP_BAD)
 		return tell_result(mirror, result, NULL, why);
-	printf("%s: all regions are copied again (dirtylogctl status shows how far)\n",
-	       ctl_mirror_text(mirror));
+	tell_result(mirror, SWAP_DONE,
+		    "all regions are copied again (dirtylogctl status shows how far)", NULL);
 	if (result == SWAP_DONE || result == SWAP_NOTHING)
 		return 0;
 	fflush(stdout);
@@ -279,11 +296,18 @@ static int run_swaps(const struct option_table *table, action *act, int argc, ch
 			"dirtylogctl: device-mapper cannot be asked (/dev/mapper/control)\n");
 		return 1;
 	}
+	if (options.json)
+		told = json_array();
 	if (options.all || options.root)
 		status = act_on_all(&mirrors, &options, act);
 	else
 		status = act_on_named(&mirrors, argv + next, argc - next, &options, act);
 	free(mirrors.all);
+	if (told)
+		json_dumpf(told, stdout, JSON_INDENT(1));
+	if (told)
+		putchar('\n');
+	json_decref(told);
 	return status;
 }
 

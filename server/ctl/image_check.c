@@ -5,15 +5,18 @@
 #include "server/ctl/image.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 struct check_options {
 	uint64_t regions;
+	bool json;
 };
 
 static const struct option_entry check_entries[] = {
 	IMAGE_OPTION_REGIONS(struct check_options),
+	{"json", .help = "as JSON", OPTION_FLAG(struct check_options, json)},
 	{0},
 };
 
@@ -24,16 +27,21 @@ static const struct option_table check_table = {
 	.entries = check_entries,
 };
 
+static json_t *problems_found; /* NULL: a line each */
+
 __attribute__((format(printf, 2, 3))) static void problem(unsigned *problems, const char *format,
 							  ...)
 {
+	char text[512];
 	va_list arguments;
 
-	printf("problem: ");
 	va_start(arguments, format);
-	vprintf(format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	putchar('\n');
+	if (problems_found)
+		json_array_append_new(problems_found, json_string(text));
+	else
+		printf("problem: %s\n", text);
 	(*problems)++;
 }
 
@@ -114,6 +122,24 @@ static int check_strays(struct image *image, unsigned *problems)
 	return r;
 }
 
+static void tell_good(const struct image *image)
+{
+	printf("good: %s\n", image_kind_meaning(image->kind));
+	if (image->regions == 0)
+		printf("its size is not checked: it tells no number of regions (--regions)\n");
+}
+
+static void tell_check_as_json(const struct image *image, unsigned problems)
+{
+	json_t *all = json_pack("{s:b, s:s, s:b, s:O}", "good", problems == 0, "kind",
+				image_kind_meaning(image->kind), "size_checked",
+				image->regions != 0, "problems", problems_found);
+
+	json_dumpf(all, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(all);
+}
+
 static int check_image(struct image *image, uint64_t expected)
 {
 	unsigned problems = 0;
@@ -125,10 +151,10 @@ static int check_image(struct image *image, uint64_t expected)
 	check_note(image, &problems);
 	if (check_strays(image, &problems) < 0)
 		return IMAGE_TROUBLE;
-	if (problems == 0)
-		printf("good: %s\n", image_kind_meaning(image->kind));
-	if (problems == 0 && image->regions == 0)
-		printf("its size is not checked: it tells no number of regions (--regions)\n");
+	if (problems_found)
+		tell_check_as_json(image, problems);
+	else if (problems == 0)
+		tell_good(image);
 	return problems == 0 && fflush(stdout) == 0 ? 0 : IMAGE_TROUBLE;
 }
 
@@ -143,7 +169,10 @@ int ctl_image_check(int argc, char **argv)
 		return status;
 	if (image_open(&image, path, options.regions) < 0)
 		return IMAGE_TROUBLE;
+	if (options.json)
+		problems_found = json_array();
 	status = check_image(&image, options.regions);
+	json_decref(problems_found);
 	image_close(&image);
 	return status;
 }

@@ -79,8 +79,10 @@ int log_device_open_number(uint32_t major, uint32_t minor, int flags)
 	fd = open_checked(path, makedev(major, minor), flags);
 	if (fd < 0)
 		fd = open_kernel_name(major, minor, flags);
+	if (fd != -ENOENT)
+		return fd;
 	/* When the root has been switched, /dev of an initramfs is gone, unless it is where we stand. */
-	return fd >= 0 ? fd : open_checked(path + strlen("/dev/"), makedev(major, minor), flags);
+	return open_checked(path + strlen("/dev/"), makedev(major, minor), flags);
 }
 
 static bool is_number(const char *name, unsigned *major, unsigned *minor)
