@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@
 
 struct convert_options {
 	unsigned to; /* enum image_reader, or NO_READER */
-	bool dry_run, write;
+	bool dry_run, write, json;
 	uint64_t regions;
 	unsigned region_size;
 };
@@ -47,6 +48,7 @@ static const struct option_entry convert_entries[] = {
 	 OPTION_FLAG(struct convert_options, write)},
 	{"dry-run", 'n', .help = "write nothing", OPTION_FLAG(struct convert_options, dry_run)},
 	IMAGE_OPTION_REGIONS(struct convert_options),
+	{"json", .help = "as JSON", OPTION_FLAG(struct convert_options, json)},
 	{"region-size", 's', "SECTORS",
 	 "note this region size for dirtylogd (default: what FROM notes)", .set = set_region_size,
 	 .field = OPTION_FIELD(struct convert_options, region_size, unsigned), .min = 8,
@@ -193,10 +195,28 @@ static int write_image(struct conversion *job)
 	return r;
 }
 
+static void say_done_as_json(const struct conversion *job)
+{
+	const struct image *from = job->from;
+	json_t *all = json_pack(
+		"{s:s, s:s, s:b, s:I, s:I, s:I, s:I}", "target", job->target.path, "for",
+		image_reader_word(job->options->to), "written", job->options->write, "regions",
+		(json_int_t)from->regions, "dirty", (json_int_t)job->dirty, "not_vouched_for",
+		(json_int_t)(from->regions - from->believed), "bytes", (json_int_t)job->bytes);
+
+	json_dumpf(all, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(all);
+}
+
 static void say_done(const struct conversion *job)
 {
 	const struct image *from = job->from;
 
+	if (job->options->json) {
+		say_done_as_json(job);
+		return;
+	}
 	printf("%s: %s %" PRIu64 " regions for %s, %" PRIu64 " of them dirty, %" PRIu64 " bytes\n",
 	       job->target.path,
 	       job->options->write ? "written:" : "would be written:", from->regions,

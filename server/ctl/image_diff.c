@@ -6,10 +6,11 @@
 #include "server/ctl/image.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 
 struct diff_options {
-	bool all;
+	bool all, json;
 	uint64_t regions;
 };
 
@@ -18,12 +19,14 @@ struct diff_side {
 	struct region_runs runs;
 	const char *words;
 	bool all;
+	json_t *ranges; /* NULL: a line each */
 	uint64_t shown;
 };
 
 static const struct option_entry diff_entries[] = {
 	IMAGE_OPTION_ALL(struct diff_options),
 	IMAGE_OPTION_REGIONS(struct diff_options),
+	{"json", .help = "as JSON", OPTION_FLAG(struct diff_options, json)},
 	{0},
 };
 
@@ -41,13 +44,19 @@ static void print_difference(uint64_t first, uint64_t last, void *context)
 
 	if (!side->all && side->shown == IMAGE_RANGES_SHOWN)
 		return;
-	printf("%s %" PRIu64 "-%" PRIu64 "\n", side->words, first, last);
+	if (side->ranges)
+		json_array_append_new(side->ranges,
+				      json_pack("[I, I]", (json_int_t)first, (json_int_t)last));
+	else
+		printf("%s %" PRIu64 "-%" PRIu64 "\n", side->words, first, last);
 	side->shown++;
 }
 
 static void end_side(struct diff_side *side)
 {
 	region_runs_end(&side->runs);
+	if (side->ranges)
+		return;
 	if (side->runs.count > side->shown)
 		printf("%s: %" PRIu64 " more ranges (--all)\n", side->words,
 		       side->runs.count - side->shown);
@@ -57,8 +66,10 @@ static void end_side(struct diff_side *side)
 
 static struct diff_side make_side(const char *words, const struct diff_options *options)
 {
-	return (struct diff_side){
-		.words = words, .all = options->all, .runs = {.found = print_difference}};
+	return (struct diff_side){.words = words,
+				  .all = options->all,
+				  .ranges = options->json ? json_array() : NULL,
+				  .runs = {.found = print_difference}};
 }
 
 /* Returns 0 or -errno. */
@@ -82,6 +93,13 @@ static bool have_one_shape(const struct image *a, const struct image *b)
 {
 	uint32_t size_a = a->header.region_size, size_b = b->header.region_size;
 
+	return a->regions == b->regions && (size_a == size_b || !size_a || !size_b);
+}
+
+static void tell_shapes(const struct image *a, const struct image *b)
+{
+	uint32_t size_a = a->header.region_size, size_b = b->header.region_size;
+
 	if (a->regions != b->regions)
 		printf("regions: %" PRIu64 " in A, %" PRIu64 " in B; compared as far as both go\n",
 		       a->regions, b->regions);
@@ -89,7 +107,25 @@ static bool have_one_shape(const struct image *a, const struct image *b)
 		printf("region size: %" PRIu32 " sectors in A, %" PRIu32
 		       " in B: their bits mean different things\n",
 		       size_a, size_b);
-	return a->regions == b->regions && (size_a == size_b || !size_a || !size_b);
+}
+
+/* The sides' ranges are gone behind it. */
+static void tell_diff_as_json(bool equal, const struct image *images[2], struct diff_side *sides[2])
+{
+	json_t *all = json_pack("{s:b}", "equal", equal);
+
+	for (unsigned i = 0; i < 2; i++)
+		json_object_set_new(all, i ? "b" : "a",
+				    json_pack("{s:I, s:I, s:I, s:I, s:o}", "regions",
+					      (json_int_t)images[i]->regions, "region_size",
+					      (json_int_t)images[i]->header.region_size,
+					      "dirty_here_only", (json_int_t)sides[i]->runs.members,
+					      "ranges_left_out",
+					      (json_int_t)(sides[i]->runs.count - sides[i]->shown),
+					      "ranges", sides[i]->ranges));
+	json_dumpf(all, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(all);
 }
 
 static int diff_images(struct image *a, struct image *b, const struct diff_options *options)
@@ -100,15 +136,23 @@ static int diff_images(struct image *a, struct image *b, const struct diff_optio
 	uint64_t believed = a->believed > b->believed ? a->believed : b->believed;
 	bool equal = have_one_shape(a, b);
 
+	if (!options->json)
+		tell_shapes(a, b);
 	image_warn(a);
 	image_warn(b);
 	/* Behind what either is believed, all is dirty in both. */
 	a->scan = b->scan = believed < common ? believed : common;
-	if (compare_pieces(a, b, &only_a, &only_b) < 0)
+	if (compare_pieces(a, b, &only_a, &only_b) < 0) {
+		json_decref(only_a.ranges);
+		json_decref(only_b.ranges);
 		return IMAGE_TROUBLE;
+	}
 	end_side(&only_a);
 	end_side(&only_b);
 	equal = equal && only_a.runs.members == 0 && only_b.runs.members == 0;
+	if (options->json)
+		tell_diff_as_json(equal, (const struct image *[]){a, b},
+				  (struct diff_side *[]){&only_a, &only_b});
 	return equal && fflush(stdout) == 0 ? 0 : IMAGE_TROUBLE;
 }
 

@@ -89,10 +89,11 @@ int ctl_set(int argc, char **argv)
 /* --- pause, continue --- */
 
 struct order_options {
-	bool all;
+	bool all, json;
 };
 
 static const struct option_entry order_entries[] = {
+	{"json", .help = "as JSON", OPTION_FLAG(struct order_options, json)},
 	{"all", .help = "every mirror of dirtylogd's", OPTION_FLAG(struct order_options, all)},
 	{0},
 };
@@ -114,10 +115,13 @@ static const struct option_table continue_table = {
 	.entries = order_entries,
 };
 
+static json_t *obeyed; /* NULL: nothing is said of what is done */
+
 static int order_one(const struct option_table *table, const char *order, const json_t *mirror)
 {
 	const json_t *log = json_object_get(mirror, "log");
 	char line[LINE_MAX_BYTES];
+	int status;
 
 	if (!log) {
 		fprintf(stderr, "%s: %s: dirtylogd does not know its log\n", table->program,
@@ -126,7 +130,12 @@ static int order_one(const struct option_table *table, const char *order, const 
 	}
 	snprintf(line, sizeof(line), "%s %s %s", order, view_text(log, "uuid"),
 		 view_text(log, "luid"));
-	return ctl_order(line, NULL);
+	status = ctl_order(line, NULL);
+	if (obeyed)
+		json_array_append_new(obeyed,
+				      json_pack("{s:s, s:b}", "name", view_text(mirror, "name"),
+						"done", status == 0));
+	return status;
 }
 
 static int order_each(const struct option_table *table, const char *order, const json_t *mirrors)
@@ -170,10 +179,15 @@ static int give_order(const struct option_table *table, const char *order, int a
 	view = view_get(NULL, false);
 	if (!view)
 		return CTL_NO_ANSWER;
+	if (options.json)
+		obeyed = json_array();
 	if (options.all)
 		status = order_each(table, order, json_object_get(view, "mirrors"));
 	else
 		status = order_named(table, order, view, argv + next);
+	if (obeyed)
+		json_dumpf(obeyed, stdout, JSON_INDENT(1));
+	json_decref(obeyed);
 	json_decref(view);
 	return status;
 }

@@ -518,6 +518,43 @@ Test(image, diff_tells_both_directions)
 	expect_no_line("17");
 }
 
+static json_t *json_out(void)
+{
+	json_error_t error;
+	json_t *json = json_loads(ctl.out, 0, &error);
+
+	cr_assert_not_null(json, "%s: %s", error.text, ctl.out);
+	return json;
+}
+
+Test(image, each_command_prints_json)
+{
+	json_t *json, *only_b;
+	json_int_t dirty;
+
+	make_kernel_image("a");
+	make_kernel_image("b");
+	put_byte("b", LOG_IMAGE_BITS_OFFSET, 0xCF);
+	run_image("diff --json a b");
+	expect_status(1);
+	json = json_out();
+	only_b = json_object_get(json_object_get(json, "b"), "ranges");
+	cr_assert_eq(json_integer_value(json_array_get(json_array_get(only_b, 0), 1)), 5);
+	json_decref(json);
+	run_image("check --json a");
+	expect_status(0);
+	json = json_out();
+	cr_assert(json_is_true(json_object_get(json, "good")));
+	json_decref(json);
+	run_image("convert --json --to kernel a c");
+	expect_status(0);
+	json = json_out();
+	cr_assert(json_is_false(json_object_get(json, "written")));
+	dirty = json_integer_value(json_object_get(json, "dirty"));
+	cr_assert_gt(dirty, 0);
+	json_decref(json);
+}
+
 Test(image, diff_goes_over_pieces)
 {
 	uint64_t border = (PIECE_BYTES - LOG_IMAGE_BITS_OFFSET) * UINT64_C(8);
