@@ -239,12 +239,13 @@ static void spawn_wakes(struct mirrors *mirrors)
 	mirrors->wakes[0] = '\0';
 }
 
-static void add_wake(struct mirrors *mirrors, const struct wake_place *place)
+static void add_wake(struct mirrors *mirrors, const struct mirror_log *log, struct wake_place place)
 {
-	if (wake_list_add(mirrors->wakes, place))
+	place.sector += atomic_load_explicit(&log->pace.offset, memory_order_relaxed);
+	if (wake_list_add(mirrors->wakes, &place))
 		return;
 	spawn_wakes(mirrors);
-	wake_list_add(mirrors->wakes, place);
+	wake_list_add(mirrors->wakes, &place);
 }
 
 /* A uuid may be that of several mirrors (pvmove), and which is the log's the kernel alone knows. */
@@ -260,7 +261,7 @@ static void find_and_wake(struct mirrors *mirrors, const struct mirror_scan *sca
 		if (strcmp(found->table.uuid, log->uuid) != 0)
 			continue;
 		place = (struct wake_place){found->major, found->minor, found->start};
-		add_wake(mirrors, &place);
+		add_wake(mirrors, log, place);
 		count++;
 	}
 	log->pace.place_known = count == 1 && !scan->incomplete;
@@ -271,7 +272,7 @@ static void do_wake(struct mirrors *mirrors, const struct mirror_scan *scan,
 		    const struct mirror_job *job)
 {
 	if (job->log->pace.place_known)
-		add_wake(mirrors, &job->log->pace.place);
+		add_wake(mirrors, job->log, job->log->pace.place);
 	else
 		find_and_wake(mirrors, scan, job->log);
 }

@@ -29,6 +29,8 @@ struct pace_state {
 	bool owed;
 	uint64_t rate; /* of the last reckoning: bytes in a second, 0: no limit */
 	int64_t paid_ns; /* the rate has earned what was handed out, clock_coarse() */
+	_Atomic uint64_t
+		offset; /* sectors: where to read the mirror, in a region that is out of sync */
 	struct wake_place place; /* of the mirror, if that is known: the mirrors thread's */
 	bool place_known;
 	_Atomic unsigned orders; /* PACE_*, not carried out yet */

@@ -389,6 +389,11 @@ static bool out_of_sync(const struct dirty_log *log, uint64_t region)
 	return !region_bitmap_test(&log->sync, region);
 }
 
+uint64_t dirty_log_first_out_of_sync(const struct dirty_log *log)
+{
+	return region_bitmap_next_zero(&log->sync, 0);
+}
+
 bool dirty_log_begins_with_last(const struct dirty_log *log)
 {
 	return dirty_log_known(log) && !log->head->resync.last_tried &&

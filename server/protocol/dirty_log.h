@@ -156,6 +156,9 @@ static inline bool dirty_log_is_recovering(const struct dirty_log *log)
 /* in_sync_hint for IS_REMOTE_RECOVERING: region_count when all is in sync, else one less. */
 uint64_t dirty_log_sync_hint(const struct dirty_log *log);
 
+/* The first region that is out of sync; region_count: none is. */
+uint64_t dirty_log_first_out_of_sync(const struct dirty_log *log);
+
 /* Regions in sync / not clean / lazy. */
 uint64_t dirty_log_sync_count(const struct dirty_log *log);
 uint64_t dirty_log_dirty_count(const struct dirty_log *log);

@@ -117,6 +117,10 @@ void pace_check(struct worker *worker, struct mirror_log *log, int64_t now)
 		return;
 	}
 	stats_add(STATS_RESYNC_WAKES, 1);
+	/* A log in front of ours does not let the kernel's thread run for what it knows to be in sync. */
+	atomic_store_explicit(&log->pace.offset,
+			      dirty_log_first_out_of_sync(&log->dirty) * log->args.region_size,
+			      memory_order_relaxed);
 	if (!log->no_legs)
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_WAKE, 0);
 	schedule_pace(worker, log, now + AGAIN_NS);

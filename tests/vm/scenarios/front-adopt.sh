@@ -47,6 +47,16 @@ wait $fio
 check "fio verify without an error" fio_ok adopt
 figure "adopt slowest write $(fio_field adopt write_max) us"
 wait_sync m 60
+
+# A resync that is held back goes on though what is read first is known in sync, and asked of nobody.
+dirtylogctl set resync-rate 1M >/dev/null
+check "resync at a rate" dirtylogctl resync m
+sleep 3
+then=$(sync_done m)
+sleep 5
+at_least "it goes on, and nobody reads or writes" $(($(sync_done m) - then)) 30
+dirtylogctl set resync-rate 0 >/dev/null
+wait_sync m 60
 rm_mirror m
 check "legs identical" legs_identical "$A" "$B" 64
 check "daemon alive" daemon_lives
