@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: the server behind cached logs is killed again and again, then all of dirtylogd, under fio verify
 # disks: a=128M b=128M log=8M
 # needs: module

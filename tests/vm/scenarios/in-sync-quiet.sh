@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: a mirror in sync asks for no resync work, nor after a suspend and resume
 # disks: a=64M b=64M log=64M
 # shellcheck source=tests/vm/lib.sh

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: a leg's flush fails and nobody is left to hear of it: its regions are recovered
 # disks: a=64M b=64M log=64M
 # timeout: 120

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: legs are found in tables of unusual names, and of many segments with one uuid; LVM's lock is minded
 # disks: a=64M b=64M log=64M
 # timeout: 120

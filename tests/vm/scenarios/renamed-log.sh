@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: the log device is renamed while no server runs, and another volume gets its name
 # disks: a=64M b=64M log=64M victim=64M
 # timeout: 120

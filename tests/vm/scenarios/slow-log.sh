@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: a log device that takes 500 ms (dm-delay) holds up no other mirror
 # disks: a=128M b=128M log=8M
 # timeout: 120
