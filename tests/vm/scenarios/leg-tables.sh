@@ -64,7 +64,7 @@ if ! on_kernel_log; then
 	flock --no-fork /run/lock/lvm/V_vg-x sleep 100 &
 	lvm=$!
 	restart_dirty
-	left_alone() { grep -q 'left alone: the lock of its volume group' $DAEMON_LOG; }
+	left_alone() { grep -q 'left alone: its lock, or its volume group' $DAEMON_LOG; }
 	check "a device that LVM works at is left alone" until_true 20 left_alone
 	check_not "and was not resumed" cycled
 	kill $lvm
