@@ -5,7 +5,7 @@
 
 # Device-mapper's names of those that it serves now, and of volumes that dirtylogd-keep adopts.
 dirtylogds() {
-	dmsetup table --target mirror 2>/dev/null | sed -n 's/: [0-9]* [0-9]* mirror userspace .*//p'
+	dmsetup table --target mirror 2>/dev/null | sed -n 's/: [0-9]* [0-9]* mirror \(cached .* \)\{0,1\}userspace .*//p'
 	lvs --noheadings -o lv_dm_path -S lv_tags=dirtylogd 2>/dev/null | sed 's|.*/||; s| *$||'
 }
 

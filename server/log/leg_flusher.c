@@ -42,7 +42,7 @@ struct leg_flusher {
 	bool left_behind; /* the last thread frees it */
 };
 
-static int fsync_device(struct log_leg leg)
+int leg_flusher_fsync(struct log_leg leg)
 {
 	int fd = log_device_open_number(leg.major, leg.minor, O_RDONLY);
 	int r;
@@ -55,16 +55,6 @@ static int fsync_device(struct log_leg leg)
 	close(fd);
 	/* Device drivers know these as well, but this leg was asked. */
 	return leg_flush_was_not_tried(r) ? -EIO : r;
-}
-
-int leg_flusher_fsync(struct log_leg leg)
-{
-	int error = fsync_device(leg);
-
-	if (error)
-		diag_limited(DIAG_WARNING, "leg %u:%u cannot be flushed: %s", leg.major, leg.minor,
-			     strerror(-error));
-	return error;
 }
 
 /* --- flushes --- */
@@ -257,6 +247,9 @@ static void flush_device(struct leg_flusher *flusher, struct flushed_device *dev
 	device_thread_enters();
 	error = flusher->call(device->number);
 	device_thread_leaves();
+	if (error)
+		diag_limited(DIAG_WARNING, "leg %u:%u cannot be flushed: %s", device->number.major,
+			     device->number.minor, strerror(-error));
 	pthread_mutex_lock(&flusher->lock);
 	list_remove(&device->node);
 	end_all(flusher, &device->served, error);

@@ -50,7 +50,7 @@ struct leg_flush {
 	struct leg_wait waits[];
 };
 
-/* Flush the volatile cache of a device, however long it takes: 0 or -errno, which it has said. */
+/* Flush the volatile cache of a device, however long it takes: 0 or -errno. */
 typedef int leg_flusher_call(struct log_leg leg);
 
 /* Opens it by number, fsyncs and closes it: the one for use. */
