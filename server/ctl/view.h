@@ -2,7 +2,7 @@
 /* The mirrors of this host as `status --json` prints them: what device-mapper says and what dirtylogd says of its
  * logs, put together by the logs' uuids. The main thread's.
  *
- * {"mirrors": [{"name", "uuid", "dm", "dm_uuid", "device", "target", "legs": [{"device", "health"}],
+ * {"mirrors": [{"name", "uuid", "dm", "dm_uuid", "device", "target", "front", "legs": [{"device", "health"}],
  *               "log": {as server/status.h has it}}], "left_out": logs, "incomplete"}
  *
  * Without "dm": dirtylogd has a log of which device-mapper knows no mirror (it is not loaded yet, or asked for by a

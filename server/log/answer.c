@@ -193,13 +193,13 @@ static void remember_asked(struct mirror_log *log, _Atomic bool *asked)
 static void pay(struct mirror_log *log, int64_t now)
 {
 	double bytes = (double)log->args.region_size * 512;
-	double cost_ns = bytes / (double)log->pace.rate * NSEC_PER_SEC;
-	int64_t from =
-		now -
-		2 * PACE_STEP_NS; /* a step is waited for, and the kernel comes a while later */
+	/* A step is waited for, and the kernel comes a while later. */
+	int64_t from = now - 2 * PACE_STEP_NS;
+	double cost_ns;
 
 	if (log->pace.rate == 0)
 		return;
+	cost_ns = bytes / (double)log->pace.rate * NSEC_PER_SEC;
 	if (log->pace.paid_ns > from)
 		from = log->pace.paid_ns;
 	log->pace.paid_ns = from + (int64_t)(cost_ns < COST_MAX_NS ? cost_ns : COST_MAX_NS);

@@ -3,7 +3,7 @@
  * must not be late; and being told that there is none it asks no more until that thread runs again (do_mirror() in
  * drivers/md/dm-raid1.c). Each read of the mirror makes it run, since the kernel asks us first whether its region is
  * in sync (userspace_in_sync() in dm-log-userspace-base.c). So what is held back is told to be none, and when it may
- * go on the mirror is read (mirrors_wake). */
+ * go on the mirror is read (mirror_wake.h). */
 #include "server/work/pace.h"
 
 #include "server/base/clock.h"
