@@ -3,7 +3,7 @@
 # about: the cached log beside the kernel's disk log and dirtylogd alone, interleaved in one boot; readahead
 # disks: a=512M b=512M logk=64M logd=64M
 # needs: module
-# timeout: 600
+# timeout: 1200
 # quick: apart
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
@@ -14,6 +14,7 @@ A=$(dev a) B=$(dev b)
 SECTORS=1048576
 : "${ROUNDS:=3}"
 : "${LOAD_SECONDS:=4}"
+SYNC=nosync
 KINDS="kernel dirtylogd-flush front-dirtylogd-flush"
 start_daemon || exit 1
 
@@ -33,10 +34,11 @@ measure() { # KIND FIELD FIO_ARG...: sets iops
 	m_kind=$1 m_field=$2
 	shift 2
 	wipe "$(log_of "$m_kind")" 2
-	mk_mirror m "$m_kind" $SECTORS "$(log_of "$m_kind")" 1024 "$A" "$B" nosync || return
-	sleep 1
+	mk_mirror m "$m_kind" $SECTORS "$(log_of "$m_kind")" 1024 "$A" "$B" "$SYNC" || return
+	[ "$SYNC" = sync ] || sleep 1
 	fio_run bench --filename=/dev/mapper/m --runtime="$LOAD_SECONDS" --time_based "$@"
 	fio_ok bench || fail "$m_kind: fio without an error"
+	[ "$SYNC" = nosync ] || ! in_sync m || fail "$m_kind: the resync was over before the writes"
 	rm_mirror m
 	iops=$(fio_field bench "$m_field")
 }
@@ -60,11 +62,20 @@ compare() { # LABEL FIELD FIO_ARG...: the kinds one behind the other, again and 
 		"front over kernel $(ratios "$c_front" "$c_kernel"), dirtylogd over kernel $(ratios "$c_daemon" "$c_kernel")"
 }
 
-compare "reads, depth 1" read_iops --rw=randread --iodepth=1
-compare "reads, depth 16" read_iops --rw=randread --iodepth=16
-compare "writes, depth 1" write_iops --rw=randwrite --iodepth=1
-compare "writes, depth 16" write_iops --rw=randwrite --iodepth=16
-compare "writes to one region, depth 1" write_iops --rw=randwrite --iodepth=1 --size=512k
+for depth in 1 4 16; do
+	compare "reads, depth $depth" read_iops --rw=randread --iodepth=$depth
+	compare "writes, depth $depth" write_iops --rw=randwrite --iodepth=$depth
+done
+compare "writes to 16 regions, depth 1" write_iops --rw=randwrite --iodepth=1 --size=8m
+compare "buffered sequential reads of 256 MiB" read_iops --direct=0 --ioengine=psync --rw=read --size=256m
+
+SYNC=sync
+echo 2 >/sys/module/dm_mirror/parameters/raid1_resync_throttle
+compare "writes during a resync, depth 1" write_iops --rw=randwrite --iodepth=1
+compare "writes to the last region during a resync, depth 1" write_iops --rw=randwrite --iodepth=1 \
+	--offset=511m --size=1m
+SYNC=nosync
+echo 100 >/sys/module/dm_mirror/parameters/raid1_resync_throttle
 
 # Buffered sequential reads: in how many reads of the leg 16 MiB arrive.
 for kind in $KINDS; do
