@@ -59,6 +59,11 @@ struct daemon {
 	struct transport transport;
 	struct slots slots;
 	struct registry registry;
+	struct backlog backlog;
+	struct {
+		int64_t start_ns, served_ns;
+		int requests;
+	} took_over;
 	struct mirrors *mirrors;
 	struct worker *workers;
 	unsigned nworkers;
@@ -291,6 +296,7 @@ static void set_up_receiver(struct daemon *daemon)
 		.estate = &daemon->estate,
 		.transport = &daemon->transport,
 		.registry = &daemon->registry,
+		.backlog = &daemon->backlog,
 		.slots = &daemon->slots,
 		.workers = daemon->workers,
 		.nworkers = daemon->nworkers,
@@ -429,26 +435,46 @@ static void start_recorder(struct daemon *daemon)
 			   r == -EROFS ? " (the unit lets dirtylogd write below /run alone)" : "");
 }
 
+static void say_taken_over(struct backlog *backlog)
+{
+	const struct daemon *daemon = backlog->context;
+	int64_t start_ns = daemon->took_over.start_ns;
+
+	diag_write_about(
+		DIAG_INFO, &(struct diag_subject){.event = DIAG_EVENT_TAKEN_OVER},
+		"took over %u logs and %d requests from the server before, in %lld us (serves "
+		"since %lld us); this is server %u",
+		backlog->taken, daemon->took_over.requests,
+		(long long)((clock_now() - start_ns) / NSEC_PER_USEC),
+		(long long)((daemon->took_over.served_ns - start_ns) / NSEC_PER_USEC),
+		daemon->generation);
+}
+
 /* Before anything new is received. 0, or -errno: another try may do better. */
 static int take_over(struct daemon *daemon)
 {
-	int64_t start_ns = clock_now();
-	int logs, requests;
+	int r;
 
+	daemon->took_over.start_ns = clock_now();
 	if (daemon->generation == 1)
 		return 0;
-	logs = takeover_logs(&daemon->estate, &daemon->registry, daemon->workers, daemon->nworkers);
-	if (logs < 0)
-		return logs;
-	requests = takeover_requests(&daemon->receiver);
-	if (requests < 0)
-		return requests;
-	diag_write_about(
-		DIAG_INFO, &(struct diag_subject){.event = DIAG_EVENT_TAKEN_OVER},
-		"took over %d logs and %d requests from the server before, in %lld us; this is "
-		"server %u",
-		logs, requests, (long long)((clock_now() - start_ns) / NSEC_PER_USEC),
-		daemon->generation);
+	daemon->backlog = (struct backlog){
+		.estate = &daemon->estate,
+		.registry = &daemon->registry,
+		.workers = daemon->workers,
+		.nworkers = daemon->nworkers,
+	};
+	r = backlog_open(&daemon->backlog);
+	if (r == 0)
+		r = takeover_requests(&daemon->receiver);
+	if (r < 0)
+		return r;
+	daemon->took_over.requests = r;
+	daemon->took_over.served_ns = clock_now();
+	daemon->backlog.context = daemon;
+	daemon->backlog.done = say_taken_over;
+	if (backlog_empty(&daemon->backlog))
+		say_taken_over(&daemon->backlog);
 	return 0;
 }
 
@@ -488,6 +514,7 @@ static int receive_until_stopped(struct daemon *daemon)
 	receiver_run(&daemon->receiver);
 	pthread_join(daemon->control_thread, NULL);
 out:
+	backlog_close(&daemon->backlog);
 	receiver_close(&daemon->receiver);
 	recorder_stop(daemon->recorder);
 	return r;

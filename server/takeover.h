@@ -11,11 +11,6 @@
  * looked at, become so and not so. Before slots_open. */
 void takeover_slots(struct estate *estate);
 
-/* Put the predecessor's logs into the registry; their workers, which must run, open the devices before
- * anything else. Returns how many, or -ENOMEM. */
-int takeover_logs(struct estate *estate, struct registry *registry, struct worker *workers,
-		  unsigned nworkers);
-
 /* Answer what was in hand, in the order of arrival. On the receiver's thread. Returns how many,
  * or -ENOMEM. */
 int takeover_requests(struct receiver *receiver);

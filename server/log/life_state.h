@@ -27,13 +27,14 @@ enum log_state {
 };
 
 /* What others do for a log, whose worker keeps it meanwhile (inbox.h). A CTR goes through the first three, as far
- * as it needs them; a predecessor's log has its device opened alone. */
+ * as it needs them; a predecessor's log is settled, and has its device opened. */
 enum opening_phase {
 	OPENING_NOTHING,
 	OPENING_LOOKS, /* for a reconnect's device, in the mirror's table */
 	OPENING_DEVICE, /* opener.h */
 	OPENING_BITS, /* bits_job.h */
 	OPENING_FILLS, /* the same, for the first RESUME of a core log */
+	OPENING_SETTLES, /* the same, for a predecessor's log */
 };
 
 struct life_state {
@@ -48,7 +49,8 @@ struct life_state {
 	bool attained; /* what is waited for has come: a device, from the table or open, or bits */
 	char device[24]; /* its number, from the mirror's table; "": not found */
 	struct open_job *device_job; /* of OPENING_DEVICE */
-	struct bits_job *bits_job; /* of OPENING_BITS and _FILLS */
+	struct bits_job *bits_job; /* of OPENING_BITS, _FILLS and _SETTLES */
+	bool unsettled; /* a predecessor's: mirror_log_settle */
 	struct slot *closing; /* a DTR to answer when I/O has ended */
 	struct slot *resuming; /* a RESUME that waits for earlier writes to end */
 };

@@ -73,8 +73,11 @@ static struct dirty_log_config own_config(const struct mirror_log *log)
 
 size_t mirror_log_bits_bytes(const struct mirror_log *log)
 {
-	struct dirty_log_config config = own_config(log);
+	struct dirty_log_config config;
 
+	if (log->record)
+		return log->record->memory_bytes;
+	config = own_config(log);
 	return dirty_log_bytes(&config);
 }
 
@@ -101,7 +104,7 @@ int mirror_log_make_bits(struct mirror_log *log)
 	memcpy(record->ctr_text, log->ctr_text, sizeof(record->ctr_text));
 	dirty_log_init(&log->dirty, log_record_memory(record), &config);
 	CHECK(atomic_load(&record->status) == 0); /* it does not count yet */
-	estate_publish(record);
+	estate_publish(log->estate, record);
 	log->record = record;
 	return 0;
 }
@@ -216,9 +219,17 @@ static const char *take_record(struct mirror_log *log, struct log_record *record
 	config = config_of(log, record->block_bytes);
 	if (dirty_log_bytes(&config) != record->memory_bytes)
 		return "its bits have another size";
-	if (!dirty_log_take_over(&log->dirty, log_record_memory(record), &config))
-		return "its bits are damaged";
+	dirty_log_lay_over(&log->dirty, log_record_memory(record), &config);
+	log->life.unsettled = true;
 	return NULL;
+}
+
+int mirror_log_settle(struct mirror_log *log)
+{
+	bool good = !log->life.unsettled || dirty_log_settle(&log->dirty);
+
+	log->life.unsettled = false;
+	return good ? 0 : -EUCLEAN;
 }
 
 struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record *record,

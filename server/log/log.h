@@ -108,16 +108,20 @@ struct mirror_log *mirror_log_create(struct estate *estate, const char *uuid, ui
  * that (bits_job.h, mirror_log_put). */
 #define MIRROR_LOG_LARGE_BYTES (16u << 20)
 
-/* Bytes of its bits; 0: too many regions. The device is open already. */
+/* Bytes of its bits; 0: too many regions. It has them already, or its device is open. */
 size_t mirror_log_bits_bytes(const struct mirror_log *log);
 
 /* Give it bits, in the estate; not known. The device is open already. 0 or -errno. */
 int mirror_log_make_bits(struct mirror_log *log);
 
-/* A log that a predecessor has left, but for its device. NULL, with the reason in *why (a static
+/* A log that a predecessor has left, but for its device, and not settled. NULL, with the reason in *why (a static
  * string): its record is of no use. The record is the log's, and given back with it. */
 struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record *record,
 					const char **why);
+
+/* Put right what a predecessor left half done of its bits, once. Takes long if it is large and was being changed.
+ * 0, or -EUCLEAN: they are damaged. Its worker, or the receiver before it has one. */
+int mirror_log_settle(struct mirror_log *log);
 
 /* A leg's flush has failed: no region is recorded clean until the mirror is resumed. Any thread, of a log that was
  * seen to be open. */

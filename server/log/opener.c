@@ -25,6 +25,7 @@ static struct {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t work; /* something is queued, or stopping */
 	struct list queued, running;
+	unsigned nqueued;
 	uint64_t begun; /* jobs, ever */
 	unsigned waiting, serving; /* threads; also those that start */
 	bool stopping;
@@ -130,6 +131,7 @@ static void open_now(struct open_job *job)
 static void serve(struct open_job *job, bool own_files)
 {
 	list_remove(&job->node);
+	opener.nqueued--;
 	list_append(&opener.running, &job->node);
 	opener.begun++;
 	job->began_ns = clock_coarse();
@@ -289,6 +291,7 @@ int opener_open(struct mirror_log *log, const char *name, struct open_job **made
 	} else {
 		mirror_log_get(log);
 		list_append(&opener.queued, &job->node);
+		opener.nqueued++;
 		see_that_one_stands_by();
 		pthread_cond_broadcast(&opener.work);
 		*made = job;
@@ -297,6 +300,16 @@ int opener_open(struct mirror_log *log, const char *name, struct open_job **made
 	if (r < 0)
 		free(job);
 	return r;
+}
+
+unsigned opener_queued(void)
+{
+	unsigned queued;
+
+	pthread_mutex_lock(&opener.lock);
+	queued = opener.nqueued;
+	pthread_mutex_unlock(&opener.lock);
+	return queued;
 }
 
 int64_t opener_began(struct open_job *job)

@@ -34,6 +34,9 @@ void opener_end(void);
  * touches it meanwhile. -EBUSY: an earlier try hangs still. -ENOMEM. A worker's call. */
 int opener_open(struct mirror_log *log, const char *name, struct open_job **job);
 
+/* How many devices wait for others to be opened before them. Any thread. */
+unsigned opener_queued(void);
+
 /* When the device began to be opened (clock_coarse()); 0: others have come first. Patience with a device begins
  * then. The worker's. */
 int64_t opener_began(struct open_job *job);

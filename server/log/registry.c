@@ -32,7 +32,13 @@ static unsigned uuid_bucket(const char *uuid)
 int registry_create(struct registry *registry)
 {
 	memset(registry, 0, sizeof(*registry));
+	pthread_condattr_t monotonic;
+
 	pthread_mutex_init(&registry->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&registry->became_whole, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	registry->by_luid = calloc(REGISTRY_BUCKETS, sizeof(*registry->by_luid));
 	registry->by_uuid = calloc(REGISTRY_BUCKETS, sizeof(*registry->by_uuid));
 	if (registry->by_luid && registry->by_uuid)
@@ -170,11 +176,39 @@ void registry_sweep(struct registry *registry)
 	}
 }
 
+void registry_fills(struct registry *registry)
+{
+	pthread_mutex_lock(&registry->lock);
+	registry->fills = true;
+	pthread_mutex_unlock(&registry->lock);
+}
+
+void registry_is_whole(struct registry *registry)
+{
+	pthread_mutex_lock(&registry->lock);
+	registry->fills = false;
+	pthread_cond_broadcast(&registry->became_whole);
+	pthread_mutex_unlock(&registry->lock);
+}
+
+/* The receiver fills it, and does not wait for us. */
+static void lock_whole(struct registry *registry)
+{
+	int64_t until_ns = clock_now() + REGISTRY_WHOLE_LIMIT_NS;
+	struct timespec until = {.tv_sec = until_ns / NSEC_PER_SEC,
+				 .tv_nsec = until_ns % NSEC_PER_SEC};
+	int r = 0;
+
+	pthread_mutex_lock(&registry->lock);
+	while (r == 0 && registry->fills)
+		r = pthread_cond_timedwait(&registry->became_whole, &registry->lock, &until);
+}
+
 unsigned registry_count(struct registry *registry)
 {
 	unsigned count;
 
-	pthread_mutex_lock(&registry->lock);
+	lock_whole(registry);
 	count = registry->count;
 	pthread_mutex_unlock(&registry->lock);
 	return count;
@@ -184,7 +218,7 @@ struct mirror_log *registry_get(struct registry *registry, uint64_t luid, const 
 {
 	struct mirror_log *log;
 
-	pthread_mutex_lock(&registry->lock);
+	lock_whole(registry);
 	log = registry_find(registry, luid, uuid);
 	if (log)
 		mirror_log_get(log);
@@ -229,6 +263,8 @@ void registry_visit(struct registry *registry, void (*visit)(const struct mirror
 {
 	struct crowd crowd = {0};
 
+	lock_whole(registry);
+	pthread_mutex_unlock(&registry->lock);
 	for (unsigned first = 0; first < REGISTRY_BUCKETS; first += VISIT_BUCKETS) {
 		gather(registry, first, &crowd);
 		for (unsigned i = 0; i < crowd.count; i++) {

@@ -10,12 +10,15 @@
 #include "server/log/log.h"
 
 #define REGISTRY_BUCKETS 16384u
+#define REGISTRY_WHOLE_LIMIT_NS (1500 * NSEC_PER_MSEC) /* less than dirtylogctl waits */
 
 struct registry {
 	struct mirror_log **by_luid;
 	struct mirror_log **by_uuid;
 	unsigned count;
 	pthread_mutex_t lock;
+	pthread_cond_t became_whole;
+	bool fills; /* under the lock: a predecessor's logs are still to come */
 	struct mailbox graveyard; /* dead logs, left by the workers */
 };
 
@@ -48,6 +51,11 @@ bool registry_remove(struct registry *registry, struct mirror_log *log);
 
 /* Take out and drop what the workers have buried. */
 void registry_sweep(struct registry *registry);
+
+/* A predecessor's logs come from now on; all are there. What other threads ask waits for that, for REGISTRY_WHOLE_LIMIT_NS at
+ * most. */
+void registry_fills(struct registry *registry);
+void registry_is_whole(struct registry *registry);
 
 /* How many there are. Any thread. */
 unsigned registry_count(struct registry *registry);

@@ -671,9 +671,13 @@ static void rebuild(struct dirty_log *log)
 	reset_resync(log);
 }
 
-bool dirty_log_take_over(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
+void dirty_log_lay_over(struct dirty_log *log, void *mem, const struct dirty_log_config *config)
 {
 	lay_maps(log, mem, config, region_bitmap_take_over);
+}
+
+bool dirty_log_settle(struct dirty_log *log)
+{
 	if (!dirty_log_known(log)) {
 		/* Perhaps an image was being read into it. Whoever loads it begins anew. */
 		rebuild(log);
@@ -688,7 +692,7 @@ bool dirty_log_take_over(struct dirty_log *log, void *mem, const struct dirty_lo
 	    region_bitmap_count(&log->clean) > region_bitmap_count(&log->sync) ||
 	    !resync_valid(log))
 		return false;
-	if (config->persistent)
+	if (log->config.persistent)
 		add_lazy(log, (int64_t)(region_bitmap_count(&log->clean) -
 					region_bitmap_count(&log->image)));
 	return true;

@@ -55,7 +55,7 @@ struct dirty_log_resync {
 };
 
 /* What the memory holds before the maps: the owner can die between any two instructions, and who
- * comes after it goes on from here (dirty_log_take_over). */
+ * comes after it goes on from here (dirty_log_settle). */
 struct dirty_log_head {
 	_Atomic uint32_t
 		changing; /* not 0: died amid a change; counts and trees are not to be believed */
@@ -83,10 +83,12 @@ size_t dirty_log_bytes(const struct dirty_log_config *config);
  * log. All regions are out of sync; not loaded. */
 void dirty_log_init(struct dirty_log *log, void *mem, const struct dirty_log_config *config);
 
-/* Lay a log over memory in which one lives, of the same config, and repair what its owner left half
- * done: the request that it was at can then be executed again. False: this was no log, nothing may
- * be done with it. O(shards); O(regions) when it died amid a change. */
-bool dirty_log_take_over(struct dirty_log *log, void *mem, const struct dirty_log_config *config);
+/* Lay a log over memory in which one lives, of the same config. Nothing is done with it but dirty_log_settle. */
+void dirty_log_lay_over(struct dirty_log *log, void *mem, const struct dirty_log_config *config);
+
+/* Repair what its owner left half done: the request that it was at can then be executed again. False: this was no
+ * log, nothing may be done with it. O(shards); O(regions) when it died amid a change. */
+bool dirty_log_settle(struct dirty_log *log);
 
 /* The bits are known. */
 static inline bool dirty_log_known(const struct dirty_log *log)

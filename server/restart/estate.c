@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x6474796c6f676501)
-#define LAYOUT 9u /* to be raised when anything in it gets another meaning */
+#define LAYOUT 10u /* to be raised when anything in it gets another meaning */
 #define FILE_BYTES (INT64_C(1) << 60) /* holes all but a little */
 #define PAGE 4096u
 #define LOOK_BYTES (UINT64_C(64) << 20)
@@ -167,8 +167,14 @@ void estate_close(struct estate *estate)
 
 static void set_entry(struct estate *estate, uint64_t number, uint64_t offset)
 {
+	struct estate_entry *entry = &estate->fixed->directory[number];
+
+	if (offset != 0 && atomic_load(&estate->fixed->entries) <= number)
+		atomic_store(&estate->fixed->entries, (uint32_t)number + 1);
+	atomic_store(&entry->luid, 0);
+	atomic_store(&entry->device, 0);
 	atomic_signal_fence(memory_order_seq_cst);
-	atomic_store(&estate->fixed->directory[number], offset);
+	atomic_store(&entry->offset, offset);
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
@@ -178,7 +184,7 @@ static uint32_t free_entry(struct estate *estate)
 	for (uint32_t i = 0; i < ESTATE_LOGS_MAX; i++) {
 		uint32_t number = (estate->hint + i) % ESTATE_LOGS_MAX;
 
-		if (atomic_load(&estate->fixed->directory[number]) == 0) {
+		if (atomic_load(&estate->fixed->directory[number].offset) == 0) {
 			estate->hint = number + 1;
 			return number;
 		}
@@ -276,8 +282,13 @@ struct log_record *estate_add(struct estate *estate, uint64_t memory_bytes)
 	return record;
 }
 
-void estate_publish(struct log_record *record)
+void estate_publish(struct estate *estate, struct log_record *record)
 {
+	struct estate_entry *entry = &estate->fixed->directory[record->number];
+
+	atomic_store(&entry->luid, record->luid);
+	if (record->block_bytes != 0)
+		atomic_store(&entry->device, estate_device(record->major, record->minor));
 	record->checksum = fnv1a(record, offsetof(struct log_record, checksum));
 }
 
@@ -292,7 +303,7 @@ void estate_free(struct estate *estate, struct log_record *record)
 {
 	uint64_t number = record->number, offset = record->offset, bytes = record->bytes;
 
-	CHECK(atomic_load(&estate->fixed->directory[number]) == offset);
+	CHECK(atomic_load(&estate->fixed->directory[number].offset) == offset);
 	estate_drop(record);
 	munmap(record, bytes);
 	/* Not the first page: it tells a successor how much is left to do. */
@@ -309,7 +320,7 @@ void estate_blame(struct estate *estate, uint64_t number)
 
 	if (number == 0 || number > ESTATE_LOGS_MAX)
 		return;
-	at = (off_t)atomic_load(&estate->fixed->directory[number - 1]);
+	at = (off_t)atomic_load(&estate->fixed->directory[number - 1].offset);
 	if (at < (off_t)sizeof(struct estate_fixed))
 		return;
 	at += (off_t)offsetof(struct log_record, deaths);
@@ -330,7 +341,7 @@ bool estate_uuid(const struct estate *estate, uint64_t number, char uuid[DM_UUID
 	off_t at = 0;
 
 	if (number > 0 && number <= ESTATE_LOGS_MAX)
-		at = (off_t)atomic_load(&estate->fixed->directory[number - 1]);
+		at = (off_t)atomic_load(&estate->fixed->directory[number - 1].offset);
 	if (at < (off_t)sizeof(struct estate_fixed))
 		return false;
 	at += (off_t)offsetof(struct log_record, uuid);
@@ -356,7 +367,7 @@ static void clear_away(struct estate *estate, uint32_t number, uint64_t offset)
 	uint64_t next = atomic_load(&estate->fixed->end);
 
 	for (uint32_t i = 0; i < ESTATE_LOGS_MAX; i++) {
-		uint64_t other = atomic_load(&estate->fixed->directory[i]);
+		uint64_t other = atomic_load(&estate->fixed->directory[i].offset);
 
 		if (other > offset && other < next)
 			next = other;
@@ -394,23 +405,17 @@ static struct log_record *open_entry(struct estate *estate, uint32_t number, uin
 	return NULL;
 }
 
-struct log_record *estate_next(struct estate *estate, uint32_t *at, unsigned *damaged)
+struct log_record *estate_open(struct estate *estate, uint32_t number, unsigned *damaged)
 {
-	for (; *at < ESTATE_LOGS_MAX; (*at)++) {
-		uint64_t offset = atomic_load(&estate->fixed->directory[*at]);
-		struct log_record *record;
-		bool broken = false;
+	uint64_t offset = atomic_load(&estate->fixed->directory[number].offset);
+	bool broken = false;
+	struct log_record *record;
 
-		if (offset == 0)
-			continue;
-		record = open_entry(estate, *at, offset, &broken);
-		*damaged += broken;
-		if (record) {
-			(*at)++;
-			return record;
-		}
-	}
-	return NULL;
+	if (offset == 0)
+		return NULL;
+	record = open_entry(estate, number, offset, &broken);
+	*damaged += broken;
+	return record;
 }
 
 void *log_record_memory(struct log_record *record)

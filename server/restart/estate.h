@@ -12,8 +12,8 @@
  *
  * | operation                          | by                                        |
  * |------------------------------------|-------------------------------------------|
- * | estate_create, _adopt, _next       | one thread, before others start           |
- * | estate_add, _publish, _drop, _free | any thread                                |
+ * | estate_create, _take_over          | one thread, before others start           |
+ * | estate_add, _publish, _drop, _free, _open | any thread                         |
  * | an executor, the intake, a record  | its owner                                 |
  */
 #ifndef SERVER_RESTART_ESTATE_H
@@ -86,6 +86,13 @@ struct log_record {
 	uint32_t legs[ESTATE_LEGS_MAX][2]; /* major, minor */
 };
 
+/* Where a log's extent is, and what a successor looks for it by before it has read the record. */
+struct estate_entry {
+	_Atomic uint64_t offset; /* 0: free */
+	_Atomic uint64_t luid;
+	_Atomic uint64_t device; /* estate_device(); 0: a core log, or not published */
+};
+
 struct estate_header {
 	uint64_t magic;
 	uint64_t layout;
@@ -123,7 +130,8 @@ struct estate_fixed {
 		standings[ESTATE_STANDINGS]; /* of the server's logs; begins at 0 with each */
 	struct intake intake;
 	struct estate_executor executors[ESTATE_EXECUTORS];
-	_Atomic uint64_t directory[ESTATE_LOGS_MAX]; /* offset of an extent, 0: free */
+	_Atomic uint32_t entries; /* of the directory: none behind them was ever used */
+	struct estate_entry directory[ESTATE_LOGS_MAX];
 	struct slot slots[ESTATE_SLOTS];
 };
 
@@ -153,7 +161,13 @@ void estate_close(struct estate *estate);
 struct log_record *estate_add(struct estate *estate, uint64_t memory_bytes);
 
 /* The record is whole: a successor will find it. */
-void estate_publish(struct log_record *record);
+void estate_publish(struct estate *estate, struct log_record *record);
+
+/* A log device as a directory entry has it. */
+static inline uint64_t estate_device(uint32_t major, uint32_t minor)
+{
+	return UINT64_C(1) << 63 | (uint64_t)major << 32 | minor;
+}
 
 /* The kernel is about to hear that the log is gone: no successor will find it. */
 void estate_drop(struct log_record *record);
@@ -170,9 +184,9 @@ void estate_unmap(struct log_record *record);
 /* The uuid of the log of directory entry number - 1. False: there is none. */
 bool estate_uuid(const struct estate *estate, uint64_t number, char uuid[DM_UUID_LEN]);
 
-/* The next published record from directory entry *at on, mapped; NULL: none is left. Damaged ones
- * are counted in *damaged and freed, as is what a predecessor was making or freeing. */
-struct log_record *estate_next(struct estate *estate, uint32_t *at, unsigned *damaged);
+/* The published record of a directory entry, mapped; NULL: there is none. A damaged one is counted in *damaged and
+ * freed, as is what a predecessor was making or freeing. Each once, before anybody else knows of it. */
+struct log_record *estate_open(struct estate *estate, uint32_t number, unsigned *damaged);
 
 /* For the watchdog: the executor begins a turn; or it waits, which may take for ever. Its own thread. */
 static inline void estate_works(struct estate_executor *executor)

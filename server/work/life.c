@@ -373,6 +373,7 @@ static void looked(struct worker *worker, struct mirror_log *log)
 }
 
 static void filled(struct worker *worker, struct mirror_log *log);
+static void settled(struct worker *worker, struct mirror_log *log, int error);
 
 static void open_next(struct worker *worker, struct mirror_log *log, int64_t now)
 {
@@ -392,6 +393,9 @@ static void open_next(struct worker *worker, struct mirror_log *log, int64_t now
 	case OPENING_FILLS:
 		end_bits_job(log);
 		filled(worker, log);
+		break;
+	case OPENING_SETTLES:
+		settled(worker, log, end_bits_job(log));
 		break;
 	case OPENING_NOTHING:
 		break;
@@ -463,25 +467,33 @@ static void be_what_it_was(struct worker *worker, struct mirror_log *log)
 		commit_start(worker, log);
 }
 
+static void give_up_take_over(struct worker *worker, struct mirror_log *log, const char *why)
+{
+	diag_error("log %s is not taken over: %s; the kernel has to make it again", log->uuid, why);
+	bury(worker, log);
+}
+
 static void finish_take_over(struct worker *worker, struct mirror_log *log, int error)
 {
 	executor_takes_over(&worker->executor, log->record);
 	open_ends(log);
-	if (take_over_device(log, error) == 0) {
+	if (take_over_device(log, error) == 0)
 		be_what_it_was(worker, log);
-	} else {
-		diag_error("log %s cannot be taken over: the kernel has to make it again",
-			   log->uuid);
-		bury(worker, log);
-	}
+	else
+		give_up_take_over(worker, log, "no memory");
 	executor_takes_over(&worker->executor, NULL);
 }
 
-void life_take_over(struct worker *worker, struct mirror_log *log)
+static void settled(struct worker *worker, struct mirror_log *log, int error)
 {
 	char number[32];
 
-	CHECK(mirror_log_state(log) == LOG_OPENING && log->record && is_taken_over(log));
+	executor_takes_over(&worker->executor, NULL);
+	open_ends(log);
+	if (error < 0) {
+		give_up_take_over(worker, log, "its bits are damaged");
+		return;
+	}
 	if (!log->args.disk) {
 		finish_take_over(worker, log, 0);
 		return;
@@ -489,6 +501,19 @@ void life_take_over(struct worker *worker, struct mirror_log *log)
 	/* By number: the name may mean another device by now. */
 	snprintf(number, sizeof(number), "%u:%u", log->record->major, log->record->minor);
 	open_device(worker, log, number);
+}
+
+void life_take_over(struct worker *worker, struct mirror_log *log)
+{
+	CHECK(mirror_log_state(log) == LOG_OPENING && log->record && is_taken_over(log));
+	executor_takes_over(&worker->executor, log->record);
+	if (log->life.unsettled)
+		log->life.bits_job = bits_job_start(log, mirror_log_settle);
+	if (log->life.bits_job) {
+		open_waits(worker, log, OPENING_SETTLES, 0);
+		return;
+	}
+	settled(worker, log, mirror_log_settle(log));
 }
 
 void life_ctr(struct worker *worker, struct mirror_log *log, struct slot *slot)

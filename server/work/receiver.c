@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #define NO_SLOT_PAUSE_USEC 200
+#define BACKLOG_PAUSE_USEC 200
 #define STOP_POKE_USEC 2000
 #define EXPRESS_IOS 64u
 #define HEX_BYTES 128u /* in a line */
@@ -151,13 +152,25 @@ static int parse(const struct receiver *receiver, const struct wire_message *mes
 	return r;
 }
 
+/* Of a predecessor's logs it may be the first request. */
+static struct mirror_log *find(struct receiver *receiver, const struct wire_message *message)
+{
+	uint64_t luid = message->request.luid;
+	struct mirror_log *log = registry_find(receiver->registry, luid, message->request.uuid);
+
+	if (log || backlog_empty(receiver->backlog))
+		return log;
+	backlog_take(receiver->backlog, luid);
+	return registry_find(receiver->registry, luid, message->request.uuid);
+}
+
 static void route_ctr(struct receiver *receiver, struct slot *slot)
 {
 	const struct wire_message *message = &slot->message;
 	const char *uuid = message->request.uuid;
 	uint64_t luid = message->request.luid;
 	size_t length = ctr_text_length(message);
-	struct mirror_log *log = registry_find(receiver->registry, luid, uuid);
+	struct mirror_log *log;
 	struct ctr_args args;
 	/* First of all: a bad string ends no log. */
 	int error = parse(receiver, message, &args, length);
@@ -166,6 +179,8 @@ static void route_ctr(struct receiver *receiver, struct slot *slot)
 		refuse_request(receiver, slot, error);
 		return;
 	}
+	backlog_take_all(receiver->backlog);
+	log = registry_find(receiver->registry, luid, uuid);
 	if (log && !same_text(log, (const char *)message->payload, length)) {
 		retire(receiver, log);
 		log = NULL;
@@ -253,7 +268,7 @@ static void dispatch(struct receiver *receiver, struct slot *slot)
 		route_ctr(receiver, slot);
 		return;
 	}
-	log = registry_find(receiver->registry, message->request.luid, message->request.uuid);
+	log = find(receiver, message);
 	if (log)
 		answer_or_post(receiver, log, slot);
 	else
@@ -390,6 +405,13 @@ static void run_engine(struct receiver *receiver, int64_t timeout_ns)
 	outbox_send(&receiver->executor.outbox);
 }
 
+/* What is left of a predecessor's logs, between the requests. */
+static void take_up_some(struct receiver *receiver, bool idle)
+{
+	if (!backlog_step(receiver->backlog) && idle)
+		usleep(BACKLOG_PAUSE_USEC);
+}
+
 static void run_until_stopped(struct receiver *receiver, struct intake *intake)
 {
 	int64_t poll_until = 0;
@@ -397,13 +419,17 @@ static void run_until_stopped(struct receiver *receiver, struct intake *intake)
 	/* acquire: hand_over was set before. */
 	while (!atomic_load_explicit(&receiver->stop, memory_order_acquire)) {
 		bool polling = receiver->busy_poll_ns > 0 && clock_now() < poll_until;
-		int n = turn(receiver, intake, !polling && !writes(receiver));
+		bool behind = !backlog_empty(receiver->backlog);
+		int n = turn(receiver, intake, !polling && !behind && !writes(receiver));
+
+		if (behind)
+			take_up_some(receiver, n == 0);
 
 		if (n > 0 && receiver->busy_poll_ns > 0)
 			poll_until = clock_now() + receiver->busy_poll_ns;
 		/* A full batch: there may be more at once. */
 		if (writes(receiver))
-			run_engine(receiver, polling || n == (int)SLOT_BATCH ? 0 : -1);
+			run_engine(receiver, polling || behind || n == (int)SLOT_BATCH ? 0 : -1);
 	}
 }
 
@@ -413,6 +439,8 @@ static void finish_receiving(struct receiver *receiver, struct intake *intake)
 	int64_t deadline =
 		clock_coarse() + (receiver->hand_over ? HAND_OVER_LIMIT_NS : STOP_LIMIT_NS);
 
+	if (!receiver->hand_over)
+		backlog_take_all(receiver->backlog);
 	while (!receiver->hand_over && turn(receiver, intake, false) > 0)
 		;
 	while (writes(receiver) && clock_coarse() < deadline)
@@ -474,8 +502,7 @@ static void condemn(struct receiver *receiver, struct slot *slot)
 	const struct wire_message *message = &slot->message;
 
 	report(slot);
-	retire(receiver,
-	       registry_find(receiver->registry, message->request.luid, message->request.uuid));
+	retire(receiver, find(receiver, message));
 	if (wire_opcode(message)->unknown == WIRE_UNKNOWN_LOST)
 		refuse_request(receiver, slot, -EIO);
 	else
@@ -495,7 +522,7 @@ static void ask_again(struct receiver *receiver, struct slot *slot)
 			give_up_message(receiver, slot);
 		return;
 	}
-	log = registry_find(receiver->registry, message->request.luid, message->request.uuid);
+	log = find(receiver, message);
 	slot_restore(slot, log ? log->ctr_text : NULL);
 	if (slot->deaths < DEATHS_MAX)
 		dispatch(receiver, slot);

@@ -10,12 +10,13 @@
 #include "server/netlink/follow.h"
 #include "server/netlink/recorder.h"
 #include "server/netlink/transport.h"
-#include "server/work/worker.h"
+#include "server/work/backlog.h"
 
 struct receiver {
 	struct estate *estate;
 	struct transport *transport;
 	struct registry *registry;
+	struct backlog *backlog; /* a predecessor's logs */
 	struct slots *slots;
 	struct worker *workers;
 	unsigned nworkers;

@@ -141,6 +141,51 @@ Test(restart, a_log_that_is_gone_does_not_come_back)
 	expect_said("took over 0 logs", "");
 }
 
+/* Two logs of one mirror on one device; the second wrote it last, and the first is asked for first. */
+Test(restart, a_log_knows_who_wrote_its_device_before_that_is_asked_for)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start_supervised(NULL);
+	become(1, "LVM-one");
+	make_log(&loop, REGIONS, " nosync");
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	become(2, "LVM-another");
+	make_log(&loop, REGIONS, " nosync");
+	mark(5);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	become(1, "LVM-one");
+	kill_server();
+	resume();
+	cr_assert_eq(in_sync(5), 0, "it takes its own memory for what is on the device");
+}
+
+#define MANY 400u
+
+/* Each is taken up when it is asked for, and who asks for all gets all. */
+Test(restart, all_logs_are_there_at_once)
+{
+	start_supervised(NULL);
+	for (unsigned i = 1; i <= MANY; i++) {
+		become(i, "LVM-one");
+		ctr_ok("%u core 8 nosync", REGIONS * 8 + i * 8);
+		resume();
+	}
+	for (unsigned kill = 0; kill < 3; kill++) {
+		kill_server();
+		become(MANY - kill, "LVM-one");
+		cr_assert_eq(sync_count(), REGIONS + MANY - kill);
+		cr_assert_eq(stat_of("logs"), MANY);
+		become(1 + kill, "LVM-one");
+		cr_assert_eq(sync_count(), REGIONS + 1 + kill);
+	}
+	become(MANY + 1, "LVM-one");
+	kill_server();
+	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
+}
+
 /* What is half read must not be taken for what is there. */
 Test(restart, a_server_killed_while_it_reads_an_image_leaves_it_as_it_was)
 {
