@@ -30,6 +30,20 @@
 #define CONTINUE "continue "
 #define ACCEPT_MAX 64u /* in one go, so that others are served between */
 
+/* Moments, of clock_now(): what the last take-over took. */
+static void print_stall(FILE *out, const struct control *control)
+{
+	const struct estate_stall *stall = &control->estate->stall;
+
+	fprintf(out, "standby_pid %u\n", atomic_load(&control->estate->standby));
+	fprintf(out, "stall_noticed %" PRId64 "\nstall_begun %" PRId64 "\n",
+		atomic_load(&stall->noticed_ns), atomic_load(&stall->begun_ns));
+	fprintf(out, "stall_threads %" PRId64 "\nstall_judged %" PRId64 "\n",
+		atomic_load(&stall->threads_ns), atomic_load(&stall->judged_ns));
+	fprintf(out, "stall_served %" PRId64 "\nstall_whole %" PRId64 "\n",
+		atomic_load(&stall->served_ns), atomic_load(&stall->whole_ns));
+}
+
 static void print_stats(FILE *out, const struct control *control)
 {
 	for (unsigned i = 1; i < WIRE_TYPES; i++)
@@ -42,6 +56,7 @@ static void print_stats(FILE *out, const struct control *control)
 	fprintf(out, "server %u\nserver_pid %d\n", control->generation, getpid());
 	fprintf(out, "supervisor_pid %d\nprogram %" PRId64 "\n", control->supervisor,
 		control->program_ns);
+	print_stall(out, control);
 }
 
 static void print_log(const struct mirror_log *log, void *context)

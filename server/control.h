@@ -40,6 +40,7 @@ struct control {
 	const struct slots *slots;
 	const struct metrics *metrics;
 	struct estate_settings *settings;
+	const struct estate_fixed *estate;
 	struct worker *workers; /* to be told of them */
 	unsigned nworkers;
 	unsigned generation; /* which server we are, the first is 1 */

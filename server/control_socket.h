@@ -6,10 +6,10 @@
 #ifndef SERVER_CONTROL_SOCKET_H
 #define SERVER_CONTROL_SOCKET_H
 
+#include "server/base/control_name.h"
+
 #include <sys/socket.h>
 #include <sys/time.h>
-
-#define CONTROL_NAME "dirtylogd" /* behind a NUL: abstract, see unix(7) */
 
 /* An fd that listens under the abstract name, or -errno; -EADDRINUSE with who has it in *holder, whose pid is 0
  * if it can't be told. */

@@ -16,6 +16,7 @@
 #include "server/restart/fd_store.h"
 #include "server/restart/place.h"
 #include "server/restart/supervisor.h"
+#include "server/restart/undertaker.h"
 #include "server/settings.h"
 #include "server/takeover.h"
 
@@ -47,7 +48,9 @@ struct daemon {
 	struct supervisor supervisor;
 	struct relief relief; /* of another, at our start */
 	struct estate estate;
-	unsigned generation; /* which server this is, the first is 1 */
+	unsigned generation; /* which server this is, the first is 1; 0: it stands by */
+	bool follows_on, stood_by; /* it is a successor; it stood by before */
+	int64_t begun_ns;
 	int64_t program_ns; /* when this program began */
 	int control_fds[CONTROL_SOCKETS]; /* -1, or an error: none */
 	int place_fd;
@@ -303,7 +306,6 @@ static void set_up_receiver(struct daemon *daemon)
 		.express = strcmp(daemon->workers[0].executor.engine->ops->name, "uring") == 0,
 		.accept_any = daemon->options.accept_any,
 		.clustered_as_single_host = daemon->options.clustered_as_single_host,
-		.recorder = daemon->recorder,
 		.busy_poll_ns = daemon->options.busy_poll_ns,
 		.follows = daemon->options.follow && daemon->options.busy_poll_ns == 0,
 		.executor = {.options = &daemon->options.log},
@@ -312,10 +314,11 @@ static void set_up_receiver(struct daemon *daemon)
 			daemon->transport.fd, &daemon->slots);
 }
 
-/* Its supervisor is an I/O flusher already, and it has inherited that. */
+/* Whether it is a successor that nobody has let stand by. Its supervisor is an I/O flusher already, and it has
+ * inherited that. */
 static bool answers_first(const struct daemon *daemon)
 {
-	return daemon->generation > 1 && daemon->options.supervise;
+	return daemon->follows_on && !daemon->stood_by && daemon->options.supervise;
 }
 
 /* SIGUSR2: a successor takes over at once. SIGTERM: the end, or a new start by systemd, if it holds the
@@ -360,6 +363,12 @@ static double seconds_since_1970(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / (double)NSEC_PER_SEC;
 }
 
+static void begin_metrics(struct daemon *daemon)
+{
+	daemon->metrics.generation = daemon->generation;
+	daemon->metrics.began = seconds_since_1970();
+}
+
 static void set_up_metrics(struct daemon *daemon)
 {
 	struct metrics *metrics = &daemon->metrics;
@@ -367,8 +376,6 @@ static void set_up_metrics(struct daemon *daemon)
 	metrics->registry = &daemon->registry;
 	metrics->slots = &daemon->slots;
 	metrics->transport = &daemon->transport;
-	metrics->generation = daemon->generation;
-	metrics->began = seconds_since_1970();
 	metrics->executors[metrics->executor_count++] = &daemon->receiver.executor;
 	for (unsigned i = 0; i < daemon->nworkers; i++)
 		metrics->executors[metrics->executor_count++] = &daemon->workers[i].executor;
@@ -392,6 +399,7 @@ static void *control_thread(void *argument)
 		.slots = &daemon->slots,
 		.metrics = &daemon->metrics,
 		.settings = &daemon->estate.fixed->settings,
+		.estate = daemon->estate.fixed,
 		.workers = daemon->workers,
 		.nworkers = daemon->nworkers,
 		.generation = daemon->generation,
@@ -433,6 +441,7 @@ static void start_recorder(struct daemon *daemon)
 	if (r < 0)
 		diag_error("cannot record to %s: %s%s; nothing is recorded", path, strerror(-r),
 			   r == -EROFS ? " (the unit lets dirtylogd write below /run alone)" : "");
+	daemon->receiver.recorder = daemon->recorder;
 }
 
 static void say_taken_over(struct backlog *backlog)
@@ -440,6 +449,7 @@ static void say_taken_over(struct backlog *backlog)
 	const struct daemon *daemon = backlog->context;
 	int64_t start_ns = daemon->took_over.start_ns;
 
+	atomic_store(&daemon->estate.fixed->stall.whole_ns, clock_now());
 	diag_write_about(
 		DIAG_INFO, &(struct diag_subject){.event = DIAG_EVENT_TAKEN_OVER},
 		"took over %u logs and %d requests from the server before, in %lld us (serves "
@@ -465,12 +475,14 @@ static int take_over(struct daemon *daemon)
 		.nworkers = daemon->nworkers,
 	};
 	r = backlog_open(&daemon->backlog);
+	atomic_store(&daemon->estate.fixed->stall.judged_ns, clock_now());
 	if (r == 0)
 		r = takeover_requests(&daemon->receiver);
 	if (r < 0)
 		return r;
 	daemon->took_over.requests = r;
 	daemon->took_over.served_ns = clock_now();
+	atomic_store(&daemon->estate.fixed->stall.served_ns, daemon->took_over.served_ns);
 	daemon->backlog.context = daemon;
 	daemon->backlog.done = say_taken_over;
 	if (backlog_empty(&daemon->backlog))
@@ -492,16 +504,52 @@ static void say_ready(struct daemon *daemon)
 		sd_notify(0, "READY=1");
 }
 
+/* Signals that came while it stood by were not for it: it had nothing to end. */
+static void forget_signals(const struct daemon *daemon)
+{
+	struct signalfd_siginfo info;
+
+	while (read(daemon->signal_fd, &info, sizeof(info)) == sizeof(info))
+		;
+}
+
+/* All is ready: it is this one's turn, now, or when the server that runs has ended. Before this nothing of the estate
+ * is touched. */
+static void await_turn(struct daemon *daemon)
+{
+	struct estate_fixed *fixed = daemon->estate.fixed;
+
+	kill_point("stands-by");
+	if (!supervisor_await_turn(&daemon->supervisor))
+		_exit(1);
+	kill_point("woken");
+	if (daemon->stood_by) {
+		daemon->begun_ns = clock_now();
+		forget_signals(daemon); /* before generation: the supervisor repeats its own */
+		settings_enter(&fixed->settings);
+	}
+	daemon->generation = atomic_fetch_add(&fixed->generation, 1) + 1;
+	atomic_store(&fixed->stall.begun_ns, daemon->begun_ns);
+	atomic_store(&fixed->stall.threads_ns, clock_now());
+	takeover_slots(&daemon->estate);
+	slots_open(&daemon->slots, fixed->slots, ESTATE_SLOTS, &fixed->arrivals);
+	for (unsigned i = 0; i < daemon->nworkers; i++)
+		worker_enter(&daemon->workers[i]);
+	receiver_enter(&daemon->receiver);
+}
+
 static int receive_until_stopped(struct daemon *daemon)
 {
 	int r;
 
-	start_recorder(daemon);
 	set_up_receiver(daemon);
 	set_up_metrics(daemon);
 	if (!daemon->receiver.follows)
 		placement_one(&daemon->options.placement, 0);
 	receiver_open(&daemon->receiver);
+	await_turn(daemon);
+	begin_metrics(daemon);
+	start_recorder(daemon);
 	r = take_over(daemon);
 	if (r < 0)
 		goto out;
@@ -528,9 +576,6 @@ static int run_threads(struct daemon *daemon)
 		return r;
 	/* Its pages are not mapped in a fork, and a datagram shall not meet a fault that a signal ends. */
 	madvise(daemon->estate.fixed, sizeof(*daemon->estate.fixed), MADV_POPULATE_WRITE);
-	takeover_slots(&daemon->estate);
-	slots_open(&daemon->slots, daemon->estate.fixed->slots, ESTATE_SLOTS,
-		   &daemon->estate.fixed->arrivals);
 	r = mirrors_start(&daemon->mirrors, &daemon->estate.fixed->executors[ESTATE_MIRRORS]);
 	if (r < 0)
 		goto out;
@@ -545,13 +590,25 @@ out:
 	return r;
 }
 
+static void start_undertaker(const struct daemon *daemon)
+{
+	int r = daemon->options.supervise ? undertaker_start() : 0;
+
+	if (r < 0)
+		diag_warning("a successor will be told later of this server's death: %s",
+			     strerror(-r));
+}
+
 /* The serving process; returns its exit status. */
 static int run_server(void *context)
 {
 	struct daemon *daemon = context;
 	int r;
 
-	daemon->generation = atomic_fetch_add(&daemon->estate.fixed->generation, 1) + 1;
+	daemon->begun_ns = clock_now();
+	daemon->follows_on = atomic_load(&daemon->estate.fixed->generation) > 0;
+	daemon->stood_by = daemon->supervisor.gate >= 0;
+	start_undertaker(daemon);
 	set_stack_size();
 	crash_watch(device_thread_waiting);
 	settings_enter(&daemon->estate.fixed->settings);
@@ -705,9 +762,9 @@ static int inherit(struct daemon *daemon)
 
 	inherit_place(daemon);
 	protect_memory(); /* as in relieve_other */
-	supervisor_relieve(supervisor, r == 0);
 	if (r == 0)
-		return 0;
+		return 0; /* it serves until its successor is ready: supervise */
+	supervisor_relieve(supervisor, false);
 	return replace_estate(daemon, supervisor->netlink_fd, supervisor->estate_fd);
 }
 
@@ -745,16 +802,25 @@ static int supervise(struct daemon *daemon)
 	supervisor->place_fd = daemon->place_fd;
 	supervisor->served = &daemon->estate.fixed->served;
 	supervisor->crashed = &daemon->estate.fixed->crashed;
+	supervisor->generation = &daemon->estate.fixed->generation;
+	supervisor->stall = &daemon->estate.fixed->stall;
+	supervisor->standby.ready = &daemon->estate.fixed->standby;
 	supervisor->run_server = run_server;
 	supervisor->context = daemon;
 	settings_begin(&daemon->estate.fixed->settings, &daemon->options);
 	raise_file_limit();
 	warn_of_missing_module();
-	if (!daemon->options.supervise)
+	if (!daemon->options.supervise) {
+		supervisor_relieve(supervisor, true);
 		return run_server(daemon);
+	}
 	/* The server's memory is its own affair; ours must be there when it has died. */
 	protect_memory();
 	daemon->stored = fd_store_put(supervisor->netlink_fd, supervisor->estate_fd);
+	if (supervisor->server > 0) {
+		supervisor_stand_by(supervisor);
+		supervisor_relieve(supervisor, true);
+	}
 	return supervisor_run(supervisor);
 }
 

@@ -92,7 +92,6 @@ int executor_open(struct executor *executor, enum flush_engine_kind kind, unsign
 {
 	int r = create_ios(executor, ios, extra);
 
-	executor_enter(executor);
 	if (r == 0)
 		r = flush_engine_create(&executor->engine, kind, ios + extra);
 	return r;

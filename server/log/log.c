@@ -249,6 +249,8 @@ struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record
 		return NULL;
 	}
 	log->record = record;
+	log->life.writer_id = log->id;
+	log->life.writer_wrote = atomic_load(&record->wrote);
 	return log;
 }
 

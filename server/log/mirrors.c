@@ -493,7 +493,6 @@ static void *mirrors_thread(void *argument)
 
 	pthread_setname_np(pthread_self(), "mirrors");
 	crash_mark(&mirrors->watched->crashed);
-	atomic_store(&mirrors->watched->thread, (uint32_t)gettid());
 	dm_log_with_errno_init(dm_to_log);
 	dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
 	pthread_mutex_lock(&mirrors->lock);
@@ -504,6 +503,8 @@ static void *mirrors_thread(void *argument)
 			continue;
 		}
 		pthread_mutex_unlock(&mirrors->lock);
+		/* Not before: another server may be the one that is watched. */
+		atomic_store(&mirrors->watched->thread, (uint32_t)gettid());
 		estate_works(mirrors->watched);
 		do_jobs(mirrors, &scan, due);
 		estate_waits(mirrors->watched);

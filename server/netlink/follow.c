@@ -64,19 +64,6 @@ static int make_program(int map_fd)
 	return bpf(BPF_PROG_LOAD, &attr);
 }
 
-static int attach(int fd, int map_fd)
-{
-	int program = make_program(map_fd);
-	int r = 0;
-
-	if (program < 0)
-		return program;
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)) != 0)
-		r = -errno;
-	close(program);
-	return r;
-}
-
 static int map_value(struct follow *follow)
 {
 	void *page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, follow->map_fd, 0);
@@ -87,11 +74,10 @@ static int map_value(struct follow *follow)
 	return 0;
 }
 
-int follow_open(struct follow *follow, int fd)
+static int open_filter(struct follow *follow)
 {
 	int r;
 
-	*follow = (struct follow){.bound = -1};
 	if (sched_getaffinity(0, sizeof(follow->allowed), &follow->allowed) != 0)
 		return -errno;
 	if (CPU_COUNT(&follow->allowed) == 1)
@@ -100,11 +86,27 @@ int follow_open(struct follow *follow, int fd)
 	if (r < 0)
 		return r;
 	r = map_value(follow);
-	if (r == 0)
-		r = attach(fd, follow->map_fd);
-	if (r < 0)
+	return r < 0 ? r : (follow->program_fd = make_program(follow->map_fd));
+}
+
+void follow_open(struct follow *follow)
+{
+	*follow = (struct follow){.bound = -1, .program_fd = -1};
+	follow->error = open_filter(follow);
+	if (follow->error < 0)
 		follow_close(follow);
-	return r;
+}
+
+int follow_start(struct follow *follow, int fd)
+{
+	if (follow->error < 0 || follow->program_fd < 0)
+		return follow->error;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &follow->program_fd,
+		       sizeof(follow->program_fd)) == 0)
+		return 0;
+	follow->error = -errno;
+	follow_close(follow);
+	return follow->error;
 }
 
 void follow_close(struct follow *follow)
@@ -114,7 +116,9 @@ void follow_close(struct follow *follow)
 	follow->sender = NULL;
 	if (follow->map_fd > 0)
 		close(follow->map_fd);
-	follow->map_fd = 0;
+	if (follow->program_fd > 0)
+		close(follow->program_fd);
+	follow->map_fd = follow->program_fd = 0;
 }
 
 static void set_free(struct follow *follow)

@@ -19,15 +19,19 @@
 
 struct follow {
 	const volatile uint32_t *sender; /* processor of the last message; NULL: not following */
-	int map_fd;
+	int map_fd, program_fd;
+	int error; /* why not: follow_open's */
 	cpu_set_t allowed; /* as the administrator set it */
 	uint32_t candidate;
 	unsigned run; /* requests in a row from candidate */
 	int bound; /* processor, -1: free */
 };
 
-/* Attach the filter to fd. 0, or -errno: bpf is not allowed here, follow_turn does nothing. */
-int follow_open(struct follow *follow, int fd);
+/* Make the filter. */
+void follow_open(struct follow *follow);
+
+/* Attach it to fd, in the place of another's. 0, or -errno: bpf is not allowed here, follow_turn does nothing. */
+int follow_start(struct follow *follow, int fd);
 void follow_close(struct follow *follow);
 
 /* Look whether to move. */

@@ -114,6 +114,17 @@ struct estate_settings {
 	_Atomic uint32_t changes; /* how often one of them was changed */
 };
 
+/* The stall that the kernel has seen last, by part: when each ended (clock_now()). The supervisor's and the new
+ * server's. */
+struct estate_stall {
+	_Atomic int64_t noticed_ns; /* the supervisor has found the server dead */
+	_Atomic int64_t begun_ns; /* the new server runs: woken, or forked */
+	_Atomic int64_t threads_ns; /* its threads and rings are there */
+	_Atomic int64_t judged_ns; /* it has looked through the slots, and listed the logs */
+	_Atomic int64_t served_ns; /* what was in hand is answered, and it receives */
+	_Atomic int64_t whole_ns; /* all logs are taken up */
+};
+
 struct estate_fixed {
 	struct estate_header header;
 	struct estate_settings settings;
@@ -123,6 +134,8 @@ struct estate_fixed {
 	_Atomic uint64_t writers; /* how often a device got another writer */
 	_Atomic uint32_t generation; /* servers that have been started on it */
 	_Atomic uint32_t served; /* of them, how many have become ready */
+	_Atomic uint32_t standby; /* the process that has become ready to stand by last */
+	struct estate_stall stall;
 	_Atomic uint32_t crashed; /* not 0: the last one has ended by its own fault */
 	_Atomic uint64_t
 		taking_over; /* as estate_executor.taking_over, before there are executors */

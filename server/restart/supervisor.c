@@ -27,6 +27,11 @@
 #define DELETED " (deleted)"
 #define RELIEF_LIMIT_NS (30 * NSEC_PER_SEC)
 #define TRIAL_LIMIT_SEC 10
+#define WAKE_LIMIT_NS (500 * NSEC_PER_MSEC)
+#define WAKE_LOOK_USEC 500
+#define WAKE_LOOKS 2000
+#define READY_LIMIT_NS (5 * NSEC_PER_SEC)
+#define READY_LOOK_NS (5 * NSEC_PER_MSEC)
 #define STOP_TRIES 3u /* servers that may crash while they stop */
 #define QUICK_NS (1 * NSEC_PER_SEC) /* a server that has lived less has died of its start */
 #define QUICK_FREE 3u /* such deaths in a row that cost no pause */
@@ -137,6 +142,7 @@ static int make_trial(struct supervisor *supervisor)
 int supervisor_prepare(struct supervisor *supervisor, char **argv)
 {
 	block_signals();
+	supervisor->gate = -1;
 	signal(SIGCHLD, SIG_DFL); /* who has started us may have ignored it */
 	supervisor->argv = argv;
 	supervisor->environment = copy_words(environ, &supervisor->inheritance);
@@ -154,6 +160,41 @@ static int become_server(struct supervisor *supervisor, pid_t parent)
 	if (getppid() != parent)
 		return 1;
 	return supervisor->run_server(supervisor->context);
+}
+
+bool supervisor_await_turn(struct supervisor *supervisor)
+{
+	int gate = supervisor->gate;
+
+	supervisor->gate = -1;
+	return gate < 0 || standby_waits(&supervisor->standby, gate, supervisor->process);
+}
+
+/* In the fork of one that stands by: it ends there. */
+static void become_standby(struct supervisor *supervisor)
+{
+	supervisor->server = supervisor->trial = 0;
+	exit(supervisor->run_server(supervisor->context));
+}
+
+static void make_standby(struct supervisor *supervisor)
+{
+	supervisor->process = getpid();
+	if (standby_make(&supervisor->standby, &supervisor->gate) == 0)
+		become_standby(supervisor);
+}
+
+void supervisor_stand_by(struct supervisor *supervisor)
+{
+	int64_t end_ns = clock_now() + READY_LIMIT_NS;
+
+	make_standby(supervisor);
+	while (supervisor->standby.pid > 0 && !standby_is_ready(&supervisor->standby) &&
+	       clock_now() < end_ns) {
+		standby_look(&supervisor->standby);
+		watchdog_feed(&supervisor->watchdog);
+		usleep(500);
+	}
 }
 
 /* One that cannot go is not waited for: it does nothing more that a successor would notice. */
@@ -178,6 +219,7 @@ static bool ended(struct supervisor *supervisor, int *status)
 	if (pid < 0)
 		*status = 0; /* not ours */
 	supervisor->server = 0;
+	supervisor->wakes_until_ns = 0;
 	return true;
 }
 
@@ -251,13 +293,41 @@ static void kill_trial(struct supervisor *supervisor)
 	supervisor->trial_end_ns = INT64_MAX;
 }
 
+/* Stopped, or damaged: what it would do is not known, but that it has done nothing yet. */
+static void look_after_waking(struct supervisor *supervisor)
+{
+	if (supervisor->wakes_until_ns == 0)
+		return;
+	if (atomic_load(supervisor->generation) != supervisor->generation_before) {
+		supervisor->wakes_until_ns = 0;
+		/* What it was told before it woke it has not heard. */
+		if (supervisor->stopping)
+			kill(supervisor->server, supervisor->stop_signal);
+	} else if (clock_now() >= supervisor->wakes_until_ns) {
+		diag_warning("the server that stood by (process %d) does not wake: it is killed",
+			     supervisor->server);
+		kill(supervisor->server, SIGKILL);
+		supervisor->wakes_until_ns += WAKE_LIMIT_NS;
+	}
+}
+
+/* A server that wakes has not heard yet what the new program would tell it. */
+static bool is_waking(struct supervisor *supervisor)
+{
+	look_after_waking(supervisor);
+	return supervisor->wakes_until_ns != 0;
+}
+
 static void become_new_program(struct supervisor *supervisor)
 {
+	for (int i = 0; i < WAKE_LOOKS && is_waking(supervisor); i++)
+		usleep(WAKE_LOOK_USEC);
 	snprintf(supervisor->inherited, sizeof(supervisor->inherited),
 		 INHERITED "=%d,%d,%d,%d,%d,%d", supervisor->netlink_fd, supervisor->estate_fd,
 		 supervisor->control_fds[0], supervisor->server, supervisor->control_fds[1],
 		 supervisor->place_fd);
 	*supervisor->inheritance = supervisor->inherited;
+	standby_end(&supervisor->standby);
 	set_close_on_exec(supervisor, false);
 	execve(supervisor->program, supervisor->argv, supervisor->environment);
 	diag_error("%s cannot be run: %s; dirtylogd goes on as it is", supervisor->program,
@@ -314,9 +384,11 @@ static void look_after_trial(struct supervisor *supervisor)
 static void stop_serving(struct supervisor *supervisor, int signal_number)
 {
 	supervisor->stopping = true;
+	supervisor->stop_signal = signal_number;
 	kill_trial(supervisor);
 	if (supervisor->server > 0)
 		kill(supervisor->server, signal_number);
+	standby_end(&supervisor->standby);
 }
 
 static bool asks_for_relief(const siginfo_t *info)
@@ -366,10 +438,39 @@ static void reap_lost(const struct supervisor *supervisor)
 		siginfo_t info = {0};
 
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0 ||
-		    info.si_pid == supervisor->server || info.si_pid == supervisor->trial)
+		    info.si_pid == supervisor->server || info.si_pid == supervisor->trial ||
+		    info.si_pid == supervisor->standby.pid)
 			return;
 		waitpid(info.si_pid, NULL, WNOHANG);
 	}
+}
+
+/* A server that has become ready is not disturbed by the making of its successor before. */
+static bool wants_standby(const struct supervisor *supervisor)
+{
+	return supervisor->standby.pid == 0 && supervisor->server > 0 && !supervisor->stopping;
+}
+
+static void look_after_standby(struct supervisor *supervisor)
+{
+	standby_look(&supervisor->standby);
+	if (wants_standby(supervisor) &&
+	    atomic_load(supervisor->served) != supervisor->served_before)
+		make_standby(supervisor);
+}
+
+static int64_t standby_due(const struct supervisor *supervisor)
+{
+	int64_t soon = clock_now() + READY_LOOK_NS;
+
+	if (!wants_standby(supervisor))
+		return INT64_MAX;
+	return supervisor->standby.due_ns > soon ? supervisor->standby.due_ns : soon;
+}
+
+static int64_t earliest(int64_t left, int64_t right)
+{
+	return left < right ? left : right;
 }
 
 /* Wait for a signal, or until then, and do what there is to do. Nothing here waits but this. */
@@ -377,11 +478,16 @@ static void attend(struct supervisor *supervisor, int64_t until_ns)
 {
 	siginfo_t info;
 
-	if (supervisor->trial > 0 && supervisor->trial_end_ns < until_ns)
-		until_ns = supervisor->trial_end_ns;
+	if (supervisor->trial > 0)
+		until_ns = earliest(until_ns, supervisor->trial_end_ns);
+	if (supervisor->wakes_until_ns > 0)
+		until_ns = earliest(until_ns, supervisor->stopping ? clock_now() + READY_LOOK_NS
+								   : supervisor->wakes_until_ns);
+	until_ns = earliest(until_ns, standby_due(supervisor));
 	if (next_signal(supervisor, until_ns, &info) > 0)
 		obey(supervisor, &info);
 	look_after_trial(supervisor);
+	look_after_waking(supervisor);
 	reap_lost(supervisor);
 }
 
@@ -390,8 +496,11 @@ static int watch(struct supervisor *supervisor)
 {
 	int status;
 
-	while (!ended(supervisor, &status))
+	while (!ended(supervisor, &status)) {
+		look_after_standby(supervisor);
 		attend(supervisor, INT64_MAX);
+	}
+	atomic_store(&supervisor->stall->noticed_ns, clock_now());
 	return status;
 }
 
@@ -444,34 +553,53 @@ static int exit_status(const struct supervisor *supervisor, int status)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-int supervisor_run(struct supervisor *supervisor)
+/* Whoever is ready goes on; else a fork. In the server's process: false, with the exit status. */
+static bool start_server(struct supervisor *supervisor, int *status)
 {
 	pid_t self = getpid();
+
+	CHECK(supervisor->server <= 0);
+	watchdog_begin(&supervisor->watchdog);
+	supervisor->generation_before = atomic_load(supervisor->generation);
+	supervisor->served_before = atomic_load(supervisor->served);
+	supervisor->server = supervisor->stopping ? 0 : standby_let_go(&supervisor->standby);
+	if (supervisor->server > 0) {
+		supervisor->wakes_until_ns = clock_now() + WAKE_LIMIT_NS;
+		return true;
+	}
+	supervisor->server = fork();
+	if (supervisor->server != 0)
+		return true;
+	*status = become_server(supervisor, self);
+	return false;
+}
+
+int supervisor_run(struct supervisor *supervisor)
+{
 	unsigned quick = 0, stops = 0;
 
 	for (;;) {
 		int64_t start_ns = clock_now();
 		int64_t pause_ns = PAUSE_FIRST_NS;
-		uint32_t served = atomic_load(supervisor->served);
 		int status;
 
-		CHECK(supervisor->server <= 0);
-		watchdog_begin(&supervisor->watchdog);
-		supervisor->server = fork();
-		if (supervisor->server == 0)
-			return become_server(supervisor, self);
+		if (!start_server(supervisor, &status))
+			return status;
 		if (supervisor->server > 0) {
 			if (supervisor->stopping)
 				kill(supervisor->server, SIGTERM);
 			status = watch(supervisor);
 			if (is_over(supervisor, status, &stops)) {
 				kill_trial(supervisor);
+				standby_end(&supervisor->standby);
 				return exit_status(supervisor, status);
 			}
 			atomic_store(supervisor->crashed,
 				     died_of_its_own(status) || supervisor->watchdog.blamed);
 			pause_ns = pause_after(status, clock_now() - start_ns,
-					       atomic_load(supervisor->served) > served, &quick);
+					       atomic_load(supervisor->served) >
+						       supervisor->served_before,
+					       &quick);
 		}
 		wait_for(supervisor, pause_ns);
 		if (supervisor->relieved)

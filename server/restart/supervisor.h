@@ -2,6 +2,9 @@
 /* The supervisor: a process that does nothing but hold what outlives the server (the netlink socket,
  * the estate, the control sockets, the place of the one daemon), and start it again when it dies, or hangs (watchdog.h).
  *
+ * While a server serves another one stands by (standby.h), and goes on as soon as the first has ended; one that does
+ * not wake within half a second is killed, and a fork takes its place.
+ *
  * The server is a fork, not an exec: a program file that lies on a mirror which waits for us could not
  * be read. For a new program the supervisor execs itself, while the old server still serves.
  *
@@ -23,6 +26,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "server/restart/standby.h"
 #include "server/restart/watchdog.h"
 
 /* The server's exit status when it has handed over: all in hand is answered, a successor may come. */
@@ -32,14 +36,23 @@ struct supervisor {
 	int netlink_fd, estate_fd;
 	int control_fds[2]; /* control_socket.h: the name's and the file's */
 	int place_fd; /* place.h; -1: none, also of a predecessor that knew of no such thing */
+	pid_t process; /* this one */
 	pid_t server; /* 0: none runs */
+	struct standby standby;
+	int gate; /* in a standby's process: it waits there; -1: it need not */
+	int64_t wakes_until_ns; /* a standby has been let go, and has to wake until then; 0: none */
+	uint32_t generation_before;
+	uint32_t served_before; /* of *served, when the server was started */
 	bool stopping; /* told to end */
+	int stop_signal; /* what the server is told then */
 	bool relieved; /* and another starts the next server */
 	pid_t trial; /* of a program that may take our place. 0: none */
 	int64_t trial_end_ns; /* INT64_MAX: it has been killed, and may be slow to go */
 	bool again; /* SIGHUP has come during the trial */
 	char **argv;
 	const _Atomic uint32_t *served; /* how many servers have become ready */
+	const _Atomic uint32_t *generation; /* how many have begun */
+	struct estate_stall *stall; /* what a stall consists of */
 	struct watchdog watchdog; /* open */
 	_Atomic uint32_t *crashed; /* set: whether the last one has ended by its own fault */
 	/* The fork of the server runs it and returns its exit status. */
@@ -59,6 +72,13 @@ bool supervisor_inherits(struct supervisor *supervisor);
 /* Block signals, for the server too; remember the program, its arguments and the environment. To be called
  * before any thread is started. 0 or -errno. */
 int supervisor_prepare(struct supervisor *supervisor, char **argv);
+
+/* Have one stand by already, before the server of another program is relieved; wait until it is ready, for some seconds
+ * at most. */
+void supervisor_stand_by(struct supervisor *supervisor);
+
+/* In the server's process, when it is ready: it may go on. False: it shall end, since nobody would start another. */
+bool supervisor_await_turn(struct supervisor *supervisor);
 
 /* Ask the server that runs to hand over (or, if its estate is of no use to us, to end as for good), and
  * wait for it. */

@@ -177,6 +177,25 @@ static void for_device(struct backlog *backlog, uint64_t device,
 			what(backlog, &backlog->entries[at - 1]);
 }
 
+static void find_writer(struct backlog *backlog, struct backlog_entry *entry)
+{
+	const struct mirror_log *log = entry->log;
+
+	if (!log || log->life.writer_wrote <= backlog->writer_wrote)
+		return;
+	backlog->writer_id = log->life.writer_id;
+	backlog->writer_wrote = log->life.writer_wrote;
+}
+
+static void tell_writer(struct backlog *backlog, struct backlog_entry *entry)
+{
+	if (!entry->log || backlog->writer_wrote == 0)
+		return;
+	entry->log->life.writer_id = backlog->writer_id;
+	entry->log->life.writer_wrote = backlog->writer_wrote;
+}
+
+/* Their workers, of which each may be another, need not wait for one another to know who wrote last. */
 static void take(struct backlog *backlog, struct backlog_entry *entry)
 {
 	open_entry(backlog, entry);
@@ -184,7 +203,10 @@ static void take(struct backlog *backlog, struct backlog_entry *entry)
 		enter(backlog, entry);
 		return;
 	}
+	backlog->writer_wrote = 0;
 	for_device(backlog, entry->device, open_entry);
+	for_device(backlog, entry->device, find_writer);
+	for_device(backlog, entry->device, tell_writer);
 	for_device(backlog, entry->device, enter);
 }
 

@@ -450,7 +450,8 @@ static int take_over_device(struct mirror_log *log, int error)
 	if (error < 0)
 		return go_without_device(log, record->major, record->minor, record->block_bytes);
 	if (log->device)
-		log_device_take_over_writer(log->device, log->id, record->wrote);
+		log_device_take_over_writer(log->device, log->life.writer_id,
+					    log->life.writer_wrote);
 	return 0;
 }
 

@@ -366,7 +366,7 @@ static void start_following(struct receiver *receiver)
 
 	if (!receiver->follows)
 		return;
-	r = follow_open(&receiver->follow, receiver->transport->fd);
+	r = follow_start(&receiver->follow, receiver->transport->fd);
 	if (r < 0)
 		diag_info("the receiver does not follow the senders: bpf is unavailable: %s",
 			  strerror(-r));
@@ -376,9 +376,9 @@ void receiver_open(struct receiver *receiver)
 {
 	int r;
 
-	start_following(receiver);
+	if (receiver->follows)
+		follow_open(&receiver->follow);
 	receiver->executor.ops = &express_ops;
-	executor_enter(&receiver->executor);
 	if (!receiver->express)
 		return;
 	r = executor_open(&receiver->executor, FLUSH_ENGINE_URING, EXPRESS_IOS, 0);
@@ -388,6 +388,12 @@ void receiver_open(struct receiver *receiver)
 		return;
 	}
 	flush_engine_watch(receiver->executor.engine, receiver->transport->fd);
+}
+
+void receiver_enter(struct receiver *receiver)
+{
+	executor_enter(&receiver->executor);
+	start_following(receiver);
 }
 
 static bool writes(const struct receiver *receiver)

@@ -37,6 +37,10 @@ struct receiver {
 /* Get ready, and free what that took. On the thread that receives, before any other can call
  * receiver_stop, and after. */
 void receiver_open(struct receiver *receiver);
+
+/* From now on it is this one that receives: before it nothing of the estate or the socket is touched. The same
+ * thread. */
+void receiver_enter(struct receiver *receiver);
 void receiver_close(struct receiver *receiver);
 
 /* Answer a request that a predecessor has received, if it has not: slot is SLOT_ASKED or

@@ -49,6 +49,8 @@ struct worker {
 	const struct placement *placement;
 	int start_error;
 	sem_t started; /* start_error is set */
+	sem_t enters; /* or it is to stop */
+	bool entered; /* set before enters */
 };
 
 static inline struct worker *worker_of(struct executor *executor)

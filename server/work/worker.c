@@ -392,6 +392,12 @@ static int set_up_worker(struct worker *worker)
 	return 0;
 }
 
+static void await(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) != 0)
+		; /* a signal */
+}
+
 static void *worker_thread(void *argument)
 {
 	struct worker *worker = argument;
@@ -404,8 +410,13 @@ static void *worker_thread(void *argument)
 	if (worker->start_error == 0)
 		worker->start_error = set_up_worker(worker);
 	sem_post(&worker->started);
-	if (worker->start_error == 0)
-		loop(worker);
+	if (worker->start_error < 0)
+		return NULL;
+	await(&worker->enters);
+	if (!worker->entered)
+		return NULL; /* stopped before */
+	executor_enter(&worker->executor);
+	loop(worker);
 	executor_waits(&worker->executor); /* for ever */
 	return NULL;
 }
@@ -415,14 +426,20 @@ int worker_start(struct worker *worker)
 	int r;
 
 	sem_init(&worker->started, 0, 0);
+	sem_init(&worker->enters, 0, 0);
 	r = pthread_create(&worker->thread, NULL, worker_thread, worker);
 	if (r != 0)
 		return -r;
-	while (sem_wait(&worker->started) != 0)
-		; /* a signal */
+	await(&worker->started);
 	if (worker->start_error < 0)
 		pthread_join(worker->thread, NULL);
 	return worker->start_error;
+}
+
+void worker_enter(struct worker *worker)
+{
+	worker->entered = true;
+	sem_post(&worker->enters);
 }
 
 void worker_sees_settings(struct worker *worker)
@@ -434,6 +451,7 @@ void worker_ask_to_stop(struct worker *worker, bool hand_over)
 {
 	worker->hand_over = hand_over;
 	atomic_store_explicit(&worker->stop, true, memory_order_release);
+	sem_post(&worker->enters);
 	flush_engine_wake(worker->executor.engine);
 }
 

@@ -10,9 +10,12 @@
 #include "server/work/schedule.h"
 
 /* Start the thread of a worker that has options, mirrors, graveyard, placement and engine_kind,
- * and whose executor was set up.
+ * and whose executor was set up. It is ready then, and touches nothing of the estate before worker_enter.
  * 0 or -errno. */
 int worker_start(struct worker *worker);
+
+/* Let it work. */
+void worker_enter(struct worker *worker);
 
 /* The settings have changed. Any thread. */
 void worker_sees_settings(struct worker *worker);

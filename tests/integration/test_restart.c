@@ -943,6 +943,103 @@ Test(restart, a_stop_ends_both)
 	cr_assert_not(control_answers());
 }
 
+/* --- one that stands by --- */
+
+static pid_t standby(pid_t before)
+{
+	EXPECT_SOON(stat_of("standby_pid") > 0 && (pid_t)stat_of("standby_pid") != before,
+		    "none stands by:\n%s", output());
+	return (pid_t)stat_of("standby_pid");
+}
+
+static void start_with_standby(const char *kill_at)
+{
+	start_supervised(kill_at);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	mark(4);
+}
+
+static void expect_all_is_well(unsigned server)
+{
+	cr_assert_eq(is_clean(4), 0);
+	cr_assert_eq(is_clean(5), 1);
+	EXPECT_SOON(stat_of("server") == server, "server %ld", stat_of("server"));
+}
+
+Test(restart, one_that_stands_by_goes_on)
+{
+	pid_t next;
+
+	start_with_standby(NULL);
+	for (unsigned i = 2; i < 6; i++) {
+		next = standby((pid_t)stat_of("server_pid"));
+		kill_server();
+		expect_all_is_well(i);
+		cr_assert_eq((pid_t)stat_of("server_pid"), next);
+	}
+	cr_assert_eq(end_daemon(SIGTERM), 0);
+	cr_assert_eq(kill(next, 0), -1);
+}
+
+Test(restart, one_that_stands_by_and_dies_is_replaced)
+{
+	pid_t first, second;
+
+	start_with_standby(NULL);
+	first = standby(0);
+	cr_assert_eq(kill(first, SIGKILL), 0);
+	expect_said("the server that stands by", "has died (signal 9)");
+	second = standby(first);
+	kill(second, SIGTERM); /* it has nothing to end */
+	kill_server();
+	expect_all_is_well(2);
+	cr_assert_eq((pid_t)stat_of("server_pid"), second);
+}
+
+Test(restart, one_that_stands_by_and_is_stopped_is_replaced)
+{
+	pid_t first;
+
+	start_with_standby(NULL);
+	first = standby(0);
+	cr_assert_eq(kill(first, SIGSTOP), 0);
+	expect_said("the server that stands by", "is stopped by a signal");
+	standby(first);
+	kill_server();
+	expect_all_is_well(2);
+}
+
+Test(restart, both_may_die_at_once)
+{
+	start_with_standby(NULL);
+	for (unsigned i = 2; i < 10; i++) {
+		kill(standby((pid_t)stat_of("server_pid")), i % 2 ? SIGKILL : SIGSTOP);
+		kill_server();
+		expect_all_is_well(i);
+	}
+}
+
+Test(restart, one_that_does_not_wake_is_killed)
+{
+	start_with_standby("woken:1~");
+	standby(0);
+	kill_server();
+	expect_all_is_well(2);
+	expect_said("the server that stood by", "does not wake");
+}
+
+Test(restart, servers_that_die_before_they_stand_by_cost_nothing)
+{
+	start_with_standby("stands-by:1!");
+	expect_said("the server that stands by", "has died (signal 6)");
+	for (unsigned i = 2; i < 4; i++) {
+		EXPECT_SOON(control_answers(), "no server:\n%s", output());
+		mark(4);
+	}
+	cr_assert_eq(stat_of("server"), 1);
+}
+
 /* --- a device that is gone --- */
 
 static bool is_attached(const char *number)
