@@ -27,8 +27,10 @@ static void set_due(struct killer *killer, int64_t now_ns)
 
 static void close_window(struct killer *killer)
 {
-	if (killer->killed > 0)
+	if (killer->killed > 0) {
 		histogram_record(&killer->gaps, (uint64_t)killer->gap_ns);
+		stall_record(killer->parts, killer->killed_ns);
+	}
 	killer->gap_ns = 0;
 	killer->answered = false;
 }
@@ -45,11 +47,21 @@ static int kill_one(struct killer *killer, int64_t now_ns)
 		killer->done = 1;
 		return 0;
 	}
+	/* To ask the server has taken a while. */
+	killer->killed_ns = killer->answer_ns = clock_now();
 	kill(pid, SIGKILL);
 	killer->victim = pid;
 	killer->killed++;
-	set_due(killer, now_ns);
+	set_due(killer, killer->killed_ns);
 	return 0;
+}
+
+/* What the dead has sent may be taken in only now. */
+static bool is_successors(const struct killer *killer)
+{
+	pid_t pid = server_process_serving(killer->process);
+
+	return pid > 0 && pid != killer->victim;
 }
 
 int killer_tick(struct killer *killer, int64_t now_ns, int n)
@@ -60,7 +72,7 @@ int killer_tick(struct killer *killer, int64_t now_ns, int n)
 		if (killer->answer_ns && now_ns - killer->answer_ns > killer->gap_ns)
 			killer->gap_ns = now_ns - killer->answer_ns;
 		killer->answer_ns = now_ns;
-		killer->answered = true;
+		killer->answered = killer->answered || is_successors(killer);
 	}
 	if (killer->done)
 		return 0;

@@ -7,6 +7,7 @@
 
 #include "perf/generator/histogram.h"
 #include "perf/generator/server_process.h"
+#include "perf/generator/stall.h"
 
 struct killer {
 	/* The caller's. */
@@ -22,6 +23,8 @@ struct killer {
 	bool answered; /* since the last kill */
 	int64_t gap_ns; /* the longest without an answer since the last kill */
 	struct histogram gaps; /* one for each kill */
+	int64_t killed_ns; /* when the last one was */
+	struct histogram parts[STALL_ALL];
 	volatile int done; /* not 0: all kills are made, and the run may end */
 };
 

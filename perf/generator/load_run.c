@@ -188,6 +188,7 @@ static void catch_killer(struct run *run)
 	run->daemon.runner.tick = NULL;
 	run->result->kills = run->killer.killed;
 	run->result->stalls = run->killer.gaps;
+	memcpy(run->result->stall_parts, run->killer.parts, sizeof(run->killer.parts));
 }
 
 /* The log on the slow device takes none of the others' places. */

@@ -11,6 +11,7 @@
 #include "perf/generator/log_devices.h"
 #include "perf/generator/measure.h"
 #include "perf/generator/server_process.h"
+#include "perf/generator/stall.h"
 
 /* What the logs cost the daemon before anything is asked of them. */
 struct load_setup {
@@ -31,6 +32,7 @@ struct load_result {
 	struct log_devices_counts written; /* until the logs were gone */
 	unsigned kills; /* of serving processes */
 	struct histogram stalls; /* the longest time without an answer after each */
+	struct histogram stall_parts[STALL_ALL];
 	int error; /* 0, or the -errno that ended the run early */
 };
 

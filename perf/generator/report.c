@@ -172,6 +172,12 @@ static void print_kills(FILE *out, const struct load_result *result)
 		result->kills, milliseconds(&result->stalls, 0.5),
 		milliseconds(&result->stalls, 0.9), milliseconds(&result->stalls, 0.99),
 		milliseconds(&result->stalls, 1));
+	fputs("of that, p50 and p99:", out);
+	for (unsigned i = 0; i < STALL_ALL; i++)
+		fprintf(out, "%s %s %.2f %.2f", i ? "," : "", stall_names[i],
+			milliseconds(&result->stall_parts[i], 0.5),
+			milliseconds(&result->stall_parts[i], 0.99));
+	fputs(" ms\n", out);
 }
 
 void report_table(FILE *out, const struct load_options *options, const struct load_result *result)
@@ -284,6 +290,20 @@ static json_t *json_of_setup(const struct load_options *options, const struct lo
 	return object;
 }
 
+static json_t *json_of_parts(const struct load_result *result)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < STALL_ALL; i++) {
+		json_t *part = json_object();
+
+		set_real(part, "p50_ms", milliseconds(&result->stall_parts[i], 0.5));
+		set_real(part, "p99_ms", milliseconds(&result->stall_parts[i], 0.99));
+		json_object_set_new(object, stall_names[i], part);
+	}
+	return object;
+}
+
 static json_t *json_of_result(const struct load_options *options, const struct load_result *result)
 {
 	json_t *object = json_object();
@@ -305,6 +325,7 @@ static json_t *json_of_result(const struct load_options *options, const struct l
 	set_real(object, "stall_p50_ms", milliseconds(&result->stalls, 0.5));
 	set_real(object, "stall_p99_ms", milliseconds(&result->stalls, 0.99));
 	set_real(object, "stall_max_ms", milliseconds(&result->stalls, 1));
+	json_object_set_new(object, "stall_parts", json_of_parts(result));
 	set_u64(object, "marks", result->marks);
 	if (result->has_devices) {
 		set_u64(object, "log_sectors", result->written.sectors);

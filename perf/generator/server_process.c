@@ -55,6 +55,22 @@ int server_process_start(struct server_process *process, const char *command, in
 	return process->pid < 0 ? -errno : 0;
 }
 
+/* A supervisor has others, that see to the dead. The first server is the oldest, and serves. */
+static bool is_server(pid_t pid)
+{
+	char path[64], name[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(name, sizeof(name), file))
+		name[0] = '\0';
+	fclose(file);
+	return strcmp(name, "undertaker\n") != 0;
+}
+
 pid_t server_process_serving(const struct server_process *process)
 {
 	char path[64];
@@ -63,11 +79,13 @@ pid_t server_process_serving(const struct server_process *process)
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", process->pid, process->pid);
 	file = fopen(path, "re");
-	if (file) {
+	if (!file)
+		return 0;
+	do
 		if (fscanf(file, "%d", &child) != 1)
 			child = 0;
-		fclose(file);
-	}
+	while (child > 0 && !is_server(child));
+	fclose(file);
 	return child;
 }
 
