@@ -12,7 +12,7 @@ on_kernel_log && exit 0 # it has no server
 
 A=$(dev a) B=$(dev b) LOG=$(dev log)
 COUNT=4
-KILLS=25
+KILLS=$((25 / SLOW)) # each costs a slow kernel half a minute
 SECTORS=65536
 REGIONS=512
 # Clears, and so marks, are told all the time: the kills are to meet them.
