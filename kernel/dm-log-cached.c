@@ -109,6 +109,7 @@ static struct cached_region *find_region(struct cached_log *cl, region_t nr)
 {
 	struct cached_region *reg;
 
+	lockdep_assert_held(&cl->lock);
 	hlist_for_each_entry(reg, bucket_of(cl, nr), hash)
 		if (reg->nr == nr)
 			return reg;
@@ -119,6 +120,7 @@ static void set_state(struct cached_log *cl, struct cached_region *reg,
 		      enum region_state state)
 	__must_hold(&cl->lock)
 {
+	lockdep_assert_held(&cl->lock);
 	cl->cleared -= reg->state == REGION_CLEARED;
 	cl->cleared += state == REGION_CLEARED;
 	reg->state = state;
@@ -128,6 +130,7 @@ static void set_state(struct cached_log *cl, struct cached_region *reg,
 static void unlink_region(struct cached_log *cl, struct cached_region *reg)
 	__must_hold(&cl->lock)
 {
+	lockdep_assert_held(&cl->lock);
 	cl->cleared -= reg->state == REGION_CLEARED;
 	hlist_del(&reg->hash);
 	list_del(&reg->list);
@@ -140,6 +143,7 @@ static void unlink_region(struct cached_log *cl, struct cached_region *reg)
  */
 static void prepare_region(struct cached_log *cl)
 {
+	might_sleep();
 	if (!cl->spare)
 		cl->spare = kmem_cache_alloc(region_cache,
 					     GFP_NOIO | __GFP_NOFAIL);
@@ -290,6 +294,7 @@ static void tell_when_due(struct cached_log *cl)
 	struct cached_region *oldest;
 	unsigned long due, now = jiffies;
 
+	lockdep_assert_held(&cl->lock);
 	oldest = list_first_entry_or_null(&cl->in_state[REGION_CLEARED],
 					  struct cached_region, list);
 	if (!oldest || !cl->holds)
@@ -348,6 +353,7 @@ static void cached_clear_region(struct dm_dirty_log *log, region_t nr)
 	unsigned int keep;
 	bool full;
 
+	might_sleep();
 	spin_lock(&cl->lock);
 	reg = find_region(cl, nr);
 	if (reg) {
@@ -372,6 +378,7 @@ static int cached_flush(struct dm_dirty_log *log)
 	struct cached_log *cl = log->context;
 	int r;
 
+	might_sleep();
 	if (unlikely(cl->lost_mark)) {
 		cl->lost_mark = false;
 		DMERR("no memory to mark a region");

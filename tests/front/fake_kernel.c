@@ -53,23 +53,6 @@ void fake_atomic_end(void)
 	spinlocks--;
 }
 
-void spin_lock_init(spinlock_t *lock)
-{
-	pthread_mutex_init(&lock->lock, NULL);
-}
-
-void spin_lock(spinlock_t *lock)
-{
-	pthread_mutex_lock(&lock->lock);
-	spinlocks++;
-}
-
-void spin_unlock(spinlock_t *lock)
-{
-	spinlocks--;
-	pthread_mutex_unlock(&lock->lock);
-}
-
 void mutex_init(struct mutex *mutex)
 {
 	pthread_mutex_init(&mutex->lock, NULL);
@@ -80,6 +63,25 @@ static void note_holder(struct mutex *mutex)
 {
 	mutex->held = true;
 	mutex->holder = pthread_self();
+}
+
+void spin_lock_init(spinlock_t *lock)
+{
+	mutex_init(lock);
+}
+
+void spin_lock(spinlock_t *lock)
+{
+	pthread_mutex_lock(&lock->lock);
+	note_holder(lock);
+	spinlocks++;
+}
+
+void spin_unlock(spinlock_t *lock)
+{
+	spinlocks--;
+	lock->held = false;
+	pthread_mutex_unlock(&lock->lock);
 }
 
 void mutex_lock(struct mutex *mutex)

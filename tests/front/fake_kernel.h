@@ -31,6 +31,7 @@
 #define DMERR(...) fake_message(__VA_ARGS__)
 #define unlikely(x) (x)
 #define lockdep_assert_held(lock) fake_assert_held(lock)
+#define might_sleep() fake_might_sleep()
 
 #define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, value) __atomic_store_n(&(x), value, __ATOMIC_RELAXED)
@@ -188,14 +189,12 @@ static inline void hlist_del(struct hlist_node *node)
 
 /* --- locks --- */
 
-typedef struct {
-	pthread_mutex_t lock;
-} spinlock_t;
 struct mutex {
 	pthread_mutex_t lock;
 	pthread_t holder;
 	bool held;
 };
+typedef struct mutex spinlock_t;
 
 void fake_might_sleep(void); /* no spinlock is held by this thread */
 void fake_atomic_begin(

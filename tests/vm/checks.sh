@@ -2,6 +2,9 @@
 # shellcheck shell=sh
 # What a guest says of what it saw, for the host that started it (tests/vm, tests/guest). busybox sh and bash.
 
+# What waits for something waits so many times as long: more than 1 on a kernel that is slow.
+: "${SLOW:=1}"
+
 pass() { echo "PASS $*"; }
 fail() { echo "FAIL $*"; }
 figure() { echo "FIGURE $*"; }
@@ -43,9 +46,9 @@ at_most() {
 	fi
 }
 
-# until_true SECONDS COMMAND...: tries ten times a second.
+# until_true SECONDS COMMAND...: tries ten times a second, for so long, or SLOW times that.
 until_true() {
-	until_left=$(($1 * 10))
+	until_left=$(($1 * 10 * SLOW))
 	shift
 	until "$@"; do
 		until_left=$((until_left - 1))

@@ -74,7 +74,7 @@ if ! on_kernel_log; then
 	equal "requests to a log that the last server did not know" "$(server unknown_log)" 0
 fi
 figure "restart $(fio_field restart write_iops) write IOPS, slowest write $(fio_field restart write_max) us"
-at_most "longest stall of a write in us" "$(fio_field restart write_max)" 2000000
+at_most "longest stall of a write in us" "$(fio_field restart write_max)" $((2000000 * SLOW))
 equal "messages of the kernel's userspace log" \
 	"$(dmesg | grep 'dm-log-userspace' | grep -cv 'loaded')" 0
 
@@ -90,7 +90,7 @@ if ! on_kernel_log; then
 	wait $fio_pid
 	check "SIGHUP: fio verify without an error" fio_ok hup
 	figure "hup slowest write $(fio_field hup write_max) us"
-	at_most "SIGHUP: longest stall of a write in us" "$(fio_field hup write_max)" 2000000
+	at_most "SIGHUP: longest stall of a write in us" "$(fio_field hup write_max)" $((2000000 * SLOW))
 	check "SIGHUP: all in sync" all_in_sync
 fi
 i=0
