@@ -23,6 +23,7 @@
 
 #define PATIENCE_NS (1 * NSEC_PER_SEC)
 #define NO_FD_PAUSE_NS (100 * NSEC_PER_MSEC)
+#define STAY_NS (10 * NSEC_PER_SEC)
 #define OBEY_MSEC 100u
 #define REGIONS "regions "
 #define SET "set "
@@ -137,6 +138,13 @@ static void order_pace(const struct control *control, char *arguments, unsigned 
 	mirror_log_put(log);
 }
 
+/* The supervisor is about to end, and a successor about to start. */
+static void order_stay(const struct control *control, FILE *out)
+{
+	atomic_store(&control->estate->stays_until_ns, clock_now() + STAY_NS);
+	fputs("done\n", out);
+}
+
 /* False: it is no such line. */
 static bool change(const struct control *control, char *line, FILE *out)
 {
@@ -146,6 +154,8 @@ static bool change(const struct control *control, char *line, FILE *out)
 		order_pace(control, line + strlen(PAUSE), PACE_PAUSE, out);
 	else if (strncmp(line, CONTINUE, strlen(CONTINUE)) == 0)
 		order_pace(control, line + strlen(CONTINUE), PACE_CONTINUE, out);
+	else if (strcmp(line, "stay") == 0)
+		order_stay(control, out);
 	else
 		return false;
 	return true;
@@ -160,7 +170,9 @@ static bool print_relief(const struct control *control, FILE *out)
 		      out);
 		return false;
 	}
-	fprintf(out, "%d %d\n", control->supervisor, getpid());
+	/* Nobody's child any more: it stays without one. */
+	fprintf(out, "%d %d\n", getppid() == control->supervisor ? control->supervisor : 0,
+		getpid());
 	return true;
 }
 
@@ -182,7 +194,7 @@ static void print_answer(const struct control *control, char *line, FILE *out)
 		settings_print(out, control->settings);
 	else if (!change(control, line, out))
 		fputs(CONTROL_ERROR "unknown command, expected stats, logs, metrics, status, "
-				    "regions, set, pause or continue\n",
+				    "regions, set, pause, continue or stay\n",
 		      out);
 }
 
@@ -359,7 +371,9 @@ static void fill_waiting(struct control *control, struct waiting *waiting)
 		waiting->fds[LISTEN_FD + i] = (struct pollfd){
 			.fd = room && !paused ? control->listen_fds[i] : -1, .events = POLLIN};
 	waiting->count = FIRST_CLIENT;
-	waiting->until_ns = room && paused ? control->pause_until_ns : INT64_MAX;
+	waiting->until_ns = control->until_ns;
+	if (room && paused && control->pause_until_ns < waiting->until_ns)
+		waiting->until_ns = control->pause_until_ns;
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
 		if (control->clients[i].fd >= 0)
 			wait_for_client(waiting, &control->clients[i]);
@@ -402,7 +416,7 @@ void control_run(struct control *control)
 		if (poll(waiting.fds, waiting.count, timeout_msec(waiting.until_ns)) < 0)
 			continue; /* a signal */
 		estate_works(control->watched);
-		if (waiting.fds[STOP_FD].revents & POLLIN)
+		if (waiting.fds[STOP_FD].revents & POLLIN || clock_coarse() >= control->until_ns)
 			break;
 		serve_clients(control, &waiting);
 		for (unsigned i = 0; i < CONTROL_SOCKETS; i++)

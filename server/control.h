@@ -40,7 +40,8 @@ struct control {
 	const struct slots *slots;
 	const struct metrics *metrics;
 	struct estate_settings *settings;
-	const struct estate_fixed *estate;
+	struct estate_fixed *estate;
+	int64_t until_ns; /* returns then at the latest (clock_coarse()) */
 	struct worker *workers; /* to be told of them */
 	unsigned nworkers;
 	unsigned generation; /* which server we are, the first is 1 */

@@ -47,6 +47,7 @@ struct daemon {
 	struct options options;
 	struct supervisor supervisor;
 	struct relief relief; /* of another, at our start */
+	bool relieves; /* it serves still */
 	struct estate estate;
 	unsigned generation; /* which server this is, the first is 1; 0: it stands by */
 	bool follows_on, stood_by; /* it is a successor; it stood by before */
@@ -322,16 +323,24 @@ static bool answers_first(const struct daemon *daemon)
 }
 
 /* SIGUSR2: a successor takes over at once. SIGTERM: the end, or a new start by systemd, if it holds the
- * socket. SIGQUIT: the end of this estate in any case. */
-static void read_signal(struct daemon *daemon)
+ * socket; or, if we were asked to stay, our supervisor's end alone, whose successor relieves us. SIGQUIT: the end of
+ * this estate in any case. False: it serves on. */
+static bool read_signal(struct daemon *daemon, struct control *control)
 {
+	int64_t stays_until_ns = atomic_load(&daemon->estate.fixed->stays_until_ns);
 	struct signalfd_siginfo info = {0};
 
 	if (read(daemon->signal_fd, &info, sizeof(info)) != sizeof(info))
-		return;
+		return true; /* it stayed, and nobody came */
+	if (info.ssi_signo == SIGTERM && clock_now() < stays_until_ns) {
+		diag_info("serves on without a supervisor, for a successor to come");
+		control->until_ns = stays_until_ns;
+		return false;
+	}
 	daemon->hand_over = info.ssi_signo == SIGUSR2;
 	if (info.ssi_signo == SIGQUIT)
 		daemon->stored = false;
+	return true;
 }
 
 /* A thread that hangs cannot be waited for: left behind without a supervisor, the process would keep the
@@ -399,6 +408,7 @@ static void *control_thread(void *argument)
 		.slots = &daemon->slots,
 		.metrics = &daemon->metrics,
 		.settings = &daemon->estate.fixed->settings,
+		.until_ns = INT64_MAX,
 		.estate = daemon->estate.fixed,
 		.workers = daemon->workers,
 		.nworkers = daemon->nworkers,
@@ -414,8 +424,9 @@ static void *control_thread(void *argument)
 	if (answers_first(daemon))
 		protect_memory();
 	http = metrics_http_start(&daemon->options.metrics_listen, &daemon->metrics);
-	control_run(&control);
-	read_signal(daemon);
+	do
+		control_run(&control);
+	while (!read_signal(daemon, &control));
 	limit_the_end();
 	if (!daemon->hand_over)
 		sd_notify(0, "STOPPING=1");
@@ -605,6 +616,8 @@ static int run_server(void *context)
 	struct daemon *daemon = context;
 	int r;
 
+	if (daemon->relieves)
+		relief_close_turn(&daemon->relief);
 	daemon->begun_ns = clock_now();
 	daemon->follows_on = atomic_load(&daemon->estate.fixed->generation) > 0;
 	daemon->stood_by = daemon->supervisor.gate >= 0;
@@ -707,6 +720,21 @@ static void forget_stored(void)
 	fd_store_clear();
 }
 
+static int end_other(struct daemon *daemon, bool hand_over)
+{
+	struct relief *relief = &daemon->relief;
+	int r = relief_end(relief, hand_over, &daemon->supervisor.watchdog);
+
+	if (r < 0) {
+		diag_error("the dirtylogd that serves, process %d, is ending: %s", relief->server,
+			   strerror(-r));
+		return r;
+	}
+	sign_place(daemon);
+	diag_info("relieved the dirtylogd that served, process %d", relief->server);
+	return 0;
+}
+
 /* Our memory is locked before the other ends: what we have not read yet may lie on a mirror that it serves. */
 static int relieve_other(struct daemon *daemon, struct relief *relief)
 {
@@ -716,18 +744,14 @@ static int relieve_other(struct daemon *daemon, struct relief *relief)
 
 	forget_stored();
 	protect_memory();
-	r = relief_end(relief, good, &daemon->supervisor.watchdog);
-	if (r < 0) {
-		diag_error("the dirtylogd that serves, process %d, is ending: %s",
-			   relief->supervisor, strerror(-r));
-		return r;
-	}
 	daemon->place_fd = fds[RELIEF_PLACE];
 	daemon->control_fds[0] = fds[RELIEF_NAME];
 	daemon->control_fds[1] = fds[RELIEF_FILE];
-	sign_place(daemon);
-	diag_info("relieved the dirtylogd that served, process %d", relief->supervisor);
-	return start_on_estate(daemon, fds[RELIEF_NETLINK], fds[RELIEF_ESTATE], good);
+	daemon->relieves = good;
+	if (good)
+		return 0; /* it serves until its successor is ready: relieve_predecessor */
+	r = end_other(daemon, false);
+	return r < 0 ? r : replace_estate(daemon, fds[RELIEF_NETLINK], fds[RELIEF_ESTATE]);
 }
 
 static int start_alone(struct daemon *daemon)
@@ -791,6 +815,25 @@ static void warn_of_missing_module(void)
 			     "with a userspace log is refused if the kernel cannot load it either");
 }
 
+/* It has served until now. */
+static int relieve_predecessor(struct daemon *daemon)
+{
+	int r;
+
+	if (!daemon->relieves) {
+		supervisor_relieve(&daemon->supervisor, true);
+		return 0;
+	}
+	r = end_other(daemon, true);
+	atomic_store(&daemon->estate.fixed->served, 0); /* systemd waits to hear of a start */
+	return r;
+}
+
+static bool has_predecessor(const struct daemon *daemon)
+{
+	return daemon->relieves || daemon->supervisor.server > 0;
+}
+
 static int supervise(struct daemon *daemon)
 {
 	struct supervisor *supervisor = &daemon->supervisor;
@@ -805,21 +848,23 @@ static int supervise(struct daemon *daemon)
 	supervisor->generation = &daemon->estate.fixed->generation;
 	supervisor->stall = &daemon->estate.fixed->stall;
 	supervisor->standby.ready = &daemon->estate.fixed->standby;
+	supervisor->stays_until_ns = &daemon->estate.fixed->stays_until_ns;
+	atomic_store(supervisor->stays_until_ns, 0);
 	supervisor->run_server = run_server;
 	supervisor->context = daemon;
 	settings_begin(&daemon->estate.fixed->settings, &daemon->options);
 	raise_file_limit();
 	warn_of_missing_module();
-	if (!daemon->options.supervise) {
-		supervisor_relieve(supervisor, true);
-		return run_server(daemon);
-	}
+	if (!daemon->options.supervise)
+		return relieve_predecessor(daemon) < 0 ? 1 : run_server(daemon);
 	/* The server's memory is its own affair; ours must be there when it has died. */
 	protect_memory();
 	daemon->stored = fd_store_put(supervisor->netlink_fd, supervisor->estate_fd);
-	if (supervisor->server > 0) {
+	if (has_predecessor(daemon))
 		supervisor_stand_by(supervisor);
-		supervisor_relieve(supervisor, true);
+	if (relieve_predecessor(daemon) < 0) {
+		standby_end(&supervisor->standby);
+		return 1;
 	}
 	return supervisor_run(supervisor);
 }

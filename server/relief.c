@@ -53,11 +53,13 @@ ssize_t relief_send(int client, const char *text, size_t size, const int fds[REL
 
 /* --- the new one --- */
 
-static void close_all(const int *fds, unsigned count)
+static void close_all(int *fds, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		if (fds[i] >= 0)
 			close(fds[i]);
+		fds[i] = -1;
+	}
 }
 
 /* Into fds, which are -1. */
@@ -83,7 +85,7 @@ static int receive(int from, struct relief *relief)
 		return -errno;
 	take_fds(&message, relief->fds);
 	if (sscanf(text, "%d %d\n", &relief->supervisor, &relief->server) == 2 &&
-	    relief_is_possible(relief->fds, relief->supervisor))
+	    relief_is_possible(relief->fds, relief->server))
 		return 0;
 	return -EOPNOTSUPP;
 }
@@ -91,9 +93,13 @@ static int receive(int from, struct relief *relief)
 /* What a pid means may change, what a pidfd means does not. */
 static int open_processes(struct relief *relief)
 {
-	relief->supervisor_fd = pidfd_open(relief->supervisor, 0);
 	relief->server_fd = pidfd_open(relief->server, 0);
-	return relief->supervisor_fd < 0 || relief->server_fd < 0 ? -errno : 0;
+	if (relief->server_fd < 0)
+		return -errno;
+	if (relief->supervisor == 0)
+		return 0;
+	relief->supervisor_fd = pidfd_open(relief->supervisor, 0);
+	return relief->supervisor_fd < 0 ? -errno : 0;
 }
 
 static int ask(struct relief *relief)
@@ -109,7 +115,7 @@ static int ask(struct relief *relief)
 	return r < 0 ? r : open_processes(relief);
 }
 
-static void close_turn(struct relief *relief)
+void relief_close_turn(struct relief *relief)
 {
 	close_all(&relief->supervisor_fd, 1);
 	close_all(&relief->server_fd, 1);
@@ -126,7 +132,7 @@ int relief_ask(struct relief *relief)
 	if (r == 0)
 		return 0;
 	close_all(relief->fds, RELIEF_FDS);
-	close_turn(relief);
+	relief_close_turn(relief);
 	return r;
 }
 
@@ -142,20 +148,27 @@ static bool both_are_gone(const struct relief *relief)
 {
 	int status;
 
-	return has_gone(relief->supervisor_fd) &&
+	return (relief->supervisor_fd < 0 || has_gone(relief->supervisor_fd)) &&
 	       (has_gone(relief->server_fd) || process_is_lost(relief->server, &status));
 }
 
-static int ask_end(int process_fd)
+static int tell(int process_fd, int signal_number)
 {
-	return pidfd_send_signal(process_fd, SIGTERM, NULL, 0) != 0 ? -errno : 0;
+	return pidfd_send_signal(process_fd, signal_number, NULL, 0) != 0 ? -errno : 0;
+}
+
+static int ask_end(const struct relief *relief, bool hand_over)
+{
+	if (relief->supervisor_fd < 0)
+		return tell(relief->server_fd, hand_over ? SIGUSR2 : SIGQUIT);
+	return hand_over ? supervisor_ask_relief(relief->supervisor_fd)
+			 : tell(relief->supervisor_fd, SIGTERM);
 }
 
 int relief_end(struct relief *relief, bool hand_over, struct watchdog *watchdog)
 {
 	int64_t end_ns = clock_now() + END_LIMIT_NS;
-	int r = hand_over ? supervisor_ask_relief(relief->supervisor_fd)
-			  : ask_end(relief->supervisor_fd);
+	int r = ask_end(relief, hand_over);
 
 	if (r < 0)
 		return r;
@@ -165,6 +178,6 @@ int relief_end(struct relief *relief, bool hand_over, struct watchdog *watchdog)
 		watchdog_feed(watchdog);
 		usleep(END_PAUSE_USEC);
 	}
-	close_turn(relief);
+	relief_close_turn(relief);
 	return 0;
 }

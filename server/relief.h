@@ -34,7 +34,7 @@ enum relief_fd {
 
 struct relief {
 	int fds[RELIEF_FDS]; /* close-on-exec; RELIEF_NAME may be -1 */
-	pid_t supervisor, server;
+	pid_t supervisor, server; /* 0: the server has outlived it (`stay` to the control socket) */
 	int supervisor_fd, server_fd; /* pidfds */
 	int turn_fd; /* place_turn */
 };
@@ -52,6 +52,9 @@ ssize_t relief_send(int client, const char *text, size_t size, const int fds[REL
 /* Ask the one that serves. 0, and its descriptors are ours too; or -errno: there is none, or it cannot be relieved. It
  * serves on until relief_end. */
 int relief_ask(struct relief *relief);
+
+/* In a fork, which has no part in it. */
+void relief_close_turn(struct relief *relief);
 
 /* Have it end, handing over, or (if its estate is of no use to us) as for good, and wait until it has. Nothing that we
  * need from then on may lie on a mirror that waits: our memory is locked. 0, or -errno: it is ending by itself. */

@@ -134,6 +134,8 @@ struct estate_fixed {
 	_Atomic uint64_t writers; /* how often a device got another writer */
 	_Atomic uint32_t generation; /* servers that have been started on it */
 	_Atomic uint32_t served; /* of them, how many have become ready */
+	_Atomic int64_t
+		stays_until_ns; /* the supervisor's end is not the server's before; 0: it is */
 	_Atomic uint32_t standby; /* the process that has become ready to stand by last */
 	struct estate_stall stall;
 	_Atomic uint32_t crashed; /* not 0: the last one has ended by its own fault */

@@ -391,6 +391,13 @@ static void stop_serving(struct supervisor *supervisor, int signal_number)
 	standby_end(&supervisor->standby);
 }
 
+/* A successor of ours comes, and finds a server that is awake. */
+static bool may_leave(const struct supervisor *supervisor)
+{
+	return clock_now() < atomic_load(supervisor->stays_until_ns) && supervisor->server > 0 &&
+	       supervisor->wakes_until_ns == 0 && !supervisor->stopping;
+}
+
 static bool asks_for_relief(const siginfo_t *info)
 {
 	return info->si_signo == RELIEF_SIGNAL && info->si_code == SI_QUEUE &&
@@ -399,7 +406,9 @@ static bool asks_for_relief(const siginfo_t *info)
 
 static void obey(struct supervisor *supervisor, const siginfo_t *info)
 {
-	if (info->si_signo == SIGTERM || info->si_signo == SIGINT) {
+	if (info->si_signo == SIGTERM && may_leave(supervisor)) {
+		supervisor->leaves = true;
+	} else if (info->si_signo == SIGTERM || info->si_signo == SIGINT) {
 		stop_serving(supervisor, SIGTERM);
 	} else if (asks_for_relief(info)) {
 		supervisor->relieved = true;
@@ -497,6 +506,8 @@ static int watch(struct supervisor *supervisor)
 	int status;
 
 	while (!ended(supervisor, &status)) {
+		if (supervisor->leaves)
+			return 0;
 		look_after_standby(supervisor);
 		attend(supervisor, INT64_MAX);
 	}
@@ -589,6 +600,11 @@ int supervisor_run(struct supervisor *supervisor)
 			if (supervisor->stopping)
 				kill(supervisor->server, SIGTERM);
 			status = watch(supervisor);
+			if (supervisor->leaves) {
+				kill_trial(supervisor);
+				standby_end(&supervisor->standby);
+				return 0;
+			}
 			if (is_over(supervisor, status, &stops)) {
 				kill_trial(supervisor);
 				standby_end(&supervisor->standby);

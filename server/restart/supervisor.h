@@ -8,7 +8,7 @@
  * The server is a fork, not an exec: a program file that lies on a mirror which waits for us could not
  * be read. For a new program the supervisor execs itself, while the old server still serves.
  *
- *   SIGTERM, SIGINT   passed on; ends with the server
+ *   SIGTERM, SIGINT   passed on; ends with the server; or, if that was asked to stay, without it
  *   SIGHUP            goes on as the program that is installed now, if a trial of it ends well within
  *                     10 s; the old server hands over to a new
  *   SIGRTMIN          if supervisor_ask_relief has sent it: the server hands over, and both end
@@ -44,6 +44,8 @@ struct supervisor {
 	uint32_t generation_before;
 	uint32_t served_before; /* of *served, when the server was started */
 	bool stopping; /* told to end */
+	_Atomic int64_t *stays_until_ns; /* estate.h */
+	bool leaves; /* it ends, and the server stays */
 	int stop_signal; /* what the server is told then */
 	bool relieved; /* and another starts the next server */
 	pid_t trial; /* of a program that may take our place. 0: none */

@@ -1271,3 +1271,49 @@ Test(restart, one_that_is_being_relieved_by_another_is_not)
 	cr_assert_geq(place_turn(), 0);
 	expect_not_relieved();
 }
+
+/* --- a server that stays when its supervisor ends (systemctl restart) --- */
+
+static pid_t leave_server(void)
+{
+	pid_t server = (pid_t)stat_of("server_pid");
+	char answer[64];
+
+	control_ask("stay\n", answer, sizeof(answer));
+	cr_assert_str_eq(answer, "done\n");
+	cr_assert_eq(end_daemon(SIGTERM), 0);
+	cr_assert_eq(kill(server, 0), 0, "it has ended with its supervisor");
+	return server;
+}
+
+Test(restart, a_server_that_stays_serves_until_it_is_relieved)
+{
+	pid_t server;
+
+	start_supervised(NULL);
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	resume();
+	mark(3);
+	for (unsigned turn = 2; turn < 4; turn++) {
+		server = leave_server();
+		cr_assert_eq(is_clean(3), 0);
+		cr_assert_eq(is_clean(4), 1);
+		start_reliever();
+		EXPECT_SOON(kill(server, 0) == -1, "the server before is still there");
+		cr_assert_eq(stat_of("server"), turn);
+		cr_assert_eq(is_clean(3), 0);
+	}
+	cr_assert_eq(end_daemon(SIGTERM), 0);
+	cr_assert_not(control_answers());
+}
+
+Test(restart, a_server_that_stays_ends_if_nobody_comes)
+{
+	pid_t server;
+
+	start_supervised(NULL);
+	server = leave_server();
+	sleep_msec(9000);
+	cr_assert(control_answers());
+	EXPECT_SOON(kill(server, 0) == -1, "it serves for ever");
+}
