@@ -50,7 +50,9 @@ struct daemon {
 	bool relieves; /* it serves still */
 	struct estate estate;
 	unsigned generation; /* which server this is, the first is 1; 0: it stands by */
-	bool follows_on, stood_by; /* it is a successor; it stood by before */
+	bool follows_on; /* it is a successor */
+	bool made_ahead; /* to stand by */
+	bool stood_by; /* and was not let go before its memory was locked */
 	int64_t begun_ns;
 	int64_t program_ns; /* when this program began */
 	int control_fds[CONTROL_SOCKETS]; /* -1, or an error: none */
@@ -534,7 +536,7 @@ static void await_turn(struct daemon *daemon)
 	if (!supervisor_await_turn(&daemon->supervisor))
 		_exit(1);
 	kill_point("woken");
-	if (daemon->stood_by) {
+	if (daemon->made_ahead) {
 		daemon->begun_ns = clock_now();
 		forget_signals(daemon); /* before generation: the supervisor repeats its own */
 		settings_enter(&fixed->settings);
@@ -620,7 +622,7 @@ static int run_server(void *context)
 		relief_close_turn(&daemon->relief);
 	daemon->begun_ns = clock_now();
 	daemon->follows_on = atomic_load(&daemon->estate.fixed->generation) > 0;
-	daemon->stood_by = daemon->supervisor.gate >= 0;
+	daemon->made_ahead = daemon->supervisor.gate >= 0;
 	start_undertaker(daemon);
 	set_stack_size();
 	crash_watch(device_thread_waiting);
@@ -635,6 +637,7 @@ static int run_server(void *context)
 		return 1;
 	}
 	/* A successor answers first: to lock its memory takes as long as all the rest of its start. */
+	daemon->stood_by = daemon->made_ahead && !supervisor_turn_has_come(&daemon->supervisor);
 	if (!answers_first(daemon))
 		protect_memory();
 	r = run_threads(daemon);

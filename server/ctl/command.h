@@ -14,8 +14,8 @@ ctl_command ctl_stats, ctl_logs, ctl_metrics;
  * serves. 1: it goes on as it was. */
 ctl_command ctl_reload;
 
-/* What the running daemon shall do otherwise: options, and the resync of mirrors. */
-ctl_command ctl_set, ctl_pause, ctl_continue;
+/* What the running daemon shall do otherwise: options, the resync of mirrors, its supervisor's end. */
+ctl_command ctl_stay, ctl_set, ctl_pause, ctl_continue;
 
 /* All regions of mirrors are copied again. */
 ctl_command ctl_resync;

@@ -7,9 +7,10 @@
 
 /* In the order of commands[]. */
 static ctl_command *const functions[] = {
-	NULL,	     ctl_status, ctl_show,  ctl_watch,	  ctl_events, ctl_stats, ctl_logs,
-	ctl_metrics, ctl_check,	 NULL,	    ctl_set,	  ctl_reload, NULL,	 ctl_adopt,
-	ctl_release, ctl_keep,	 ctl_pause, ctl_continue, ctl_resync, NULL,	 ctl_image,
+	NULL,	      ctl_status,  ctl_show,  ctl_watch,   ctl_events, ctl_stats,
+	ctl_logs,     ctl_metrics, ctl_check, NULL,	   ctl_set,    ctl_reload,
+	ctl_stay,     NULL,	   ctl_adopt, ctl_release, ctl_keep,   ctl_pause,
+	ctl_continue, ctl_resync,  NULL,      ctl_image,
 };
 
 static const struct option_entry commands[] = {
@@ -28,6 +29,7 @@ static const struct option_entry commands[] = {
 	{"set", .help = "change an option while it runs: clear-delay, max-lazy, mark-ahead, ..."},
 	{"reload", .help = "go on as the program and with the options that are installed now; the "
 			   "mirrors notice nothing"},
+	{"stay", .help = "serve on without a supervisor, for one that is about to be started"},
 	{.help = "Mirrors that run:"},
 	{"adopt", .help = "give mirrors on the kernel's core or disk log dirtylogd's"},
 	{"release", .help = "give mirrors on dirtylogd the kernel's log back"},

@@ -86,6 +86,29 @@ int ctl_set(int argc, char **argv)
 	return options.json ? order_as_json(line) : ctl_order(line, stdout);
 }
 
+/* --- stay --- */
+
+static const struct option_table stay_table = {
+	.program = "dirtylogctl stay",
+	.doc = "Have the server serve on for ten seconds when its supervisor is told to end: until "
+	       "a "
+	       "dirtylogd relieves it that is about to be started. dirtylogd.service does so when "
+	       "it "
+	       "is restarted.",
+	.entries = (const struct option_entry[]){{0}},
+};
+
+int ctl_stay(int argc, char **argv)
+{
+	int next, status = option_table_parse(&stay_table, NULL, argc, argv, &next);
+
+	if (status >= 0)
+		return status;
+	if (next != argc)
+		return option_table_fault(&stay_table, "no argument is expected");
+	return ctl_order("stay", NULL);
+}
+
 /* --- pause, continue --- */
 
 struct order_options {

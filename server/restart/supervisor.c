@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,6 +169,13 @@ bool supervisor_await_turn(struct supervisor *supervisor)
 
 	supervisor->gate = -1;
 	return gate < 0 || standby_waits(&supervisor->standby, gate, supervisor->process);
+}
+
+bool supervisor_turn_has_come(const struct supervisor *supervisor)
+{
+	struct pollfd gate = {.fd = supervisor->gate, .events = POLLIN};
+
+	return supervisor->gate >= 0 && poll(&gate, 1, 0) > 0;
 }
 
 /* In the fork of one that stands by: it ends there. */

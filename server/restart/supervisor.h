@@ -82,6 +82,9 @@ void supervisor_stand_by(struct supervisor *supervisor);
 /* In the server's process, when it is ready: it may go on. False: it shall end, since nobody would start another. */
 bool supervisor_await_turn(struct supervisor *supervisor);
 
+/* Whether it has been let go before it was ready. */
+bool supervisor_turn_has_come(const struct supervisor *supervisor);
+
 /* Ask the server that runs to hand over (or, if its estate is of no use to us, to end as for good), and
  * wait for it. */
 void supervisor_relieve(struct supervisor *supervisor, bool hand_over);

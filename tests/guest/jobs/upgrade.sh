@@ -9,6 +9,11 @@ make_vg vg d0 d1 d2
 make_mirror vg/a 96M disk
 check "adopted" dirtylogctl adopt vg/a
 
+start_writes /dev/vg/a
+sleep 6
+undisturbed=$(slowest_write)
+echo "milliseconds of the slowest write, undisturbed: $undisturbed"
+
 # under_writes WHAT MILLISECONDS COMMAND...
 under_writes() {
 	local what=$1 limit=$2 before
