@@ -152,7 +152,7 @@ static bool both_are_gone(const struct relief *relief)
 	       (has_gone(relief->server_fd) || process_is_lost(relief->server, &status));
 }
 
-static int tell(int process_fd, int signal_number)
+static int send_signal_to(int process_fd, int signal_number)
 {
 	return pidfd_send_signal(process_fd, signal_number, NULL, 0) != 0 ? -errno : 0;
 }
@@ -160,9 +160,9 @@ static int tell(int process_fd, int signal_number)
 static int ask_end(const struct relief *relief, bool hand_over)
 {
 	if (relief->supervisor_fd < 0)
-		return tell(relief->server_fd, hand_over ? SIGUSR2 : SIGQUIT);
+		return send_signal_to(relief->server_fd, hand_over ? SIGUSR2 : SIGQUIT);
 	return hand_over ? supervisor_ask_relief(relief->supervisor_fd)
-			 : tell(relief->supervisor_fd, SIGTERM);
+			 : send_signal_to(relief->supervisor_fd, SIGTERM);
 }
 
 int relief_end(struct relief *relief, bool hand_over, struct watchdog *watchdog)

@@ -42,7 +42,7 @@ static FILE *ask(void)
 	return NULL;
 }
 
-static void take(int64_t at[STALL_ALL], const char *name, int64_t value)
+static void take_moment(int64_t at[STALL_ALL], const char *name, int64_t value)
 {
 	for (unsigned i = 0; i < STALL_ALL; i++)
 		if (strcmp(name, ends[i]) == 0)
@@ -59,7 +59,7 @@ void stall_record(struct histogram parts[STALL_ALL], int64_t killed_ns)
 		return;
 	while (fgets(line, sizeof(line), answer))
 		if (sscanf(line, "%63s %" SCNd64, name, &value) == 2)
-			take(at, name, value);
+			take_moment(at, name, value);
 	fclose(answer);
 	for (unsigned i = 0; i < STALL_ALL && at[i] >= before_ns; i++) {
 		histogram_record(&parts[i], (uint64_t)(at[i] - before_ns));

@@ -43,7 +43,8 @@ struct life_state {
 	unsigned reconnects; /* reconnect CTRs whose RESUME has not come yet */
 	enum log_state
 		former_state; /* of a predecessor's log, until its worker has taken it over */
-	uint64_t writer_id, writer_wrote; /* of a predecessor's log: which log wrote its device last */
+	uint64_t writer_id,
+		writer_wrote; /* of a predecessor's log: which log wrote its device last */
 	enum opening_phase opening;
 	struct slot
 		*asks; /* meanwhile: for what request; NULL: a predecessor's log is taken over */

@@ -24,7 +24,7 @@ static void forget(struct standby *standby)
 	standby->pid = 0;
 }
 
-static void put_off(struct standby *standby)
+static void defer_next(struct standby *standby)
 {
 	int64_t now = clock_now();
 
@@ -67,7 +67,7 @@ pid_t standby_make(struct standby *standby, int *gate)
 		return pid;
 	}
 	close(ends[1]);
-	put_off(standby);
+	defer_next(standby);
 	diag_limited(DIAG_WARNING, "no server stands by: %s", strerror(errno));
 	return -1;
 }
@@ -99,7 +99,7 @@ void standby_look(struct standby *standby)
 	}
 	say_died(standby, status);
 	forget(standby);
-	put_off(standby);
+	defer_next(standby);
 }
 
 pid_t standby_let_go(struct standby *standby)

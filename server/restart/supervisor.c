@@ -97,7 +97,7 @@ bool supervisor_inherits(struct supervisor *supervisor)
 }
 
 /* The file may have been replaced since, and the kernel then tells so behind its name. */
-static int find_program(struct supervisor *supervisor)
+static int find_own_program(struct supervisor *supervisor)
 {
 	ssize_t n =
 		readlink("/proc/self/exe", supervisor->program, sizeof(supervisor->program) - 1);
@@ -149,7 +149,7 @@ int supervisor_prepare(struct supervisor *supervisor, char **argv)
 	supervisor->environment = copy_words(environ, &supervisor->inheritance);
 	if (!supervisor->environment || make_trial(supervisor) < 0)
 		return -ENOMEM;
-	return find_program(supervisor);
+	return find_own_program(supervisor);
 }
 
 /* --- the server's process --- */

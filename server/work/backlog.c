@@ -145,7 +145,7 @@ static struct mirror_log *open_log(struct backlog *backlog, uint32_t number)
 	return NULL;
 }
 
-static void open_entry(struct backlog *backlog, struct backlog_entry *entry)
+static void open_once(struct backlog *backlog, struct backlog_entry *entry)
 {
 	if (entry->taken)
 		return;
@@ -196,15 +196,15 @@ static void tell_writer(struct backlog *backlog, struct backlog_entry *entry)
 }
 
 /* Their workers, of which each may be another, need not wait for one another to know who wrote last. */
-static void take(struct backlog *backlog, struct backlog_entry *entry)
+static void take_up(struct backlog *backlog, struct backlog_entry *entry)
 {
-	open_entry(backlog, entry);
+	open_once(backlog, entry);
 	if (entry->device == 0) {
 		enter(backlog, entry);
 		return;
 	}
 	backlog->writer_wrote = 0;
-	for_device(backlog, entry->device, open_entry);
+	for_device(backlog, entry->device, open_once);
 	for_device(backlog, entry->device, find_writer);
 	for_device(backlog, entry->device, tell_writer);
 	for_device(backlog, entry->device, enter);
@@ -251,7 +251,7 @@ static void take_flight(struct backlog *backlog, struct flight *flight)
 	struct mirror_log *log;
 
 	if (entry)
-		open_entry(backlog, entry);
+		open_once(backlog, entry);
 	log = entry ? entry->log : NULL;
 	if (log && mirror_log_settle(log) < 0) {
 		give_up(log->record, "its bits are damaged");
@@ -278,7 +278,7 @@ static void take_flights(struct backlog *backlog)
 	}
 	for (uint32_t i = 0; i < backlog->count; i++)
 		if (backlog->entries[i].log)
-			take(backlog, &backlog->entries[i]);
+			take_up(backlog, &backlog->entries[i]);
 }
 
 /* --- all of them --- */
@@ -316,7 +316,7 @@ void backlog_take(struct backlog *backlog, uint64_t luid)
 
 		if (entry->luid != luid || entry->taken)
 			continue;
-		take(backlog, entry);
+		take_up(backlog, entry);
 		any = true;
 	}
 	look_for_end(backlog);
@@ -324,7 +324,7 @@ void backlog_take(struct backlog *backlog, uint64_t luid)
 		backlog_take_all(backlog);
 }
 
-static void take_some(struct backlog *backlog, uint32_t most)
+static void take_up_some_logs(struct backlog *backlog, uint32_t most)
 {
 	for (; most > 0 && backlog->left > 0; backlog->at++) {
 		struct backlog_entry *entry = &backlog->entries[backlog->at];
@@ -332,7 +332,7 @@ static void take_some(struct backlog *backlog, uint32_t most)
 		CHECK(backlog->at < backlog->count);
 		if (entry->taken)
 			continue;
-		take(backlog, entry);
+		take_up(backlog, entry);
 		most--;
 	}
 	look_for_end(backlog);
@@ -340,13 +340,13 @@ static void take_some(struct backlog *backlog, uint32_t most)
 
 void backlog_take_all(struct backlog *backlog)
 {
-	take_some(backlog, UINT32_MAX);
+	take_up_some_logs(backlog, UINT32_MAX);
 }
 
 bool backlog_step(struct backlog *backlog)
 {
 	if (backlog_empty(backlog) || opener_queued() > OPENING_MAX)
 		return false;
-	take_some(backlog, STEP);
+	take_up_some_logs(backlog, STEP);
 	return true;
 }

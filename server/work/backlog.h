@@ -24,7 +24,8 @@ struct backlog {
 	uint32_t *by_luid, *by_device; /* heads of chains: index of an entry + 1, 0: none */
 	uint32_t count, at; /* entries; all before `at` are taken up */
 	uint32_t left; /* not taken up */
-	uint64_t writer_id, writer_wrote; /* of the logs that are taken up together: who wrote last */
+	uint64_t writer_id,
+		writer_wrote; /* of the logs that are taken up together: who wrote last */
 	unsigned taken, damaged;
 	void (*done)(struct backlog *); /* once all are taken up; NULL: nobody wants to know */
 	void *context;
