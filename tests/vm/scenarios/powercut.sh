@@ -2,10 +2,12 @@
 # shellcheck shell=sh
 # about: the power fails under writes, again and again: only dirty regions resync, nothing acknowledged is lost
 # disks: a=256M b=256M log=64M journal=1M
+# front: yes
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
 : "${CUTS:=1}" # tests/vm/run --cuts
+with_front && : "${KIND:=dirtylogd-flush}"
 : "${KIND:=dirtylogd}"
 A=$(dev a) B=$(dev b) LOG=$(dev log) JOURNAL=$(dev journal)
 SECTORS=524288

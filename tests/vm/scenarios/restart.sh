@@ -2,10 +2,12 @@
 # shellcheck shell=sh
 # about: the server killed every 2 s, 30 times, under fio verify on 8 mirrors: nobody notices
 # disks: a=128M b=128M log=8M
+# front: yes
 # timeout: 240
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
+front_is_busy
 A=$(dev a) B=$(dev b) LOG=$(dev log)
 COUNT=8
 KILLS=30

@@ -15,8 +15,7 @@ COUNT=4
 KILLS=25
 SECTORS=65536
 REGIONS=512
-# Clears, and so marks, are told all the time: the kills are to meet them.
-FRONT_OPTIONS="clear_delay 100 max_lazy 64"
+front_is_busy
 start_daemon --clear-delay 1 || exit 1
 
 server() { dirtylogctl stats | awk -v name="$1" '$1 == name { print $2 }'; }
