@@ -278,6 +278,12 @@ fio_field() { # LABEL NAME
 }
 fio_ok() { [ "$(fio_field "$1" error)" = 0 ] && [ ! -s "/tmp/fio.$1.log" ]; }
 
+# Of a load whose runtime is longer than what is to happen under it.
+end_load() { # PID
+	kill -TERM "$1"
+	wait "$1"
+}
+
 median() { # NUMBER...
 	printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
