@@ -81,6 +81,7 @@ region_is_hot() { # SECONDS: writes that each need a mark of their own
 dies_hot() {
 	log_table "$working"
 	wipe $LOG
+	FRONT_OPTIONS="clear_delay 60000" # hot however slow this machine is
 	mk_mirror m dirtylogd-flush 131072 $LOG 128 "$A" "$B" nosync || return
 	region_is_hot 60 &
 	writer=$!
