@@ -281,6 +281,7 @@ fio_ok() { [ "$(fio_field "$1" error)" = 0 ] && [ ! -s "/tmp/fio.$1.log" ]; }
 # Of a load whose runtime is longer than what is to happen under it.
 end_load() { # PID
 	kill -TERM "$1"
+	until_true 60 gone "$1" || fail "the load ends: $(dmsetup info -c) $(dmsetup status) $(dirtylogctl logs)"
 	wait "$1"
 }
 
