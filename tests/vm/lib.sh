@@ -15,6 +15,8 @@ DAEMON_PID=
 . /scenarios/checks.sh
 
 on_kernel_log() { [ "$KERNEL_LOG" = 1 ]; }
+# As front-NAME: each kind dirtylogd... is one with "front-" before it.
+with_front() { [ "$FRONT" = 1 ]; }
 
 # --- the daemon
 
@@ -120,6 +122,8 @@ wipe() { # DEVICE [MiB]
 # A leg may carry an offset in sectors: DEVICE@OFFSET.
 # in_front LOG: "TYPE COUNT WORDS" with the cached log in front of it, and its options FRONT_OPTIONS.
 FRONT_OPTIONS=
+# Clears, and so marks, are told all the time: the kills are to meet them.
+front_is_busy() { FRONT_OPTIONS="clear_delay 100 max_lazy 64"; }
 in_front() {
 	# Split into words.
 	# shellcheck disable=SC2086
@@ -135,7 +139,10 @@ in_front() {
 mirror_table() {
 	table_kind=${1#front-}
 	table_front=
-	[ "$table_kind" = "$1" ] || table_front=yes
+	case $1 in
+	front-*) table_front=yes ;;
+	dirtylogd*) ! with_front || table_front=yes ;;
+	esac
 	if on_kernel_log; then
 		case $table_kind in
 		dirtylogd-core) table_kind=kernel-core ;;
@@ -270,6 +277,13 @@ fio_field() { # LABEL NAME
 		exit }' "/tmp/fio.$1"
 }
 fio_ok() { [ "$(fio_field "$1" error)" = 0 ] && [ ! -s "/tmp/fio.$1.log" ]; }
+
+# Of a load whose runtime is longer than what is to happen under it.
+end_load() { # PID
+	kill -TERM "$1"
+	until_true 60 gone "$1" || fail "the load ends: $(dmsetup info -c) $(dmsetup status) $(dirtylogctl logs)"
+	wait "$1"
+}
 
 median() { # NUMBER...
 	printf '%s\n' "$@" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'

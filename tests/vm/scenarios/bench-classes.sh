@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# about: reads, writes and a hot region on three classes of device, beside the kernel's logs
+# about: reads, writes and a hot region on three classes of device, with the kernel's logs, ours, and the module's
 # before: perf/native_costs
-# disks: a=4G b=4G logk=64M logd=64M
+# disks: a=4G b=4G logk=64M logd=64M logf=64M
 # timeout: 2700
 # quick: apart
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
-A=$(dev a) B=$(dev b) LOGK=$(dev logk) LOGD=$(dev logd)
+A=$(dev a) B=$(dev b) LOGK=$(dev logk) LOGD=$(dev logd) LOGF=$(dev logf)
 SECTORS=8388608
 LOG_SECTORS=2048
 # MS[:FLUSH_MS]: what dm-delay adds to each read and write, and to each flush, of both legs and of the log.
@@ -18,9 +18,25 @@ ROUNDS=${ROUNDS:-5}
 LOAD_SECONDS=${LOAD_SECONDS:-3}
 LOADS=${LOADS:-randwrite:1 randread:1 randwrite:4 randread:4 randwrite:16 randread:16 hot:1}
 
+# Only with the module.
+FRONT_DISK='' FRONT_CORE=''
+modprobe -q dm-log-cached && FRONT_DISK=front-dirtylogd-flush FRONT_CORE=front-dirtylogd-core
+
 # A log without a device is the same in each class.
-kinds_of() { echo "kernel dirtylogd$([ "$1" != 0 ] || echo " kernel-core dirtylogd-core")"; }
-name_of() { case $1 in *-core) echo "${1%-core} core" ;; *) echo "$1 disk" ;; esac; }
+kinds_of() { # MS
+	kinds="kernel dirtylogd $FRONT_DISK"
+	[ "$1" != 0 ] || kinds="$kinds kernel-core dirtylogd-core $FRONT_CORE"
+	# Split into words.
+	# shellcheck disable=SC2086
+	echo $kinds
+}
+name_of() { # KIND
+	case $1 in
+	*-core) name_type=core ;;
+	*) name_type=disk ;;
+	esac
+	echo "${1%%-*} $name_type"
+}
 rival_of() { case $1 in *-core) echo kernel-core ;; *) echo kernel ;; esac; }
 
 # --- the devices of a class
@@ -39,12 +55,16 @@ make_class() { # NUMBER MS FLUSH_MS
 	slow "b$2" "$B" 0 $SECTORS "$2" "$3"
 	slow "logk$2" "$LOGK" $(($1 * LOG_SECTORS)) $LOG_SECTORS "$2" "$3"
 	slow "logd$2" "$LOGD" $(($1 * LOG_SECTORS)) $LOG_SECTORS "$2" "$3"
+	slow "logf$2" "$LOGF" $(($1 * LOG_SECTORS)) $LOG_SECTORS "$2" "$3"
 	fio_run durable --filename="/dev/mapper/logd$2" --rw=randwrite --ioengine=psync --sync=dsync \
 		--runtime="$LOAD_SECONDS" --time_based
 	figure "class $2 ms, flush $3 ms: durable write $(fio_field durable write_p50) us"
 	for c_kind in $(kinds_of "$2"); do
-		c_log=/dev/mapper/logd$2
-		[ "${c_kind%%-*}" = dirtylogd ] || c_log=/dev/mapper/logk$2
+		case $c_kind in
+		kernel*) c_log=/dev/mapper/logk$2 ;;
+		front*) c_log=/dev/mapper/logf$2 ;;
+		*) c_log=/dev/mapper/logd$2 ;;
+		esac
 		wipe "$c_log"
 		mk_mirror "$c_kind$2" "$c_kind" $SECTORS "$c_log" 1024 "/dev/mapper/a$2" "/dev/mapper/b$2" nosync ||
 			exit 1
@@ -70,12 +90,12 @@ run_load() {
 	[ "$r_rw" = randread ] || { dmsetup suspend "$r_mirror" && dmsetup resume "$r_mirror"; }
 }
 
-# A pair is measured one behind the other, each log first in every second round.
+# Logs of a type are measured one behind the other, in every second round the other way round.
 turns() { # MS
 	if [ $((round % 2)) = 1 ]; then
 		kinds_of "$1"
 	else
-		kinds_of "$1" | sed -E 's/([^ ]+) ([^ ]+)/\2 \1/g'
+		kinds_of "$1" | tr ' ' '\n' | tac
 	fi
 }
 

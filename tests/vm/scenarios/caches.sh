@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # about: legs with volatile caches are flushed before their clears reach the log
 # disks: log=64M
+# front: yes
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # about: a mirror grows by suspend, reload, resume: only the new regions resync
 # disks: a=128M:random b=128M log=64M
+# front: yes
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 

@@ -2,10 +2,12 @@
 # shellcheck shell=sh
 # about: kill -9 of a daemon without a supervisor under fio verify, again and again
 # disks: a=64M b=64M log=64M
+# front: yes
 # timeout: 180
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
+front_is_busy
 A=$(dev a) B=$(dev b) LOG=$(dev log)
 start_daemon --supervise no || exit 1
 

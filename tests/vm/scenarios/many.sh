@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # about: 32 mirrors at once, resync and fio verify together
 # disks: a=256M:random b=256M log=64M
+# front: yes
 # timeout: 180
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # about: each moment of a mirror's life as a power cut (dm-log-writes): resync, growth, kills, a reconnect
 # disks: base=64M record=512M
+# front: yes
 # timeout: 240
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
@@ -9,6 +10,7 @@
 on_kernel_log && exit 0 # the replay comes with dirtylogd
 
 : "${WRITES:=120}"
+front_is_busy
 LOG_SECTORS=2048
 REGION=128
 REGIONS=64

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# about: the server killed every 2 s, 30 times, under fio verify on 8 mirrors: nobody notices
+# about: the server killed every 2 s, 30 times (KILLS), under fio verify on 8 mirrors: nobody notices
 # disks: a=128M b=128M log=8M
+# front: yes
 # timeout: 240
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
+front_is_busy
 A=$(dev a) B=$(dev b) LOG=$(dev log)
 COUNT=8
-KILLS=30
+: "${KILLS:=30}"
 SECTORS=32768
 REGIONS=256
 # The kernel's own log has no server.
@@ -35,7 +37,7 @@ iodepth=2
 bs=4k
 rw=randrw
 rwmixread=30
-runtime=$((KILLS * 2 + 6))
+runtime=100000
 time_based
 verify=crc32c
 verify_backlog=64
@@ -59,13 +61,13 @@ fio --minimal --terse-version=3 --output=/tmp/fio.restart /tmp/restart.fio 2>/tm
 fio_pid=$!
 kills=0
 lost_sync=0
-while [ $kills -lt $KILLS ]; do
+while [ $kills -lt "$KILLS" ]; do
 	sleep 2
 	kill_server
 	all_in_sync || lost_sync=$((lost_sync + 1))
 	kills=$((kills + 1))
 done
-wait $fio_pid
+end_load $fio_pid
 check "fio verify without an error" fio_ok restart
 equal "times that a mirror was not all in sync" $lost_sync 0
 check "all in sync at the end" all_in_sync

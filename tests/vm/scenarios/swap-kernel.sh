@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # about: a running mirror goes from the kernel's disk log to dirtylogd and back on one log device
 # disks: a=64M:random b=64M log=64M
+# front: yes
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# about: the cached log in front of others: resync, verified writes, table and status, what is refused, requests
+# about: the cached log in front of others: resync, writes, table, status, what is refused, requests, readahead
 # disks: a=64M:random b=64M log=64M
 # needs: module
 # timeout: 400
@@ -124,6 +124,27 @@ equal "a cold write's requests" "$(requests_between 2 3)" "flush=1 mark_region=1
 requests front-dirtylogd-flush
 equal "a cold write's requests, integrated flush" "$(requests_between 2 3)" "flush=1"
 equal "its clear's, later" "$(requests_between 3 4)" "flush=1 clear_region=1"
+
+# Buffered sequential reads: in how many reads of the leg 16 MiB arrive.
+readahead() { # KIND
+	wipe "$LOG"
+	mk_mirror m "$1" $SECTORS "$LOG" $REGION "$A" "$B" nosync || return
+	sleep 2
+	echo 3 >/proc/sys/vm/drop_caches
+	ahead_before=$(stat_field "$A" 1)
+	dd if=/dev/mapper/m of=/dev/null bs=1M count=16 2>/dev/null
+	ahead_reads=$(($(stat_field "$A" 1) - ahead_before))
+	figure "readahead_$1 16 MiB in $ahead_reads reads of the leg"
+	rm_mirror m
+}
+readahead kernel
+ahead_kernel=$ahead_reads
+readahead dirtylogd-flush
+at_least "without the module readahead does not reach the leg" "$ahead_reads" 2048
+for kind in front-dirtylogd front-dirtylogd-flush front-kernel; do
+	readahead $kind
+	at_most "$kind: readahead reaches the leg as with the kernel's log" "$ahead_reads" $((ahead_kernel + 32))
+done
 
 # The module stays as long as a mirror uses it.
 mk_mirror m front-kernel-core $SECTORS - $REGION "$A" "$B" nosync

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 # quick: no
-# about: the server behind cached logs is killed again and again, then all of dirtylogd, under fio verify
+# about: the server behind cached logs is killed again and again (KILLS), then all of dirtylogd (KILLS_ALL), verified
 # disks: a=128M b=128M log=8M
 # needs: module
 # timeout: 400
@@ -12,11 +12,11 @@ on_kernel_log && exit 0 # it has no server
 
 A=$(dev a) B=$(dev b) LOG=$(dev log)
 COUNT=4
-KILLS=$((25 / SLOW)) # each costs a slow kernel half a minute
+: "${KILLS:=$((25 / SLOW))}" # each costs a slow kernel half a minute
+: "${KILLS_ALL:=3}"
 SECTORS=65536
 REGIONS=512
-# Clears, and so marks, are told all the time: the kills are to meet them.
-FRONT_OPTIONS="clear_delay 100 max_lazy 64"
+front_is_busy
 start_daemon --clear-delay 1 || exit 1
 
 server() { dirtylogctl stats | awk -v name="$1" '$1 == name { print $2 }'; }
@@ -26,8 +26,12 @@ kill_all() { # supervisor and server: what they know in memory is gone
 }
 all_in_sync() { dmsetup status --target mirror | grep -c " $REGIONS/$REGIONS " | grep -qx "$COUNT"; }
 
-fio_job() { # SECONDS
-	cat >/tmp/restart.fio <<JOB
+load() { # LABEL
+	fio --minimal --terse-version=3 --output="/tmp/fio.$1" /tmp/restart.fio 2>"/tmp/fio.$1.log" &
+	fio_pid=$!
+}
+
+cat >/tmp/restart.fio <<JOB
 [global]
 thread
 direct=1
@@ -36,64 +40,69 @@ iodepth=4
 bs=4k
 rw=randrw
 rwmixread=30
-runtime=$1
+runtime=100000
 time_based
 verify=crc32c
 verify_backlog=64
 verify_fatal=1
 group_reporting
 JOB
-	for i in 0 1 2 3; do
-		printf '[m%d]\nfilename=/dev/mapper/m%d\nrandseed=%d\n' "$i" "$i" "$i" >>/tmp/restart.fio
-	done
-}
-load() { # LABEL
-	fio --minimal --terse-version=3 --output="/tmp/fio.$1" /tmp/restart.fio 2>"/tmp/fio.$1.log" &
-	fio_pid=$!
-}
-
 for i in 0 1 2 3; do
 	kind=front-dirtylogd-flush
 	[ "$i" = 2 ] && kind=front-dirtylogd
 	[ "$i" = 3 ] && kind=front-dirtylogd-core
 	dmsetup create "log$i" --table "0 2048 linear $LOG $((i * 2048))"
 	mk_mirror "m$i" $kind $SECTORS "/dev/mapper/log$i" 128 "$A@$((i * SECTORS))" "$B@$((i * SECTORS))" nosync || exit 1
+	printf '[m%d]\nfilename=/dev/mapper/m%d\nrandseed=%d\n' "$i" "$i" "$i" >>/tmp/restart.fio
 done
 sleep 2
 
 # With its memory: nobody notices.
-fio_job $((KILLS + 5))
 load restart
 kills=0
-snap before
-while [ $kills -lt $KILLS ]; do
+while [ $kills -lt "$KILLS" ]; do
 	sleep 1
 	kill -KILL "$(server server_pid)"
 	until_true 10 daemon_answers
 	kills=$((kills + 1))
+	say "killed $kills times"
 done
-wait $fio_pid
+end_load $fio_pid
 check "fio verify without an error" fio_ok restart
-check "all in sync at the end" all_in_sync
+# Killed while the legs are flushed, it leaves regions to be recovered.
+check "all in sync in the end" until_true 60 all_in_sync
+figure "killed while the legs were flushed: $(grep -c 'a server has died while the legs were flushed' $DAEMON_LOG) times"
 equal "servers" "$(server server)" $((KILLS + 1))
-figure "restart $(fio_field restart write_iops) write IOPS, slowest write $(fio_field restart write_max) us"
+figure "restart ${kills} times: $(fio_field restart write_iops) write IOPS, slowest write $(fio_field restart write_max) us"
 at_most "longest stall of a write in us" "$(fio_field restart write_max)" $((2000000 * SLOW))
 for i in 0 1 2 3; do dmsetup suspend "m$i"; done
 check "legs identical" legs_identical "$A" "$B" 128
 for i in 0 1 2 3; do dmsetup resume "m$i"; done
 
+note_writes() { for i in 0 1 2 3; do stat_field "/dev/mapper/m$i" 5 >"/tmp/writes.$i"; done; }
+all_written() {
+	for i in 0 1 2 3; do
+		[ "$(stat_field "/dev/mapper/m$i" 5)" -gt "$(cat "/tmp/writes.$i")" ] || return 1
+	done
+}
+
 # Without: what was dirty on the device is out of sync for the daemon, and not for us, until the resume that it asks for.
-fio_job 22
 load killed
-for pause in 0 1 3; do
+kills=0
+while [ $kills -lt "$KILLS_ALL" ]; do
 	sleep 3
 	kill_all
-	sleep $pause
+	sleep $((kills % 3 * 3 / 2)) # 0, 1, 3
 	start_daemon --clear-delay 1
+	note_writes
+	# A request that it had in hand is asked again after 15 s.
+	until_true 40 all_written || fail "killed: all mirrors are written again within 40 s"
+	kills=$((kills + 1))
+	say "killed $kills times"
 done
-wait $fio_pid
+end_load $fio_pid
 check "killed: fio verify without an error" fio_ok killed
-figure "killed $(fio_field killed write_iops) write IOPS, slowest write $(fio_field killed write_max) us"
+figure "killed ${kills} times: $(fio_field killed write_iops) write IOPS, slowest write $(fio_field killed write_max) us"
 check "killed: all in sync in the end" until_true 60 all_in_sync
 for i in 0 1 2 3; do dmsetup suspend "m$i"; done
 check "killed: legs identical" legs_identical "$A" "$B" 128
