@@ -148,7 +148,8 @@ static void flush_legs(struct worker *worker, struct mirror_log *log)
 }
 
 /* What is dirty on the log device is recovered, once the kernel asks for it: which a mirror that it knows to be
- * in sync does only after a RESUME. */
+ * in sync does only after a RESUME, and one that resyncs by itself. Then no RESUME ends what is spoilt; and nothing
+ * is: what was written before is out of sync from here on, and the legs answer. */
 static void heal(struct worker *worker, struct mirror_log *log)
 {
 	uint64_t before = dirty_log_sync_count(&log->dirty);
@@ -157,6 +158,7 @@ static void heal(struct worker *worker, struct mirror_log *log)
 	diag_info(
 		"log %s: a server has died while the legs were flushed: %llu regions are resynced",
 		log->uuid, (unsigned long long)(before - dirty_log_sync_count(&log->dirty)));
+	log->clears.phase = CLEARS_COUNTING;
 	log->life.nudged = true;
 	atomic_store_explicit(&log->answered.resync_work, false, memory_order_relaxed);
 	mirror_log_record_status(log);

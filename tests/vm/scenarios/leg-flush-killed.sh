@@ -3,7 +3,7 @@
 # quick: no
 # about: a leg's flush fails and nobody is left to hear of it: its regions are recovered
 # disks: a=64M b=64M log=64M
-# timeout: 120
+# timeout: 400
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
@@ -68,5 +68,24 @@ dmsetup resume m
 check "the log is clean after a resume" until_true 40 log_is_clean "$LOG" $REGIONS
 rm_mirror m
 check "legs identical" legs_identical "$A" "$B" 64
+
+# A mirror that resyncs asks by itself, and is not suspended for it: its regions become clean again all the same.
+some_done() { [ "$(sync_done m)" -ge 100 ]; }
+throttle=/sys/module/dm_mirror/parameters/raid1_resync_throttle
+wipe "$LOG"
+echo 2 >$throttle
+mk_mirror m dirtylogd $SECTORS "$LOG" 128 "$A" /dev/mapper/leg || exit 1
+check "a part is in sync" until_true 60 some_done
+flush_hangs 100
+kill -KILL "$SERVER"
+check "resyncing: another server" until_true 10 another_server "$SERVER"
+dmsetup resume leg
+said_twice() { [ "$(grep -c 'a server has died while the legs were flushed' $DAEMON_LOG)" -ge 2 ]; }
+check "resyncing: the successor knows of the flush" until_true 20 said_twice
+echo 100 >$throttle
+wait_sync m 60
+check "resyncing: the log is clean in the end" until_true 40 log_is_clean "$LOG" $REGIONS
+rm_mirror m
+check "resyncing: legs identical" legs_identical "$A" "$B" 64
 kernel_quiet
 check "daemon alive" daemon_lives
