@@ -33,14 +33,14 @@ equal() {
 # at_least WHAT GOT WANTED, at_most WHAT GOT WANTED: decimal numbers.
 at_least() {
 	if awk -v a="$2" -v b="$3" 'BEGIN { exit !(a != "" && a + 0 >= b + 0) }'; then
-		pass "$1"
+		pass "$1: $2 (at least $3)"
 	else
 		fail "$1: $2 instead of at least $3"
 	fi
 }
 at_most() {
 	if awk -v a="$2" -v b="$3" 'BEGIN { exit !(a != "" && a + 0 <= b + 0) }'; then
-		pass "$1"
+		pass "$1: $2 (at most $3)"
 	else
 		fail "$1: $2 instead of at most $3"
 	fi

@@ -14,7 +14,7 @@ A=$(dev a) B=$(dev b)
 SECTORS=1048576
 : "${ROUNDS:=3}"
 : "${LOAD_SECONDS:=4}"
-SYNC=nosync
+SYNC=nosync REGION=1024
 KINDS="kernel dirtylogd-flush front-dirtylogd-flush"
 start_daemon || exit 1
 
@@ -34,7 +34,7 @@ measure() { # KIND FIELD FIO_ARG...: sets iops
 	m_kind=$1 m_field=$2
 	shift 2
 	wipe "$(log_of "$m_kind")" 2
-	mk_mirror m "$m_kind" $SECTORS "$(log_of "$m_kind")" 1024 "$A" "$B" "$SYNC" || return
+	mk_mirror m "$m_kind" $SECTORS "$(log_of "$m_kind")" "$REGION" "$A" "$B" "$SYNC" || return
 	[ "$SYNC" = sync ] || sleep 1
 	fio_run bench --filename=/dev/mapper/m --runtime="$LOAD_SECONDS" --time_based "$@"
 	fio_ok bench || fail "$m_kind: fio without an error"
@@ -69,12 +69,13 @@ done
 compare "writes to 16 regions, depth 1" write_iops --rw=randwrite --iodepth=1 --size=8m
 compare "buffered sequential reads of 256 MiB" read_iops --direct=0 --ioengine=psync --rw=read --size=256m
 
-SYNC=sync
+SYNC=sync REGION=128
+compare "writes during a resync at full speed, depth 1" write_iops --rw=randwrite --iodepth=1
+SYNC=sync REGION=1024
 echo 2 >/sys/module/dm_mirror/parameters/raid1_resync_throttle
-compare "writes during a resync, depth 1" write_iops --rw=randwrite --iodepth=1
 compare "writes to the last region during a resync, depth 1" write_iops --rw=randwrite --iodepth=1 \
 	--offset=511m --size=1m
-SYNC=nosync
+SYNC=nosync REGION=1024
 echo 100 >/sys/module/dm_mirror/parameters/raid1_resync_throttle
 
 # Buffered sequential reads: in how many reads of the leg 16 MiB arrive.
