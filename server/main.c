@@ -603,9 +603,16 @@ out:
 	return r;
 }
 
+/* ThreadSanitizer takes it for a fork, and lets it forget what it knows of our locks. */
+#ifdef __SANITIZE_THREAD__
+#define UNDERTAKER false
+#else
+#define UNDERTAKER true
+#endif
+
 static void start_undertaker(const struct daemon *daemon)
 {
-	int r = daemon->options.supervise ? undertaker_start() : 0;
+	int r = UNDERTAKER && daemon->options.supervise ? undertaker_start() : 0;
 
 	if (r < 0)
 		diag_warning("a successor will be told later of this server's death: %s",
