@@ -425,9 +425,9 @@ static int verify_and_remove(struct run *run, int r)
 	if (r == 0)
 		r = play_phase(&run->daemon, MIRROR_VERIFY);
 	if (r == 0)
-		runner_listen(&run->daemon.runner, LISTEN_NS);
-	if (r == 0)
 		r = play_phase(&run->daemon, MIRROR_DEACTIVATE);
+	if (r == 0)
+		runner_listen(&run->daemon.runner, LISTEN_NS);
 	return r;
 }
 
@@ -480,7 +480,9 @@ static int measure_with_slow_device(struct run *run)
 	return r == 0 ? ended : r;
 }
 
-static int play_scripts(struct run *run, struct log_devices_counts *before)
+/* What a verification writes is not the run's. */
+static int play_scripts(struct run *run, struct log_devices_counts *before,
+			struct log_devices_counts *after)
 {
 	int r = set_up_logs(run);
 
@@ -488,6 +490,9 @@ static int play_scripts(struct run *run, struct log_devices_counts *before)
 	if (r == 0)
 		r = measure_with_slow_device(run);
 	run->result->marks = mirror_set_marks(&run->daemon.set);
+	if (r == 0)
+		r = play_phase(&run->daemon, MIRROR_SETTLE);
+	log_devices_count(&run->devices, after);
 	return verify_and_remove(run, r);
 }
 
@@ -510,7 +515,8 @@ static int play_recorded(struct run *run)
 	return r;
 }
 
-static int play_recording(struct run *run, struct log_devices_counts *before)
+static int play_recording(struct run *run, struct log_devices_counts *before,
+			  struct log_devices_counts *after)
 {
 	int r = replay_phase(run, REPLAY_CTR);
 
@@ -521,16 +527,19 @@ static int play_recording(struct run *run, struct log_devices_counts *before)
 		r = play_recorded(run);
 	run->result->marks = replay_marks(run->replay);
 	if (r == 0)
+		r = replay_phase(run, REPLAY_DTR);
+	if (r == 0)
 		runner_listen(&run->daemon.runner, LISTEN_NS);
-	return r == 0 ? replay_phase(run, REPLAY_DTR) : r;
+	log_devices_count(&run->devices, after);
+	return r;
 }
 
 static int play_all(struct run *run)
 {
 	struct log_devices_counts before, after;
-	int r = run->replay ? play_recording(run, &before) : play_scripts(run, &before);
+	int r = run->replay ? play_recording(run, &before, &after)
+			    : play_scripts(run, &before, &after);
 
-	log_devices_count(&run->devices, &after);
 	run->result->written.sectors = after.sectors - before.sectors;
 	run->result->written.flushes = after.flushes - before.flushes;
 	return r;
