@@ -41,6 +41,7 @@ struct run {
 	struct load_result *result;
 	struct log_devices devices;
 	struct slow_device slow;
+	char slow_file[32]; /* a path of what lies below it */
 	struct mirror_script_config slow_script; /* of the log on it */
 	struct side daemon, echo;
 	struct replay *replay; /* NULL: the scripts */
@@ -57,12 +58,15 @@ struct run {
 static int make_slow_device(struct run *run)
 {
 	const struct load_options *options = run->options;
+	int r;
 
 	if (!options->slow_msec)
 		return 0;
 	run->slow_script = options->script;
 	run->slow_script.workload = mirror_script_workload("mark_flush");
-	return slow_device_make(&run->slow, options->loop_dir, log_devices_bytes(options->regions));
+	r = slow_device_make(&run->slow, options->loop_dir, log_devices_bytes(options->regions));
+	snprintf(run->slow_file, sizeof(run->slow_file), "/proc/self/fd/%d", run->slow.device.file);
+	return r;
 }
 
 static int make_devices(struct run *run)
@@ -88,9 +92,12 @@ static void describe_device(const struct run *run, unsigned index,
 	if (index == run->options->logs) {
 		description->device_path = run->slow.device.path;
 		description->device_number = run->slow.device.number;
+		/* The device itself would answer behind the writes that it holds back. */
+		description->look_path = run->slow_file;
 	} else if (index < run->devices.count) {
 		description->device_path = run->devices.entries[index].path;
 		description->device_number = run->devices.entries[index].number;
+		description->look_path = run->devices.entries[index].path;
 	}
 }
 

@@ -82,7 +82,7 @@ void mirror_init(struct mirror *mirror, const struct mirror_script_config *confi
 	mirror->work = LOG_MODEL_NO_REGION;
 	log_model_init(&mirror->model, mem, description->regions, starts_in_sync(config));
 	snprintf(mirror->uuid, sizeof(mirror->uuid), "%s", description->uuid);
-	mirror->device_path = description->device_path;
+	mirror->look_path = description->look_path;
 	if (description->device_path) {
 		snprintf(mirror->device, sizeof(mirror->device), "%s", description->device_number);
 		snprintf(mirror->ctr_text, sizeof(mirror->ctr_text), "%" PRIu64 " disk %s %u %s",
@@ -552,13 +552,11 @@ static bool next_of_resync(struct mirror *mirror, struct wire_message *message,
 static bool next_of_mark_flush(struct mirror *mirror, struct wire_message *message,
 			       struct mirror_expected *expected)
 {
-	uint64_t region;
-
-	if (!mirror->config->integrated_flush)
-		return ask_type(mirror, message, expected,
-				mirror->operations++ % 2 ? DM_ULOG_FLUSH : DM_ULOG_MARK_REGION);
-	region = choose_region(mirror);
-	return ask_mark(mirror, message, expected, DM_ULOG_FLUSH, &region, 1);
+	if (!mirror->config->integrated_flush && mirror->operations++ % 2)
+		return ask_type(mirror, message, expected, DM_ULOG_FLUSH);
+	mirror->regions[0] = choose_region(mirror);
+	mirror->nregions = 1;
+	return ask_mark(mirror, message, expected, marking_type(mirror), mirror->regions, 1);
 }
 
 static bool next_of_ctr(struct mirror *mirror, struct wire_message *message,

@@ -78,7 +78,7 @@ struct mirror {
 	uint32_t region_size; /* sectors */
 	char uuid[DM_UUID_LEN];
 	char ctr_text[WIRE_PAYLOAD_MAX];
-	const char *device_path; /* NULL for a core log */
+	const char *look_path; /* NULL for a core log */
 	char device[24]; /* major:minor, "" for a core log */
 	char status[64]; /* STATUS_INFO of a healthy log */
 	enum mirror_script_phase phase;
@@ -96,14 +96,14 @@ struct mirror {
 	uint64_t regions[MIRROR_SCRIPT_WRITERS_MAX];
 };
 
-/* A log that does not exist yet at the server. mem: as log_model_init has it. device: a path, which
- * outlives the mirror, and its major:minor, or NULL for a core log. */
+/* A log that does not exist yet at the server. mem: as log_model_init has it. device: a path and
+ * its major:minor, or NULL for a core log. look_path: where to see what lies on it; outlives the mirror. */
 struct mirror_description {
 	uint64_t luid;
 	const char *uuid;
 	uint64_t regions;
 	uint32_t region_size; /* sectors */
-	const char *device_path, *device_number;
+	const char *device_path, *device_number, *look_path;
 	uint64_t seed;
 };
 

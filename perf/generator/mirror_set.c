@@ -87,12 +87,15 @@ static enum traffic_state next_in_turn(struct mirror_set *set, struct wire_messa
 	return TRAFFIC_REQUEST;
 }
 
+/* One request at a time, so that its device can be looked at whenever it has answered a FLUSH. */
 static enum traffic_state next_beside(struct mirror_set *set, struct wire_message *message,
 				      struct traffic_pending *pending)
 {
 	set->beside_waits = true;
 	pending->mirror = set->count - 1;
 	mirror_next(&set->mirrors[pending->mirror], message, &pending->expected);
+	if (pending->expected.type == DM_ULOG_FLUSH)
+		pending->expected.look = MIRROR_LOOK_MARKS;
 	return TRAFFIC_REQUEST;
 }
 
@@ -122,12 +125,12 @@ static enum traffic_state set_next(struct traffic *traffic, int64_t now_ns,
 static bool look_at_device(const struct mirror *mirror, const struct mirror_expected *expected,
 			   char *fault, size_t fault_bytes)
 {
-	if (!mirror->device_path || expected->look == MIRROR_LOOK_NOT)
+	if (!mirror->look_path || expected->look == MIRROR_LOOK_NOT)
 		return true;
 	if (expected->look == MIRROR_LOOK_MARKS)
-		return device_look_at_marks(mirror->device_path, mirror->regions, mirror->nregions,
+		return device_look_at_marks(mirror->look_path, mirror->regions, mirror->nregions,
 					    fault, fault_bytes);
-	return device_look_at_all(mirror->device_path, &mirror->model,
+	return device_look_at_all(mirror->look_path, &mirror->model,
 				  expected->look == MIRROR_LOOK_EXACT, fault, fault_bytes);
 }
 

@@ -125,7 +125,7 @@ static void answer_mark(struct liar_log *log, struct wire_message *message)
 static void answer_flush(struct liar_log *log, struct wire_message *message)
 {
 	mark(log, message);
-	if (lies(LIE_FLUSH_EARLY))
+	if (lies(LIE_FLUSH_EARLY) || lies(LIE_FLUSH_A_MOMENT_EARLY))
 		shared->owes = true;
 	else if (!lies(LIE_MARKS_NOT_WRITTEN))
 		liar_log_write(log);
@@ -420,6 +420,8 @@ static void serve_one(int fd)
 		make_reply();
 	if (shared->out.msg_len == 0 && !(lies(LIE_REPLY_LOST) && is_time_to_lie()))
 		send_reply(fd);
+	if (lies(LIE_FLUSH_A_MOMENT_EARLY))
+		write_what_is_owed();
 	lie_about_message(fd, is_time_to_lie());
 	shared->in.msg_len = 0;
 }

@@ -14,6 +14,7 @@
 #define DISK "--type disk"
 #define TWO_DISKS "--type disk --logs 2"
 #define TWO_RESYNCS "--resync --logs 2"
+#define SLOW "--workload in_sync --slow-device 100 --count 1G --seconds 1"
 #define KILLS "--kill 2 --count 1G"
 
 enum lie told;
@@ -52,6 +53,7 @@ static const struct {
 	[LIE_REMOTE_RECOVERING] = {"remote-recovering", RESYNC, "is_remote_recovering .*: [{]1, ", "writes wait for another host that is not there"},
 
 	[LIE_FLUSH_EARLY] = {"flush-early", DISK, "flush .* on the log device", "a FLUSH is answered before its marks are on the device"},
+	[LIE_FLUSH_A_MOMENT_EARLY] = {"flush-a-moment-early", SLOW, "flush .* clean on the log device", "the same, of a write that is on its way"},
 	[LIE_MARKS_NOT_WRITTEN] = {"marks-not-written", DISK, "flush .* clean on the log device", "marks are in memory alone"},
 	[LIE_NOSYNC_NOT_WRITTEN] = {"nosync-not-written", DISK, "set_region_sync .* clean on the log device", "after a crash a leg that failed is taken for good"},
 	[LIE_CLEARS_NOT_WRITTEN] = {"clears-not-written", DISK, "postsuspend .* dirty on the log device", "a clean shutdown needs a resync"},
