@@ -41,6 +41,7 @@ struct run {
 	struct load_result *result;
 	struct log_devices devices;
 	struct slow_device slow;
+	char slow_file[32]; /* a path of what lies below it */
 	struct mirror_script_config slow_script; /* of the log on it */
 	struct side daemon, echo;
 	struct replay *replay; /* NULL: the scripts */
@@ -57,12 +58,15 @@ struct run {
 static int make_slow_device(struct run *run)
 {
 	const struct load_options *options = run->options;
+	int r;
 
 	if (!options->slow_msec)
 		return 0;
 	run->slow_script = options->script;
 	run->slow_script.workload = mirror_script_workload("mark_flush");
-	return slow_device_make(&run->slow, options->loop_dir, log_devices_bytes(options->regions));
+	r = slow_device_make(&run->slow, options->loop_dir, log_devices_bytes(options->regions));
+	snprintf(run->slow_file, sizeof(run->slow_file), "/proc/self/fd/%d", run->slow.device.file);
+	return r;
 }
 
 static int make_devices(struct run *run)
@@ -88,9 +92,12 @@ static void describe_device(const struct run *run, unsigned index,
 	if (index == run->options->logs) {
 		description->device_path = run->slow.device.path;
 		description->device_number = run->slow.device.number;
+		/* The device itself would answer behind the writes that it holds back. */
+		description->look_path = run->slow_file;
 	} else if (index < run->devices.count) {
 		description->device_path = run->devices.entries[index].path;
 		description->device_number = run->devices.entries[index].number;
+		description->look_path = run->devices.entries[index].path;
 	}
 }
 
@@ -425,9 +432,9 @@ static int verify_and_remove(struct run *run, int r)
 	if (r == 0)
 		r = play_phase(&run->daemon, MIRROR_VERIFY);
 	if (r == 0)
-		runner_listen(&run->daemon.runner, LISTEN_NS);
-	if (r == 0)
 		r = play_phase(&run->daemon, MIRROR_DEACTIVATE);
+	if (r == 0)
+		runner_listen(&run->daemon.runner, LISTEN_NS);
 	return r;
 }
 
@@ -480,7 +487,9 @@ static int measure_with_slow_device(struct run *run)
 	return r == 0 ? ended : r;
 }
 
-static int play_scripts(struct run *run, struct log_devices_counts *before)
+/* What a verification writes is not the run's. */
+static int play_scripts(struct run *run, struct log_devices_counts *before,
+			struct log_devices_counts *after)
 {
 	int r = set_up_logs(run);
 
@@ -488,6 +497,9 @@ static int play_scripts(struct run *run, struct log_devices_counts *before)
 	if (r == 0)
 		r = measure_with_slow_device(run);
 	run->result->marks = mirror_set_marks(&run->daemon.set);
+	if (r == 0)
+		r = play_phase(&run->daemon, MIRROR_SETTLE);
+	log_devices_count(&run->devices, after);
 	return verify_and_remove(run, r);
 }
 
@@ -510,7 +522,8 @@ static int play_recorded(struct run *run)
 	return r;
 }
 
-static int play_recording(struct run *run, struct log_devices_counts *before)
+static int play_recording(struct run *run, struct log_devices_counts *before,
+			  struct log_devices_counts *after)
 {
 	int r = replay_phase(run, REPLAY_CTR);
 
@@ -521,16 +534,19 @@ static int play_recording(struct run *run, struct log_devices_counts *before)
 		r = play_recorded(run);
 	run->result->marks = replay_marks(run->replay);
 	if (r == 0)
+		r = replay_phase(run, REPLAY_DTR);
+	if (r == 0)
 		runner_listen(&run->daemon.runner, LISTEN_NS);
-	return r == 0 ? replay_phase(run, REPLAY_DTR) : r;
+	log_devices_count(&run->devices, after);
+	return r;
 }
 
 static int play_all(struct run *run)
 {
 	struct log_devices_counts before, after;
-	int r = run->replay ? play_recording(run, &before) : play_scripts(run, &before);
+	int r = run->replay ? play_recording(run, &before, &after)
+			    : play_scripts(run, &before, &after);
 
-	log_devices_count(&run->devices, &after);
 	run->result->written.sectors = after.sectors - before.sectors;
 	run->result->written.flushes = after.flushes - before.flushes;
 	return r;

@@ -29,7 +29,7 @@ struct load_result {
 	bool has_echo, has_devices;
 	uint64_t unsent; /* open loop: requests that were due and had to wait until the end */
 	uint64_t marks;
-	struct log_devices_counts written; /* until the logs were gone */
+	struct log_devices_counts written; /* until the logs were suspended, or gone */
 	unsigned kills; /* of serving processes */
 	struct histogram stalls; /* the longest time without an answer after each */
 	struct histogram stall_parts[STALL_ALL];

@@ -17,20 +17,14 @@ size_t log_model_bytes(uint64_t regions)
 	return 2 * map_bytes(regions);
 }
 
-static void start_over(struct log_model *model)
-{
-	model->in_sync = model->starts_in_sync ? model->regions : 0;
-	model->handed = LOG_MODEL_NO_REGION;
-	model->failed = false;
-}
-
 void log_model_init(struct log_model *model, void *mem, uint64_t regions, bool in_sync)
 {
 	model->regions = regions;
 	model->starts_in_sync = in_sync;
 	model->sync_changed = mem;
 	model->clean_changed = (uint64_t *)((uint8_t *)mem + map_bytes(regions));
-	start_over(model);
+	model->in_sync = in_sync ? regions : 0;
+	log_model_resume(model);
 }
 
 static bool has_changed(const uint64_t *map, uint64_t region)
@@ -53,6 +47,11 @@ bool log_model_in_sync(const struct log_model *model, uint64_t region)
 bool log_model_is_clean(const struct log_model *model, uint64_t region)
 {
 	return has_changed(model->clean_changed, region) != model->starts_in_sync;
+}
+
+uint64_t log_model_clean_word(const struct log_model *model, uint64_t word)
+{
+	return model->clean_changed[word] ^ (model->starts_in_sync ? UINT64_MAX : 0);
 }
 
 void log_model_mark(struct log_model *model, uint64_t region)
@@ -78,6 +77,12 @@ void log_model_set_sync(struct log_model *model, uint64_t region, bool in_sync)
 		return;
 	model->in_sync += in_sync ? 1 : UINT64_MAX;
 	put(model->sync_changed, region, in_sync != model->starts_in_sync);
+}
+
+void log_model_resume(struct log_model *model)
+{
+	model->handed = LOG_MODEL_NO_REGION;
+	model->failed = false;
 }
 
 bool log_model_hand_out(struct log_model *model, bool any, uint64_t region)

@@ -35,6 +35,9 @@ bool log_model_in_sync(const struct log_model *model, uint64_t region);
 bool log_model_is_clean(const struct log_model *model, uint64_t region);
 
 void log_model_mark(struct log_model *model, uint64_t region);
+/* The clean bits of 64 regions: bit i is of region 64 * word + i. Bits of no region are anything. */
+uint64_t log_model_clean_word(const struct log_model *model, uint64_t word);
+
 /* Does nothing to a region out of sync. */
 void log_model_clear(struct log_model *model, uint64_t region);
 void log_model_set_sync(struct log_model *model, uint64_t region, bool in_sync);
@@ -43,6 +46,9 @@ static inline bool log_model_all_in_sync(const struct log_model *model)
 {
 	return model->in_sync == model->regions;
 }
+
+/* Recovery starts over. */
+void log_model_resume(struct log_model *model);
 
 /* The answer to GET_RESYNC_WORK: any says that region is to be recovered. True if it can be
  * right; it is remembered then. */

@@ -10,12 +10,14 @@
 #include "perf/generator/connector.h"
 #include "perf/generator/dice.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define STATUS_EVERY 1024u /* operations between polls of the status (kernel) */
 #define REMOTE_EVERY 256u /* and between questions for a remote recovery, while not in sync */
+#define LOOK_EVERY 256u /* writes between two whose marks are asked for (kernel) */
 #define VERIFIED_REGIONS 16u
 
 static const struct mirror_script_workload workloads[] = {
@@ -43,6 +45,7 @@ enum step {
 	STEP_ASK,
 	STEP_MARK,
 	STEP_FLUSH_MARKS,
+	STEP_LOOK,
 	STEP_CLEAR,
 	STEP_FLUSH_CLEARS,
 	STEP_WORK,
@@ -79,6 +82,7 @@ void mirror_init(struct mirror *mirror, const struct mirror_script_config *confi
 	mirror->work = LOG_MODEL_NO_REGION;
 	log_model_init(&mirror->model, mem, description->regions, starts_in_sync(config));
 	snprintf(mirror->uuid, sizeof(mirror->uuid), "%s", description->uuid);
+	mirror->look_path = description->look_path;
 	if (description->device_path) {
 		snprintf(mirror->device, sizeof(mirror->device), "%s", description->device_number);
 		snprintf(mirror->ctr_text, sizeof(mirror->ctr_text), "%" PRIu64 " disk %s %u %s",
@@ -152,6 +156,11 @@ static bool ask_ctr(struct mirror *mirror, struct wire_message *message,
 	return true;
 }
 
+static unsigned marking_type(const struct mirror *mirror)
+{
+	return mirror->config->integrated_flush ? DM_ULOG_FLUSH : DM_ULOG_MARK_REGION;
+}
+
 /* MARK_REGION, or FLUSH with the marks in it. */
 static bool ask_mark(struct mirror *mirror, struct wire_message *message,
 		     struct mirror_expected *expected, unsigned type, const uint64_t *regions,
@@ -172,11 +181,11 @@ static bool ask_clear(struct mirror *mirror, struct wire_message *message,
 }
 
 static bool ask_set_sync(struct mirror *mirror, struct wire_message *message,
-			 struct mirror_expected *expected, uint64_t region)
+			 struct mirror_expected *expected, uint64_t region, bool in_sync)
 {
-	uint64_t words[2] = {region, 1};
+	uint64_t words[2] = {region, in_sync};
 
-	log_model_set_sync(&mirror->model, region, true);
+	log_model_set_sync(&mirror->model, region, in_sync);
 	return build_request(message, expected, DM_ULOG_SET_REGION_SYNC, words, 2);
 }
 
@@ -215,7 +224,10 @@ static bool ask_type(struct mirror *mirror, struct wire_message *message,
 		region = choose_region(mirror);
 		return ask_clear(mirror, message, expected, &region, 1);
 	case DM_ULOG_SET_REGION_SYNC:
-		return ask_set_sync(mirror, message, expected, choose_region(mirror));
+		return ask_set_sync(mirror, message, expected, choose_region(mirror), true);
+	case DM_ULOG_RESUME:
+		log_model_resume(&mirror->model);
+		return build_request(message, expected, type, NULL, 0);
 	default:
 		return build_request(message, expected, type, NULL, 0);
 	}
@@ -244,26 +256,137 @@ static bool next_of_activation(struct mirror *mirror, struct wire_message *messa
 	return next_of_table(mirror, message, expected, types, sizeof(types));
 }
 
+/* What may have been marked without a FLUSH is durable behind one, and behind a POSTSUSPEND the clears are, too. */
+static bool next_of_settling(struct mirror *mirror, struct wire_message *message,
+			     struct mirror_expected *expected)
+{
+	static const uint8_t types[] = {DM_ULOG_FLUSH, DM_ULOG_PRESUSPEND, DM_ULOG_POSTSUSPEND};
+
+	if (mirror->config->workload->kind == MIRROR_SCRIPT_CTR ||
+	    !next_of_table(mirror, message, expected, types, sizeof(types)))
+		return false;
+	if (expected->type == DM_ULOG_FLUSH)
+		expected->look = MIRROR_LOOK_DIRTY;
+	else if (expected->type == DM_ULOG_POSTSUSPEND)
+		expected->look = MIRROR_LOOK_EXACT;
+	return true;
+}
+
+/* A log that is gone is not known any more, and the kernel is told so with the size that the good answer has
+ * (docs/protocol.md, trap 1). */
+static bool ask_the_gone(struct mirror *mirror, struct wire_message *message,
+			 struct mirror_expected *expected)
+{
+	ask_type(mirror, message, expected, DM_ULOG_IN_SYNC);
+	expected->error = -ESRCH;
+	return true;
+}
+
 static bool next_of_deactivation(struct mirror *mirror, struct wire_message *message,
 				 struct mirror_expected *expected)
 {
 	static const uint8_t types[] = {DM_ULOG_PRESUSPEND, DM_ULOG_POSTSUSPEND, DM_ULOG_DTR};
 	unsigned skipped = mirror->config->workload->kind == MIRROR_SCRIPT_CTR ? 2 : 0;
+	unsigned count = sizeof(types) - skipped;
 
-	return next_of_table(mirror, message, expected, types + skipped, sizeof(types) - skipped);
+	if (mirror->step == count) {
+		mirror->step++;
+		return ask_the_gone(mirror, message, expected);
+	}
+	return next_of_table(mirror, message, expected, types + skipped, count);
 }
 
-/* Some regions of those that were used, and the count. */
+/* --- verification --- */
+
+/* What is done to three regions that lie side by side, A, B and C: the run leaves none dirty beside one that is
+ * cleared, and none that has failed. As the last one is recovered, all is as it was, but for bits that are dirty. */
+enum spot { SPOT_NONE, SPOT_A = 0, SPOT_B, SPOT_C };
+
+static const struct trial {
+	uint8_t type;
+	uint8_t spot;
+	bool in_sync; /* of SET_REGION_SYNC */
+	uint8_t look; /* enum mirror_look */
+} trials[] = {
+	{DM_ULOG_STATUS_INFO, SPOT_NONE, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_STATUS_TABLE, SPOT_NONE, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_MARK_REGION, SPOT_A, false, MIRROR_LOOK_NOT}, /* and B */
+	{DM_ULOG_FLUSH, SPOT_NONE, false, MIRROR_LOOK_DIRTY},
+	{DM_ULOG_IS_CLEAN, SPOT_A, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IS_CLEAN, SPOT_B, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IS_CLEAN, SPOT_C, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_CLEAR_REGION, SPOT_A, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IS_CLEAN, SPOT_A, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IS_CLEAN, SPOT_B, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_SET_REGION_SYNC, SPOT_C, false, MIRROR_LOOK_DIRTY},
+	{DM_ULOG_CLEAR_REGION, SPOT_C, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IN_SYNC, SPOT_C, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IS_CLEAN, SPOT_C, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_GET_SYNC_COUNT, SPOT_NONE, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IS_REMOTE_RECOVERING, SPOT_A, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_PRESUSPEND, SPOT_NONE, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_POSTSUSPEND, SPOT_NONE, false, MIRROR_LOOK_EXACT},
+	{DM_ULOG_RESUME, SPOT_NONE, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IS_CLEAN, SPOT_A, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IS_CLEAN, SPOT_B, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IN_SYNC, SPOT_B, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_IN_SYNC, SPOT_C, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_SET_REGION_SYNC, SPOT_C, true, MIRROR_LOOK_NOT},
+	{DM_ULOG_IN_SYNC, SPOT_C, false, MIRROR_LOOK_NOT},
+	{DM_ULOG_GET_SYNC_COUNT, SPOT_NONE, false, MIRROR_LOOK_NOT},
+};
+
+static bool ask_trial(struct mirror *mirror, struct wire_message *message,
+		      struct mirror_expected *expected, const struct trial *trial)
+{
+	uint64_t regions = mirror->model.regions;
+	uint64_t region = (mirror->spot + trial->spot) % regions;
+	uint64_t both[2] = {region, (region + 1) % regions};
+
+	switch (trial->type) {
+	case DM_ULOG_MARK_REGION:
+		return ask_mark(mirror, message, expected, marking_type(mirror), both, 2);
+	case DM_ULOG_CLEAR_REGION:
+		return ask_clear(mirror, message, expected, &region, 1);
+	case DM_ULOG_SET_REGION_SYNC:
+		return ask_set_sync(mirror, message, expected, region, trial->in_sync);
+	case DM_ULOG_IN_SYNC:
+	case DM_ULOG_IS_CLEAN:
+	case DM_ULOG_IS_REMOTE_RECOVERING:
+		return ask_region(mirror, message, expected, trial->type, region);
+	default:
+		return ask_type(mirror, message, expected, trial->type);
+	}
+}
+
+static bool next_trial(struct mirror *mirror, struct wire_message *message,
+		       struct mirror_expected *expected, unsigned index)
+{
+	if (index >= sizeof(trials) / sizeof(trials[0]))
+		return false;
+	if (index == 0)
+		mirror->spot = choose_region(mirror);
+	ask_trial(mirror, message, expected, &trials[index]);
+	expected->look = trials[index].look;
+	return true;
+}
+
+/* The log is suspended. Some regions of those that were used, the count, and the trials. */
 static bool next_of_verification(struct mirror *mirror, struct wire_message *message,
 				 struct mirror_expected *expected)
 {
 	unsigned step = mirror->step++;
 
-	if (mirror->config->workload->kind == MIRROR_SCRIPT_CTR || step > 2 * VERIFIED_REGIONS)
+	if (mirror->config->workload->kind == MIRROR_SCRIPT_CTR)
 		return false;
 	if (step == 0)
+		return ask_type(mirror, message, expected, DM_ULOG_RESUME);
+	if (step == 1)
 		return ask_sync_count(mirror, message, expected);
-	return ask_type(mirror, message, expected, step % 2 ? DM_ULOG_IS_CLEAN : DM_ULOG_IN_SYNC);
+	step -= 2;
+	if (step >= 2 * VERIFIED_REGIONS)
+		return next_trial(mirror, message, expected, step - 2 * VERIFIED_REGIONS);
+	return ask_type(mirror, message, expected, step % 2 ? DM_ULOG_IN_SYNC : DM_ULOG_IS_CLEAN);
 }
 
 /* --- the kernel's part --- */
@@ -280,6 +403,7 @@ static void choose_writes(struct mirror *mirror)
 {
 	mirror->nregions = 0;
 	mirror->asked = 0;
+	mirror->writes++;
 	for (unsigned i = 0; i < mirror->config->writers; i++) {
 		uint64_t region = choose_region(mirror);
 
@@ -314,14 +438,43 @@ static bool next_ask(struct mirror *mirror, struct wire_message *message,
 	return true;
 }
 
+static bool marks_flushed(struct mirror *mirror, struct mirror_expected *expected)
+{
+	bool looks = mirror->writes % LOOK_EVERY == 0;
+
+	mirror->step = looks ? STEP_LOOK : STEP_CLEAR;
+	if (looks)
+		expected->look = MIRROR_LOOK_MARKS;
+	return true;
+}
+
 static bool next_mark(struct mirror *mirror, struct wire_message *message,
 		      struct mirror_expected *expected)
 {
-	bool integrated = mirror->config->integrated_flush;
+	unsigned type = marking_type(mirror);
 
-	mirror->step = integrated ? STEP_CLEAR : STEP_FLUSH_MARKS;
-	return ask_mark(mirror, message, expected, integrated ? DM_ULOG_FLUSH : DM_ULOG_MARK_REGION,
-			mirror->regions, mirror->nregions);
+	ask_mark(mirror, message, expected, type, mirror->regions, mirror->nregions);
+	if (type == DM_ULOG_FLUSH)
+		return marks_flushed(mirror, expected);
+	mirror->step = STEP_FLUSH_MARKS;
+	return true;
+}
+
+static bool next_flush_of_marks(struct mirror *mirror, struct wire_message *message,
+				struct mirror_expected *expected)
+{
+	ask_type(mirror, message, expected, DM_ULOG_FLUSH);
+	return marks_flushed(mirror, expected);
+}
+
+/* The kernel never asks this, and nothing else tells whether a mark was kept: its clear comes next. */
+static bool next_look(struct mirror *mirror, struct wire_message *message,
+		      struct mirror_expected *expected)
+{
+	uint64_t which = dice_below(&mirror->dice, mirror->nregions);
+
+	mirror->step = STEP_CLEAR;
+	return ask_region(mirror, message, expected, DM_ULOG_IS_CLEAN, mirror->regions[which]);
 }
 
 static bool next_clear(struct mirror *mirror, struct wire_message *message,
@@ -357,7 +510,7 @@ static bool next_recovered(struct mirror *mirror, struct wire_message *message,
 	mirror->step = STEP_COUNT;
 	if (mirror->work == LOG_MODEL_NO_REGION) /* an answer that was wrong, or all is done */
 		return ask_type(mirror, message, expected, DM_ULOG_GET_RESYNC_WORK);
-	return ask_set_sync(mirror, message, expected, mirror->work);
+	return ask_set_sync(mirror, message, expected, mirror->work, true);
 }
 
 static bool next_of_kernel(struct mirror *mirror, struct wire_message *message,
@@ -369,8 +522,9 @@ static bool next_of_kernel(struct mirror *mirror, struct wire_message *message,
 	case STEP_MARK:
 		return next_mark(mirror, message, expected);
 	case STEP_FLUSH_MARKS:
-		mirror->step = STEP_CLEAR;
-		return ask_type(mirror, message, expected, DM_ULOG_FLUSH);
+		return next_flush_of_marks(mirror, message, expected);
+	case STEP_LOOK:
+		return next_look(mirror, message, expected);
 	case STEP_CLEAR:
 		return next_clear(mirror, message, expected);
 	case STEP_FLUSH_CLEARS:
@@ -398,13 +552,11 @@ static bool next_of_resync(struct mirror *mirror, struct wire_message *message,
 static bool next_of_mark_flush(struct mirror *mirror, struct wire_message *message,
 			       struct mirror_expected *expected)
 {
-	uint64_t region;
-
-	if (!mirror->config->integrated_flush)
-		return ask_type(mirror, message, expected,
-				mirror->operations++ % 2 ? DM_ULOG_FLUSH : DM_ULOG_MARK_REGION);
-	region = choose_region(mirror);
-	return ask_mark(mirror, message, expected, DM_ULOG_FLUSH, &region, 1);
+	if (!mirror->config->integrated_flush && mirror->operations++ % 2)
+		return ask_type(mirror, message, expected, DM_ULOG_FLUSH);
+	mirror->regions[0] = choose_region(mirror);
+	mirror->nregions = 1;
+	return ask_mark(mirror, message, expected, marking_type(mirror), mirror->regions, 1);
 }
 
 static bool next_of_ctr(struct mirror *mirror, struct wire_message *message,
@@ -440,6 +592,8 @@ bool mirror_next(struct mirror *mirror, struct wire_message *message,
 	switch (mirror->phase) {
 	case MIRROR_ACTIVATE:
 		return next_of_activation(mirror, message, expected);
+	case MIRROR_SETTLE:
+		return next_of_settling(mirror, message, expected);
 	case MIRROR_VERIFY:
 		return next_of_verification(mirror, message, expected);
 	case MIRROR_DEACTIVATE:
@@ -551,9 +705,10 @@ bool mirror_check(struct mirror *mirror, const struct mirror_expected *expected,
 		snprintf(fault, fault_bytes, "%s", frame);
 		return false;
 	}
-	if (reply->request.error != 0) {
-		snprintf(fault, fault_bytes, "error %d (%s)", reply->request.error,
-			 strerror(reply->request.error < 0 ? -reply->request.error : 0));
+	if (reply->request.error != expected->error) {
+		snprintf(fault, fault_bytes, "error %d (%s), %d expected", reply->request.error,
+			 strerror(reply->request.error < 0 ? -reply->request.error : 0),
+			 expected->error);
 		return false;
 	}
 	if (reply->request.data_size != bytes) {
@@ -561,7 +716,7 @@ bool mirror_check(struct mirror *mirror, const struct mirror_expected *expected,
 			 bytes);
 		return false;
 	}
-	return check_payload(mirror, expected, reply, fault, fault_bytes);
+	return expected->error != 0 || check_payload(mirror, expected, reply, fault, fault_bytes);
 }
 
 void mirror_pass(struct mirror *mirror, const struct mirror_expected *expected)

@@ -44,13 +44,31 @@ struct mirror_script_config {
 	uint64_t hot; /* I/O goes to so many regions only; 0: to all */
 };
 
-enum mirror_script_phase { MIRROR_ACTIVATE, MIRROR_RUN, MIRROR_VERIFY, MIRROR_DEACTIVATE };
+/* The log is suspended behind the run, so that all of it is on the log device, and in a
+ * verification resumed. */
+enum mirror_script_phase {
+	MIRROR_ACTIVATE,
+	MIRROR_RUN,
+	MIRROR_SETTLE,
+	MIRROR_VERIFY,
+	MIRROR_DEACTIVATE
+};
+
+/* What must be on the log device when a good answer has come, before anything else is asked. */
+enum mirror_look {
+	MIRROR_LOOK_NOT,
+	MIRROR_LOOK_MARKS, /* the marks of the writes in hand */
+	MIRROR_LOOK_DIRTY, /* everything that is dirty */
+	MIRROR_LOOK_EXACT, /* and what is clean, too */
+};
 
 /* What the answer to a request must be. */
 struct mirror_expected {
 	uint64_t value; /* of a one-word answer; of IS_REMOTE_RECOVERING the hint */
 	uint8_t type;
 	bool unknown; /* value is not looked at */
+	uint8_t look; /* enum mirror_look */
+	int16_t error; /* 0 or -errno, and then the payload counts for its size alone */
 };
 
 struct mirror {
@@ -60,6 +78,7 @@ struct mirror {
 	uint32_t region_size; /* sectors */
 	char uuid[DM_UUID_LEN];
 	char ctr_text[WIRE_PAYLOAD_MAX];
+	const char *look_path; /* NULL for a core log */
 	char device[24]; /* major:minor, "" for a core log */
 	char status[64]; /* STATUS_INFO of a healthy log */
 	enum mirror_script_phase phase;
@@ -68,6 +87,8 @@ struct mirror {
 	uint64_t cursor; /* of the sequential pattern */
 	uint64_t passed; /* mirror_pass: regions below it are in sync */
 	uint64_t operations; /* begun in MIRROR_RUN */
+	uint64_t writes; /* groups of them that were begun */
+	uint64_t spot; /* first of three regions of a verification */
 	uint64_t work; /* region that the last GET_RESYNC_WORK told, or LOG_MODEL_NO_REGION */
 	uint64_t marks; /* regions marked so far */
 	unsigned asked; /* IN_SYNCs of the writes in hand */
@@ -76,13 +97,13 @@ struct mirror {
 };
 
 /* A log that does not exist yet at the server. mem: as log_model_init has it. device: a path and
- * its major:minor, or NULL for a core log. */
+ * its major:minor, or NULL for a core log. look_path: where to see what lies on it; outlives the mirror. */
 struct mirror_description {
 	uint64_t luid;
 	const char *uuid;
 	uint64_t regions;
 	uint32_t region_size; /* sectors */
-	const char *device_path, *device_number;
+	const char *device_path, *device_number, *look_path;
 	uint64_t seed;
 };
 

@@ -6,6 +6,7 @@
  */
 #include "perf/generator/mirror_set.h"
 
+#include "perf/generator/device_look.h"
 #include "server/base/container_of.h"
 
 #include <errno.h>
@@ -86,12 +87,15 @@ static enum traffic_state next_in_turn(struct mirror_set *set, struct wire_messa
 	return TRAFFIC_REQUEST;
 }
 
+/* One request at a time, so that its device can be looked at whenever it has answered a FLUSH. */
 static enum traffic_state next_beside(struct mirror_set *set, struct wire_message *message,
 				      struct traffic_pending *pending)
 {
 	set->beside_waits = true;
 	pending->mirror = set->count - 1;
 	mirror_next(&set->mirrors[pending->mirror], message, &pending->expected);
+	if (pending->expected.type == DM_ULOG_FLUSH)
+		pending->expected.look = MIRROR_LOOK_MARKS;
 	return TRAFFIC_REQUEST;
 }
 
@@ -117,6 +121,19 @@ static enum traffic_state set_next(struct traffic *traffic, int64_t now_ns,
 	return TRAFFIC_REQUEST;
 }
 
+/* Nothing of a chain is on its way when its answer is looked at, so the device can be compared with the model. */
+static bool look_at_device(const struct mirror *mirror, const struct mirror_expected *expected,
+			   char *fault, size_t fault_bytes)
+{
+	if (!mirror->look_path || expected->look == MIRROR_LOOK_NOT)
+		return true;
+	if (expected->look == MIRROR_LOOK_MARKS)
+		return device_look_at_marks(mirror->look_path, mirror->regions, mirror->nregions,
+					    fault, fault_bytes);
+	return device_look_at_all(mirror->look_path, &mirror->model,
+				  expected->look == MIRROR_LOOK_EXACT, fault, fault_bytes);
+}
+
 static bool set_answered(struct traffic *traffic, const struct traffic_pending *pending,
 			 const struct wire_message *reply, size_t length, char *fault,
 			 size_t fault_bytes)
@@ -126,7 +143,9 @@ static bool set_answered(struct traffic *traffic, const struct traffic_pending *
 	bool right = true;
 
 	if (set->check)
-		right = mirror_check(mirror, &pending->expected, reply, length, fault, fault_bytes);
+		right = mirror_check(mirror, &pending->expected, reply, length, fault,
+				     fault_bytes) &&
+			look_at_device(mirror, &pending->expected, fault, fault_bytes);
 	else
 		mirror_pass(mirror, &pending->expected);
 	if (is_beside(set, pending->mirror))

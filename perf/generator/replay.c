@@ -32,6 +32,7 @@ struct replay_log {
 	uint64_t regions; /* as its constructor says, or as its requests show */
 	bool has_ctr; /* its first request makes it */
 	bool busy;
+	bool gone; /* its DTR was sent */
 };
 
 struct replay {
@@ -317,6 +318,16 @@ static uint64_t expected_bytes(unsigned type)
 	return wire_opcodes[type].reply_bytes;
 }
 
+/* What is asked of a log that is gone is refused, as it was when it was recorded. */
+static int16_t expected_error(struct replay_log *log, unsigned type)
+{
+	if (type == DM_ULOG_CTR || type == DM_ULOG_DTR)
+		log->gone = type == DM_ULOG_DTR;
+	else if (log->gone)
+		return -ESRCH;
+	return 0;
+}
+
 static void read_record(struct replay *replay)
 {
 	replay->has_record = recording_next(&replay->reader, &replay->record) == 1;
@@ -356,7 +367,9 @@ static enum traffic_state next_recorded(struct replay *replay, int64_t now_ns,
 		return TRAFFIC_LATER;
 	pending->mirror = (uint32_t)(log - replay->logs);
 	pending->expected =
-		(struct mirror_expected){.type = (uint8_t)wire_type(message), .value = bytes};
+		(struct mirror_expected){.type = (uint8_t)wire_type(message),
+					 .value = bytes,
+					 .error = expected_error(log, wire_type(message))};
 	log->busy = true;
 	count_marks(replay, message);
 	address(log, pending->mirror, message);
@@ -394,7 +407,7 @@ static enum traffic_state next_of_all(struct replay *replay, int64_t now_ns,
 	log = &replay->logs[replay->at];
 	pending->start_ns = now_ns;
 	pending->mirror = replay->at++;
-	pending->expected.value = make_request(replay, log, message);
+	pending->expected = (struct mirror_expected){.value = make_request(replay, log, message)};
 	pending->expected.type = (uint8_t)wire_type(message);
 	address(log, pending->mirror, message);
 	return TRAFFIC_REQUEST;
@@ -422,8 +435,9 @@ static bool replay_answered(struct traffic *traffic, const struct traffic_pendin
 	replay->logs[pending->mirror].busy = false;
 	if (frame)
 		snprintf(fault, fault_bytes, "%s", frame);
-	else if (reply->request.error != 0)
-		snprintf(fault, fault_bytes, "error %d", reply->request.error);
+	else if (reply->request.error != pending->expected.error)
+		snprintf(fault, fault_bytes, "error %d, %d expected", reply->request.error,
+			 pending->expected.error);
 	else if (pending->expected.value != ANY_BYTES &&
 		 reply->request.data_size != pending->expected.value)
 		snprintf(fault, fault_bytes, "%u bytes, %" PRIu64 " expected",

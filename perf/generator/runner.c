@@ -67,13 +67,15 @@ static const char *type_name(const struct traffic_pending *pending)
 
 /* The bits of seq above the place count the uses of it. */
 static uint32_t take_slot(struct runner *runner, const struct traffic_pending *pending,
-			  int64_t now_ns)
+			  const struct dm_ulog_request *request, int64_t now_ns)
 {
 	uint32_t index = runner->free_slots[--runner->nfree];
 	struct runner_slot *slot = &runner->slots[index];
 
 	slot->pending = *pending;
 	slot->sent_ns = now_ns;
+	slot->luid = request->luid;
+	memcpy(slot->uuid, request->uuid, sizeof(slot->uuid));
 	slot->use++;
 	runner->in_flight++;
 	return slot->use / 2 * runner->nslots + index;
@@ -113,7 +115,8 @@ static int send_due(struct runner *runner, struct progress *progress, int64_t no
 			break;
 		progress->issued++;
 		runner->measure->requests++;
-		r = client_queue(runner->client, take_slot(runner, &pending, now_ns));
+		r = client_queue(runner->client,
+				 take_slot(runner, &pending, &message->request, now_ns));
 		if (r < 0)
 			return r;
 		if (runner->client->queued == 0)
@@ -139,6 +142,31 @@ static void release(struct runner *runner, struct runner_slot *slot)
 	runner->in_flight--;
 }
 
+/* What an answer repeats of its request. A frame that is wrong is told of by the traffic. */
+static const char *identity_fault(const struct runner_slot *slot, const struct wire_message *reply,
+				  size_t length)
+{
+	const struct dm_ulog_request *request = &reply->request;
+
+	if (length < WIRE_DATAGRAM_MIN)
+		return NULL;
+	if (wire_type(reply) != slot->pending.expected.type)
+		return "it is one to another type";
+	if (request->luid != slot->luid)
+		return "it has another log's luid";
+	if (strncmp(request->uuid, slot->uuid, sizeof(slot->uuid)) != 0)
+		return "it has another log's uuid";
+	return NULL;
+}
+
+static void say_wrong(struct runner *runner, const struct traffic *traffic,
+		      const struct traffic_pending *pending, const char *fault)
+{
+	runner->measure->wrong++;
+	say_fault(runner, "wrong answer to %s of %s: %s", type_name(pending),
+		  traffic->name(traffic, pending), fault);
+}
+
 static void take_answer(struct runner *runner, struct progress *progress, unsigned index,
 			int64_t now_ns)
 {
@@ -147,7 +175,9 @@ static void take_answer(struct runner *runner, struct progress *progress, unsign
 	/* A bare acknowledgement has no request in it. */
 	uint32_t seq = length >= WIRE_DATAGRAM_MIN ? reply->request.seq : reply->cn.seq;
 	struct runner_slot *slot = slot_of(runner, seq);
+	struct traffic *traffic = progress->traffic;
 	struct traffic_pending pending;
+	const char *identity;
 	char fault[256];
 
 	if (!slot) {
@@ -157,13 +187,12 @@ static void take_answer(struct runner *runner, struct progress *progress, unsign
 		return;
 	}
 	pending = slot->pending;
+	identity = identity_fault(slot, reply, length);
 	release(runner, slot);
-	if (!progress->traffic->answered(progress->traffic, &pending, reply, length, fault,
-					 sizeof(fault))) {
-		runner->measure->wrong++;
-		say_fault(runner, "wrong answer to %s of %s: %s", type_name(&pending),
-			  progress->traffic->name(progress->traffic, &pending), fault);
-	}
+	if (!traffic->answered(traffic, &pending, reply, length, fault, sizeof(fault)))
+		say_wrong(runner, traffic, &pending, fault);
+	else if (identity)
+		say_wrong(runner, traffic, &pending, identity);
 	if (pending.start_ns >= progress->limits->record_ns)
 		measure_answer(runner->measure, pending.expected.type, pending.start_ns, now_ns);
 }

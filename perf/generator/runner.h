@@ -3,7 +3,8 @@
  * tells the wrong, the doubled and the lost. One thread.
  *
  * seq is a place in a table of requests on their way and the number of its use, so an answer that
- * comes twice finds its place free or used again.
+ * comes twice finds its place free or used again. What else an answer repeats of its request is compared too, though
+ * the kernel looks at seq alone: an answer that was made for another request shows in it.
  */
 #ifndef PERF_GENERATOR_RUNNER_H
 #define PERF_GENERATOR_RUNNER_H
@@ -15,6 +16,8 @@
 struct runner_slot {
 	struct traffic_pending pending;
 	int64_t sent_ns;
+	uint64_t luid;
+	char uuid[DM_UUID_LEN];
 	uint32_t use; /* odd while on its way */
 };
 

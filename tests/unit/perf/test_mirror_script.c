@@ -354,12 +354,128 @@ Test(mirror_script, verification_asks_for_what_was_marked)
 	next_type();
 	cr_assert(answer_nothing());
 	mirror_begin(&mirror, MIRROR_VERIFY);
+	cr_assert_eq(next_type(), DM_ULOG_RESUME);
+	cr_assert(answer_nothing());
 	cr_assert_eq(next_type(), DM_ULOG_GET_SYNC_COUNT);
 	cr_assert(answer_u64(1));
 	cr_assert_eq(next_type(), DM_ULOG_IS_CLEAN);
 	cr_assert_not(answer_u64(1));
 	cr_assert_eq(next_type(), DM_ULOG_IN_SYNC);
 	cr_assert(answer_u64(1));
+}
+
+/* The good answer to what was asked, by the model; *told is set if a region is told to be dirty. */
+static bool answer_well(bool *told)
+{
+	const char *text =
+		message.request.request_type == DM_ULOG_STATUS_INFO ? "1 core" : "core 8 nosync";
+
+	switch (message.request.request_type) {
+	case DM_ULOG_IS_CLEAN:
+		*told = *told || expected.value == 0;
+		return answer_u64(expected.value);
+	case DM_ULOG_IN_SYNC:
+	case DM_ULOG_GET_SYNC_COUNT:
+		return answer_u64(expected.value);
+	case DM_ULOG_IS_REMOTE_RECOVERING:
+		return answer_pair(0, expected.value);
+	case DM_ULOG_STATUS_INFO:
+	case DM_ULOG_STATUS_TABLE:
+		return answer(0, text, (uint32_t)strlen(text) + 1);
+	default:
+		return answer_nothing();
+	}
+}
+
+static unsigned looks[MIRROR_LOOK_EXACT + 1];
+
+/* Through a phase; whether any region was told to be dirty. */
+static bool play(enum mirror_script_phase phase)
+{
+	bool told = false;
+
+	memset(looks, 0, sizeof(looks));
+	mirror_begin(&mirror, phase);
+	while (mirror_next(&mirror, &message, &expected)) {
+		looks[expected.look]++;
+		cr_assert(answer_well(&told), "%s", fault);
+	}
+	return told;
+}
+
+/* The run of a kernel leaves none dirty, so a server that keeps no mark at all would pass. */
+Test(mirror_script, verification_has_regions_that_are_dirty_and_one_that_failed)
+{
+	set_up("kernel");
+	cr_assert(play(MIRROR_VERIFY));
+	cr_assert_eq(mirror.model.in_sync, N);
+	cr_assert_eq(looks[MIRROR_LOOK_DIRTY], 2);
+	cr_assert_eq(looks[MIRROR_LOOK_EXACT], 1);
+	cr_assert_not(log_model_is_clean(&mirror.model, (mirror.spot + 1) % N));
+	cr_assert(log_model_is_clean(&mirror.model, mirror.spot));
+}
+
+Test(mirror_script, verification_of_one_region_holds_together)
+{
+	set_up_regions("kernel", 1);
+	cr_assert(play(MIRROR_VERIFY));
+	cr_assert_eq(mirror.model.in_sync, 1);
+}
+
+Test(mirror_script, a_log_is_looked_at_when_it_is_suspended)
+{
+	set_up("mark");
+	cr_assert_not(play(MIRROR_SETTLE));
+	cr_assert_eq(looks[MIRROR_LOOK_DIRTY], 1);
+	cr_assert_eq(looks[MIRROR_LOOK_EXACT], 1);
+}
+
+Test(mirror_script, a_log_that_is_gone_must_not_be_known)
+{
+	uint64_t one = 1;
+
+	set_up("kernel");
+	mirror_begin(&mirror, MIRROR_DEACTIVATE);
+	while (next_type() != DM_ULOG_IN_SYNC)
+		cr_assert(answer_nothing());
+	cr_assert_not(answer_u64(1));
+	cr_assert_not(answer(-EINVAL, &one, 8));
+	cr_assert_not(answer(-ESRCH, NULL, 0), "the size of the good answer is missing");
+	cr_assert(answer(-ESRCH, &one, 8), "%s", fault);
+	cr_assert_not(mirror_next(&mirror, &message, &expected));
+}
+
+/* Between the FLUSH of a mark and its clear: nothing else tells whether the mark was kept. */
+static void expect_looks(void)
+{
+	unsigned asked = 0, last = 0;
+	bool told = false;
+
+	set_up("kernel");
+	for (unsigned i = 0; i < 10000; i++) {
+		unsigned type = next_type();
+
+		if (type == DM_ULOG_IS_CLEAN) {
+			cr_assert_eq(last, MIRROR_LOOK_MARKS);
+			asked++;
+		}
+		last = expected.look;
+		cr_assert(answer_well(&told), "%s", fault);
+	}
+	cr_assert(told);
+	cr_assert_gt(asked, 1);
+	cr_assert_lt(asked, 15);
+}
+
+Test(mirror_script, a_mark_is_asked_for_now_and_then)
+{
+	expect_looks();
+}
+
+Test(mirror_script, a_mark_in_a_flush_is_asked_for_now_and_then)
+{
+	config.integrated_flush = true;
+	expect_looks();
 }
 
 Test(mirror_script, the_same_seed_gives_the_same_requests)

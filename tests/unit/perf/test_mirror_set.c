@@ -86,6 +86,8 @@ Test(mirror_set, the_others_go_on_while_the_one_beside_waits)
 	beside = take(&message);
 	cr_assert_eq(beside.mirror, BESIDE);
 	cr_assert_eq(beside.expected.type, DM_ULOG_FLUSH);
+	cr_assert_eq(beside.expected.look, MIRROR_LOOK_MARKS);
+	cr_assert_eq(set.mirrors[BESIDE].nregions, 1);
 }
 
 Test(mirror_set, chains_wait_for_their_own_answers_alone)

@@ -18,7 +18,7 @@
 #define REQUESTS 1000u
 #define ERRS_AT 500u /* the request that it serves badly */
 
-enum mistake { NONE, SILENT, TWICE, WRONG_BIT, LATE_TWICE };
+enum mistake { NONE, SILENT, TWICE, WRONG_BIT, LATE_TWICE, OTHER_LUID, OTHER_UUID, OTHER_TYPE };
 
 static struct client client;
 static struct measure measure;
@@ -42,6 +42,16 @@ static void send_answer(int fd, struct wire_message *message, struct sockaddr_nl
 	sendto(fd, &message->nl, wire_length(message), 0, (struct sockaddr *)from, sizeof(*from));
 }
 
+static void mistake_log(struct dm_ulog_request *request, enum mistake mistake)
+{
+	if (mistake == OTHER_LUID)
+		request->luid++;
+	if (mistake == OTHER_UUID)
+		request->uuid[0]++;
+	if (mistake == OTHER_TYPE)
+		request->request_type = DM_ULOG_IS_CLEAN;
+}
+
 static void serve(int fd, enum mistake mistake)
 {
 	static struct wire_message message, old;
@@ -57,6 +67,8 @@ static void serve(int fd, enum mistake mistake)
 			_exit(1);
 		memcpy(message.payload, &bit, sizeof(bit));
 		wire_reply(&message, 0, sizeof(bit));
+		if (now)
+			mistake_log(&message.request, mistake);
 		if (n == 0)
 			old = message;
 		if (!(now && mistake == SILENT))
@@ -140,6 +152,29 @@ Test(runner, an_answer_to_a_request_of_long_ago_is_caught)
 	start(LATE_TWICE);
 	cr_assert_eq(run(0), 0);
 	cr_assert_eq(measure.doubled, 1);
+}
+
+static void expect_one_wrong(enum mistake mistake)
+{
+	start(mistake);
+	cr_assert_eq(run(0), 0);
+	cr_assert_eq(measure.wrong, 1);
+	cr_assert_eq(measure.answers, REQUESTS);
+}
+
+Test(runner, an_answer_made_for_another_luid_is_caught)
+{
+	expect_one_wrong(OTHER_LUID);
+}
+
+Test(runner, an_answer_made_for_another_uuid_is_caught)
+{
+	expect_one_wrong(OTHER_UUID);
+}
+
+Test(runner, an_answer_made_for_another_type_is_caught)
+{
+	expect_one_wrong(OTHER_TYPE);
 }
 
 Test(runner, a_wrong_answer_is_caught)
