@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: kill -9 of a daemon without a supervisor under fio verify, again and again
 # disks: a=64M b=64M log=64M
 # front: yes
