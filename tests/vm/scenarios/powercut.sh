@@ -63,7 +63,7 @@ load_until_the_cut() { # FIRST: number of the first block
 	sleep 2
 	start=$(cut -d. -f1 /proc/uptime)
 	i=$1
-	while [ $(($(cut -d. -f1 /proc/uptime) - start)) -lt 5 ]; do
+	while [ $(($(cut -d. -f1 /proc/uptime) - start)) -lt $((5 * SLOW)) ]; do
 		write_numbered "$i" || fail "block $i is written"
 		note_acknowledged "$i"
 		i=$((i + 1))
