@@ -28,7 +28,8 @@
 #define DELETED " (deleted)"
 #define RELIEF_LIMIT_NS (30 * NSEC_PER_SEC)
 #define TRIAL_LIMIT_SEC 10
-#define WAKE_LIMIT_NS (500 * NSEC_PER_MSEC)
+#define WAKE_LIMIT_NS (2 * NSEC_PER_SEC) /* of one that was ready */
+#define START_LIMIT_NS (10 * NSEC_PER_SEC) /* of one that was not yet */
 #define WAKE_LOOK_USEC 500
 #define WAKE_LOOKS 2000
 #define READY_LIMIT_NS (5 * NSEC_PER_SEC)
@@ -576,14 +577,16 @@ static int exit_status(const struct supervisor *supervisor, int status)
 static bool start_server(struct supervisor *supervisor, int *status)
 {
 	pid_t self = getpid();
+	bool ready;
 
 	CHECK(supervisor->server <= 0);
 	watchdog_begin(&supervisor->watchdog);
 	supervisor->generation_before = atomic_load(supervisor->generation);
 	supervisor->served_before = atomic_load(supervisor->served);
+	ready = standby_is_ready(&supervisor->standby);
 	supervisor->server = supervisor->stopping ? 0 : standby_let_go(&supervisor->standby);
 	if (supervisor->server > 0) {
-		supervisor->wakes_until_ns = clock_now() + WAKE_LIMIT_NS;
+		supervisor->wakes_until_ns = clock_now() + (ready ? WAKE_LIMIT_NS : START_LIMIT_NS);
 		return true;
 	}
 	supervisor->server = fork();

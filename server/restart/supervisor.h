@@ -3,7 +3,7 @@
  * the estate, the control sockets, the place of the one daemon), and start it again when it dies, or hangs (watchdog.h).
  *
  * While a server serves another one stands by (standby.h), and goes on as soon as the first has ended; one that does
- * not wake within half a second is killed, and a fork takes its place.
+ * not wake within two seconds is killed, and a fork takes its place.
  *
  * The server is a fork, not an exec: a program file that lies on a mirror which waits for us could not
  * be read. For a new program the supervisor execs itself, while the old server still serves.
