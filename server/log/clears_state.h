@@ -11,7 +11,7 @@
  *    v known|                          |    [SPOILT] ----> [COUNTING]
  *   [PAUSED] <-------------------------+          RESUME, or the image read
  *
- * A server that dies in FLUSHING_LEGS leaves SPOILT behind, which ends when the legs could be flushed.
+ * A server that dies in FLUSHING_LEGS leaves SPOILT behind.
  */
 #ifndef SERVER_LOG_CLEARS_STATE_H
 #define SERVER_LOG_CLEARS_STATE_H
@@ -37,9 +37,10 @@ struct clears_state {
 	bool legs_asked; /* a MIRROR_JOB_LEGS is on its way */
 	bool legs_stale; /* what it finds may be of before the last RESUME */
 	struct leg_flush *leg_flush; /* in flight; mail of any other was given up */
-	/* A predecessor died while it flushed the legs, and nobody knows how that ended: spoilt, until the legs have
-	 * been flushed, and what was dirty is out of sync. */
+	/* A predecessor died while it flushed the legs, and nobody knows how that ended: spoilt, until its
+	 * mirror, which works, is suspended and resumed. */
 	bool interrupted;
+	bool heals; /* the legs have answered since, and RESUME is all that is wanted: until then */
 	int leg_error; /* of the last one, 0 or -errno */
 };
 

@@ -22,6 +22,7 @@
 #define STATUS_FLUSHING_LEGS 0x800u
 #define STATUS_PAUSED 0x1000u
 #define STATUS_OWED 0x2000u
+#define STATUS_HEALS 0x4000u
 #define STATUS_RECONNECTS_SHIFT 16
 
 static struct mirror_log *allocate(struct estate *estate, const char *uuid, uint64_t luid,
@@ -135,6 +136,7 @@ static uint32_t status_of(struct mirror_log *log)
 	status |= bit_if(atomic_load(&log->answered.resync_work), STATUS_RESYNC_WORK);
 	status |= bit_if(atomic_load(&log->pace.paused), STATUS_PAUSED);
 	status |= bit_if(log->pace.owed, STATUS_OWED);
+	status |= bit_if(log->clears.heals, STATUS_HEALS);
 	return status | (log->life.reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
 }
 
@@ -180,6 +182,12 @@ bool mirror_log_is_spoilt(const struct mirror_log *log)
 	       atomic_load_explicit(&log->record->status, memory_order_relaxed) & STATUS_SPOILT;
 }
 
+bool mirror_log_heals(const struct mirror_log *log)
+{
+	return log->record &&
+	       atomic_load_explicit(&log->record->status, memory_order_relaxed) & STATUS_HEALS;
+}
+
 static bool take_status(struct mirror_log *log, uint64_t recorded)
 {
 	uint32_t status = (uint32_t)recorded;
@@ -201,6 +209,7 @@ static bool take_status(struct mirror_log *log, uint64_t recorded)
 	atomic_store(&log->answered.resync_work, (status & STATUS_RESYNC_WORK) != 0);
 	atomic_store(&log->pace.paused, (status & STATUS_PAUSED) != 0);
 	log->pace.owed = status & STATUS_OWED;
+	log->clears.heals = status & STATUS_HEALS;
 	return true;
 }
 

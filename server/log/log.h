@@ -127,6 +127,9 @@ int mirror_log_settle(struct mirror_log *log);
  * seen to be open. */
 bool mirror_log_is_spoilt(const struct mirror_log *log);
 
+/* A server's death has spoilt it, its legs have answered since, and only a RESUME is wanted. As the former. */
+bool mirror_log_heals(const struct mirror_log *log);
+
 /* Tell a successor what has changed in state, life, health and answered; before the kernel hears of
  * it. The one executing it. */
 void mirror_log_record_status(struct mirror_log *log);

@@ -212,19 +212,26 @@ static bool may_be_nudged(const struct mirror_found *found, const struct mirror_
 	return found && mirror_log_state(log) == LOG_ACTIVE && mirror_log_health(log) == LOG_SOUND;
 }
 
-/* Until the kernel has asked, or nobody has to any more. */
+/* Until the kernel has asked, or nobody has to any more; of a log that a server's death has spoilt, until RESUME. */
+static bool is_content(const struct mirror_log *log)
+{
+	return !mirror_log_heals(log) &&
+	       (all_in_sync(log) ||
+		atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed));
+}
+
 static void do_nudge(struct mirrors *mirrors, const struct mirror_scan *scan,
 		     const struct mirror_job *job)
 {
 	const struct mirror_log *log = job->log;
 	const struct mirror_found *found = mirror_scan_find(scan, log->uuid);
 
-	if (!mirror_log_is_open(log) || all_in_sync(log) ||
-	    atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
+	if (!mirror_log_is_open(log) || is_content(log))
 		return;
 	if (may_be_nudged(found, log) && !child_did_it(job, found)) {
-		diag_info("mirror %u:%u of log %s does not ask for resync work", found->major,
-			  found->minor, log->uuid);
+		diag_info("mirror %u:%u of log %s %s", found->major, found->minor, log->uuid,
+			  mirror_log_heals(log) ? "has to begin its resync anew"
+						: "does not ask for resync work");
 		start_child(job, "--cycle-device", found);
 	}
 	nudge_again(mirrors, job); /* behind it: its child is not that one's */
@@ -492,7 +499,6 @@ static void *mirrors_thread(void *argument)
 	int64_t next;
 
 	pthread_setname_np(pthread_self(), "mirrors");
-	crash_mark(&mirrors->watched->crashed);
 	dm_log_with_errno_init(dm_to_log);
 	dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
 	pthread_mutex_lock(&mirrors->lock);
@@ -504,6 +510,7 @@ static void *mirrors_thread(void *argument)
 		}
 		pthread_mutex_unlock(&mirrors->lock);
 		/* Not before: another server may be the one that is watched. */
+		crash_mark(&mirrors->watched->crashed);
 		atomic_store(&mirrors->watched->thread, (uint32_t)gettid());
 		estate_works(mirrors->watched);
 		do_jobs(mirrors, &scan, due);

@@ -148,8 +148,9 @@ static void flush_legs(struct worker *worker, struct mirror_log *log)
 }
 
 /* What is dirty on the log device is recovered, once the kernel asks for it: which a mirror that it knows to be
- * in sync does only after a RESUME, and one that resyncs by itself. Then no RESUME ends what is spoilt; and nothing
- * is: what was written before is out of sync from here on, and the legs answer. */
+ * in sync does only after a RESUME. One that resyncs asks by itself, and is suspended and resumed all the same: the
+ * region that it recovers now may have lost what the flush would have told, and only a RESUME finds none on its way,
+ * and ends what is spoilt. */
 static void heal(struct worker *worker, struct mirror_log *log)
 {
 	uint64_t before = dirty_log_sync_count(&log->dirty);
@@ -158,7 +159,7 @@ static void heal(struct worker *worker, struct mirror_log *log)
 	diag_info(
 		"log %s: a server has died while the legs were flushed: %llu regions are resynced",
 		log->uuid, (unsigned long long)(before - dirty_log_sync_count(&log->dirty)));
-	log->clears.phase = CLEARS_COUNTING;
+	log->clears.heals = true;
 	log->life.nudged = true;
 	atomic_store_explicit(&log->answered.resync_work, false, memory_order_relaxed);
 	mirror_log_record_status(log);
@@ -362,7 +363,7 @@ void clears_resumed(struct worker *worker, struct mirror_log *log)
 		return;
 	dirty_log_distrust(&log->dirty);
 	log->clears.phase = CLEARS_COUNTING;
-	log->clears.interrupted = false;
+	log->clears.interrupted = log->clears.heals = false;
 }
 
 void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs)

@@ -202,6 +202,7 @@ void image_read_start(struct worker *worker, struct mirror_log *log, struct slot
 	dirty_log_forget(&log->dirty);
 	schedule_no_age(log);
 	log->clears.phase = CLEARS_COUNTING;
+	log->clears.heals = false;
 	log->clears.interrupted = false;
 	log->image_read = (struct image_read_state){
 		.slot = slot, .reconnect = reconnect, .began_ns = clock_coarse()};

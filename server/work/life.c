@@ -425,7 +425,8 @@ static void ask_mirrors_again(struct worker *worker, struct mirror_log *log)
 	if (!atomic_load_explicit(&log->answered.sync_count, memory_order_relaxed))
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_SETTLE, SETTLE_DELAY_NS);
 	if (log->life.nudged &&
-	    !atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed))
+	    (log->clears.heals ||
+	     !atomic_load_explicit(&log->answered.resync_work, memory_order_relaxed)))
 		mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, NUDGE_DELAY_NS);
 }
 

@@ -69,7 +69,7 @@ check "the log is clean after a resume" until_true 40 log_is_clean "$LOG" $REGIO
 rm_mirror m
 check "legs identical" legs_identical "$A" "$B" 64
 
-# A mirror that resyncs asks by itself, and is not suspended for it: its regions become clean again all the same.
+# A mirror that resyncs asks by itself: it begins anew, and its regions become clean again.
 some_done() { [ "$(sync_done m)" -ge 100 ]; }
 throttle=/sys/module/dm_mirror/parameters/raid1_resync_throttle
 wipe "$LOG"
