@@ -31,6 +31,12 @@
 #define CONTINUE "continue "
 #define ACCEPT_MAX 64u /* in one go, so that others are served between */
 
+/* 0: it stays without one, nobody's child any more. */
+static pid_t living_supervisor(const struct control *control)
+{
+	return getppid() == control->supervisor ? control->supervisor : 0;
+}
+
 /* Moments, of clock_now(): what the last take-over took. */
 static void print_stall(FILE *out, const struct control *control)
 {
@@ -55,7 +61,7 @@ static void print_stats(FILE *out, const struct control *control)
 			atomic_load_explicit(&stats.counters[i], memory_order_relaxed));
 	fprintf(out, "logs %u\n", registry_count(control->registry));
 	fprintf(out, "server %u\nserver_pid %d\n", control->generation, getpid());
-	fprintf(out, "supervisor_pid %d\nprogram %" PRId64 "\n", control->supervisor,
+	fprintf(out, "supervisor_pid %d\nprogram %" PRId64 "\n", living_supervisor(control),
 		control->program_ns);
 	print_stall(out, control);
 }
@@ -170,9 +176,7 @@ static bool print_relief(const struct control *control, FILE *out)
 		      out);
 		return false;
 	}
-	/* Nobody's child any more: it stays without one. */
-	fprintf(out, "%d %d\n", getppid() == control->supervisor ? control->supervisor : 0,
-		getpid());
+	fprintf(out, "%d %d\n", living_supervisor(control), getpid());
 	return true;
 }
 
@@ -397,6 +401,7 @@ static void serve_clients(struct control *control, const struct waiting *waiting
 
 		if (client->fd < 0)
 			continue;
+		estate_works(control->watched); /* each may wait for the registry */
 		if (waiting->fds[client->polled].revents)
 			serve_client(control, client);
 		else if (now >= client->deadline_ns)

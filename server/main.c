@@ -405,7 +405,7 @@ static void *control_thread(void *argument)
 			       [RELIEF_FILE] = daemon->control_fds[1],
 			       [RELIEF_NAME] = daemon->control_fds[0]},
 		.registry = &daemon->registry,
-		.supervisor = daemon->options.supervise ? getppid() : 0,
+		.supervisor = daemon->options.supervise ? daemon->supervisor.process : 0,
 		.program_ns = daemon->program_ns,
 		.slots = &daemon->slots,
 		.metrics = &daemon->metrics,
@@ -539,6 +539,8 @@ static void await_turn(struct daemon *daemon)
 	if (daemon->made_ahead) {
 		daemon->begun_ns = clock_now();
 		forget_signals(daemon); /* before generation: the supervisor repeats its own */
+		if (getppid() != daemon->supervisor.process)
+			_exit(1); /* its death was one of them */
 		settings_enter(&fixed->settings);
 	}
 	daemon->generation = atomic_fetch_add(&fixed->generation, 1) + 1;
@@ -832,11 +834,15 @@ static int relieve_predecessor(struct daemon *daemon)
 
 	if (!daemon->relieves) {
 		supervisor_relieve(&daemon->supervisor, true);
+		settings_begin(&daemon->estate.fixed->settings, &daemon->options);
 		return 0;
 	}
 	r = end_other(daemon, true);
+	if (r < 0)
+		return r;
 	atomic_store(&daemon->estate.fixed->served, 0); /* systemd waits to hear of a start */
-	return r;
+	settings_begin(&daemon->estate.fixed->settings, &daemon->options);
+	return 0;
 }
 
 static bool has_predecessor(const struct daemon *daemon)
@@ -862,7 +868,6 @@ static int supervise(struct daemon *daemon)
 	atomic_store(supervisor->stays_until_ns, 0);
 	supervisor->run_server = run_server;
 	supervisor->context = daemon;
-	settings_begin(&daemon->estate.fixed->settings, &daemon->options);
 	raise_file_limit();
 	warn_of_missing_module();
 	if (!daemon->options.supervise)

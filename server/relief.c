@@ -18,6 +18,7 @@
 
 #define PATIENCE_SEC 2
 #define END_LIMIT_NS (30 * NSEC_PER_SEC)
+#define KILLED_LIMIT_NS (5 * NSEC_PER_SEC)
 #define END_PAUSE_USEC 500
 
 union ancillary {
@@ -173,6 +174,8 @@ int relief_end(struct relief *relief, bool hand_over, struct watchdog *watchdog)
 	if (r < 0)
 		return r;
 	while (!both_are_gone(relief)) {
+		if (clock_now() > end_ns + KILLED_LIMIT_NS)
+			return -ETIMEDOUT;
 		if (clock_now() > end_ns)
 			pidfd_send_signal(relief->server_fd, SIGKILL, NULL, 0);
 		watchdog_feed(watchdog);

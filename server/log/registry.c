@@ -202,6 +202,7 @@ static void lock_whole(struct registry *registry)
 	pthread_mutex_lock(&registry->lock);
 	while (r == 0 && registry->fills)
 		r = pthread_cond_timedwait(&registry->became_whole, &registry->lock, &until);
+	registry->fills = false; /* it may be long: who asks next is told what there is */
 }
 
 unsigned registry_count(struct registry *registry)

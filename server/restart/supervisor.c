@@ -27,6 +27,7 @@
 #define INHERITED "DIRTYLOGD_INHERITED"
 #define DELETED " (deleted)"
 #define RELIEF_LIMIT_NS (30 * NSEC_PER_SEC)
+#define RELIEF_REPEAT 2000u /* looks: a second */
 #define TRIAL_LIMIT_SEC 10
 #define WAKE_LIMIT_NS (2 * NSEC_PER_SEC) /* of one that was ready */
 #define START_LIMIT_NS (10 * NSEC_PER_SEC) /* of one that was not yet */
@@ -193,19 +194,6 @@ static void make_standby(struct supervisor *supervisor)
 		become_standby(supervisor);
 }
 
-void supervisor_stand_by(struct supervisor *supervisor)
-{
-	int64_t end_ns = clock_now() + READY_LIMIT_NS;
-
-	make_standby(supervisor);
-	while (supervisor->standby.pid > 0 && !standby_is_ready(&supervisor->standby) &&
-	       clock_now() < end_ns) {
-		standby_look(&supervisor->standby);
-		watchdog_feed(&supervisor->watchdog);
-		usleep(500);
-	}
-}
-
 /* One that cannot go is not waited for: it does nothing more that a successor would notice. */
 static bool is_lost(const struct supervisor *supervisor, int *status)
 {
@@ -232,6 +220,27 @@ static bool ended(struct supervisor *supervisor, int *status)
 	return true;
 }
 
+/* The server of the program before. */
+static bool has_died(struct supervisor *supervisor)
+{
+	int status;
+
+	return supervisor->server > 0 && ended(supervisor, &status);
+}
+
+void supervisor_stand_by(struct supervisor *supervisor)
+{
+	int64_t end_ns = clock_now() + READY_LIMIT_NS;
+
+	make_standby(supervisor);
+	while (supervisor->standby.pid > 0 && !standby_is_ready(&supervisor->standby) &&
+	       clock_now() < end_ns && !has_died(supervisor)) {
+		standby_look(&supervisor->standby);
+		watchdog_feed(&supervisor->watchdog);
+		usleep(500);
+	}
+}
+
 void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
 {
 	int64_t end_ns = clock_now() + RELIEF_LIMIT_NS;
@@ -239,8 +248,10 @@ void supervisor_relieve(struct supervisor *supervisor, bool hand_over)
 
 	if (supervisor->server <= 0)
 		return;
-	kill(supervisor->server, hand_over ? SIGUSR2 : SIGQUIT);
-	while (!ended(supervisor, &status)) {
+	for (unsigned i = 0; !ended(supervisor, &status); i++) {
+		/* Again and again: one that has just woken may have taken it for nothing of its own. */
+		if (i % RELIEF_REPEAT == 0)
+			kill(supervisor->server, hand_over ? SIGUSR2 : SIGQUIT);
 		if (clock_now() > end_ns)
 			kill(supervisor->server, SIGKILL);
 		watchdog_feed(&supervisor->watchdog);
@@ -393,6 +404,7 @@ static void look_after_trial(struct supervisor *supervisor)
 static void stop_serving(struct supervisor *supervisor, int signal_number)
 {
 	supervisor->stopping = true;
+	atomic_store(supervisor->stays_until_ns, 0);
 	supervisor->stop_signal = signal_number;
 	kill_trial(supervisor);
 	if (supervisor->server > 0)
@@ -404,6 +416,7 @@ static void stop_serving(struct supervisor *supervisor, int signal_number)
 static bool may_leave(const struct supervisor *supervisor)
 {
 	return clock_now() < atomic_load(supervisor->stays_until_ns) && supervisor->server > 0 &&
+	       atomic_load(supervisor->served) != supervisor->served_before &&
 	       supervisor->wakes_until_ns == 0 && !supervisor->stopping;
 }
 
@@ -580,6 +593,7 @@ static bool start_server(struct supervisor *supervisor, int *status)
 	bool ready;
 
 	CHECK(supervisor->server <= 0);
+	supervisor->process = self;
 	watchdog_begin(&supervisor->watchdog);
 	supervisor->generation_before = atomic_load(supervisor->generation);
 	supervisor->served_before = atomic_load(supervisor->served);
