@@ -85,8 +85,8 @@ processes() {
 		grep -qs '^Name:.dirtylogd$' "$process/status" && ! grep -qs '^State:.Z' "$process/status" && echo "$process"
 	done
 }
-two_processes() { [ "$(processes | wc -l)" = 2 ]; }
-check "the supervisor and a server are all that is left" until_true 10 two_processes
+three_processes() { [ "$(processes | wc -l)" = 3 ]; }
+check "the supervisor, a server and one that stands by are all that is left" until_true 10 three_processes
 # A suspend does not make the kernel connect again.
 kernel_quiet_but 'device-mapper: dm-log-userspace: .*(Userspace log server not found|timed out|No reply)|raid1: log (pre|post)suspend failed'
 check "daemon alive" daemon_lives
