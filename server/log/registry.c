@@ -31,9 +31,9 @@ static unsigned uuid_bucket(const char *uuid)
 
 int registry_create(struct registry *registry)
 {
-	memset(registry, 0, sizeof(*registry));
 	pthread_condattr_t monotonic;
 
+	memset(registry, 0, sizeof(*registry));
 	pthread_mutex_init(&registry->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -571,7 +571,7 @@ static void wait_for(struct supervisor *supervisor, int64_t pause_ns)
 /* One that was told to end and died has left requests in hand: the next one answers them, and ends. */
 static bool is_over(const struct supervisor *supervisor, int status, unsigned *stops)
 {
-	if (supervisor->relieved)
+	if (supervisor->relieved || supervisor->leaves)
 		return true;
 	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || !atomic_load(supervisor->served)))
 		return true;
@@ -581,7 +581,7 @@ static bool is_over(const struct supervisor *supervisor, int status, unsigned *s
 /* Relieved, all is well however its server has ended: the next one takes over what it has left. */
 static int exit_status(const struct supervisor *supervisor, int status)
 {
-	if (supervisor->relieved)
+	if (supervisor->relieved || supervisor->leaves)
 		return 0;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
@@ -625,11 +625,6 @@ int supervisor_run(struct supervisor *supervisor)
 			if (supervisor->stopping)
 				kill(supervisor->server, SIGTERM);
 			status = watch(supervisor);
-			if (supervisor->leaves) {
-				kill_trial(supervisor);
-				standby_end(&supervisor->standby);
-				return 0;
-			}
 			if (is_over(supervisor, status, &stops)) {
 				kill_trial(supervisor);
 				standby_end(&supervisor->standby);

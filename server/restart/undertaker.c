@@ -32,6 +32,8 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static int wait_f
 
 	(void)unused;
 	prctl(PR_SET_NAME, "undertaker");
+	/* Before Linux 5.9 there is no close_range(2); this one would keep it from ever being told. */
+	syscall(SYS_close, undertaker.ends[1]);
 	if (end > 0)
 		syscall(SYS_close_range, 0, end - 1, 0);
 	syscall(SYS_close_range, end + 1, ~0U, 0);

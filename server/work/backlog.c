@@ -227,21 +227,18 @@ static void look_for_end(struct backlog *backlog)
 
 /* --- blocks that were on their way --- */
 
+static int by_number(const void *key, const void *entry)
+{
+	uint64_t wanted = *(const uint64_t *)key;
+	uint64_t number = ((const struct backlog_entry *)entry)->number;
+
+	return wanted < number ? -1 : wanted > number;
+}
+
 static struct backlog_entry *entry_of(struct backlog *backlog, uint64_t number)
 {
-	uint32_t low = 0, high = backlog->count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (backlog->entries[middle].number < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < backlog->count && backlog->entries[low].number == number
-		       ? &backlog->entries[low]
-		       : NULL;
+	return bsearch(&number, backlog->entries, backlog->count, sizeof(*backlog->entries),
+		       by_number);
 }
 
 /* They may never have arrived. */
