@@ -264,6 +264,27 @@ fio_run() {
 	fio --minimal --terse-version=3 --thread --name=job --direct=1 --ioengine=libaio --bs=4k \
 		--output="/tmp/fio.$fio_label" "$@" 2>"/tmp/fio.$fio_label.log"
 }
+# Many mirrors under one job, /tmp/fio.job, whose data is verified.
+# verified_job DEPTH LINE...: begins the job.
+verified_job() {
+	job_depth=$1
+	shift
+	printf '%s\n' '[global]' thread direct=1 ioengine=libaio "iodepth=$job_depth" bs=4k verify=crc32c \
+		verify_fatal=1 group_reporting "$@" >/tmp/fio.job
+}
+# one_of_many NUMBER KIND [sync|nosync]: mirror mNUMBER of SECTORS on pieces of LOG (2,048 sectors each), A and B is made,
+# and joins the job.
+one_of_many() {
+	dmsetup create "log$1" --table "0 2048 linear $LOG $(($1 * 2048))"
+	mk_mirror "m$1" "$2" "$SECTORS" "/dev/mapper/log$1" 128 "$A@$(($1 * SECTORS))" "$B@$(($1 * SECTORS))" ${3:+"$3"} ||
+		return
+	printf '[m%d]\nfilename=/dev/mapper/m%d\nrandseed=%d\n' "$1" "$1" "$1" >>/tmp/fio.job
+}
+start_job() { # LABEL: sets fio_pid; its figures by fio_field
+	fio --minimal --terse-version=3 --output="/tmp/fio.$1" /tmp/fio.job 2>"/tmp/fio.$1.log" &
+	# shellcheck disable=SC2034
+	fio_pid=$!
+}
 # Fields of fio's terse format: write_iops write_mean write_p50 write_max (us) read_iops read_mean error
 fio_field() { # LABEL NAME
 	awk -F';' -v name="$2" 'NF > 100 {

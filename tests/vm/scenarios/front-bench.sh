@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
-# about: the cached log beside the kernel's disk log and dirtylogd alone, interleaved in one boot; readahead
+# about: the cached log beside the kernel's disk log and dirtylogd alone, interleaved in one boot
 # disks: a=512M b=512M logk=64M logd=64M
 # needs: module
 # timeout: 1200
@@ -75,20 +75,4 @@ SYNC=sync REGION=1024
 echo 2 >/sys/module/dm_mirror/parameters/raid1_resync_throttle
 compare "writes to the last region during a resync, depth 1" write_iops --rw=randwrite --iodepth=1 \
 	--offset=511m --size=1m
-SYNC=nosync REGION=1024
-echo 100 >/sys/module/dm_mirror/parameters/raid1_resync_throttle
-
-# Buffered sequential reads: in how many reads of the leg 16 MiB arrive.
-for kind in $KINDS; do
-	wipe "$(log_of "$kind")" 2
-	mk_mirror m "$kind" $SECTORS "$(log_of "$kind")" 1024 "$A" "$B" nosync || exit 1
-	sleep 1
-	echo 3 >/proc/sys/vm/drop_caches
-	before=$(stat_field "$A" 1)
-	dd if=/dev/mapper/m of=/dev/null bs=1M count=16 2>/dev/null
-	reads=$(($(stat_field "$A" 1) - before))
-	figure "readahead_$kind 16 MiB in $reads reads of the leg"
-	[ "$kind" != front-dirtylogd-flush ] || at_most "readahead reaches the leg: reads for 16 MiB" $reads 512
-	rm_mirror m
-done
 check "daemon alive" daemon_lives

@@ -26,39 +26,17 @@ kill_all() { # supervisor and server: what they know in memory is gone
 }
 all_in_sync() { dmsetup status --target mirror | grep -c " $REGIONS/$REGIONS " | grep -qx "$COUNT"; }
 
-load() { # LABEL
-	fio --minimal --terse-version=3 --output="/tmp/fio.$1" /tmp/restart.fio 2>"/tmp/fio.$1.log" &
-	fio_pid=$!
-}
-
-cat >/tmp/restart.fio <<JOB
-[global]
-thread
-direct=1
-ioengine=libaio
-iodepth=4
-bs=4k
-rw=randrw
-rwmixread=30
-runtime=100000
-time_based
-verify=crc32c
-verify_backlog=64
-verify_fatal=1
-group_reporting
-JOB
+verified_job 4 rw=randrw rwmixread=30 runtime=100000 time_based verify_backlog=64
 for i in 0 1 2 3; do
 	kind=front-dirtylogd-flush
 	[ "$i" = 2 ] && kind=front-dirtylogd
 	[ "$i" = 3 ] && kind=front-dirtylogd-core
-	dmsetup create "log$i" --table "0 2048 linear $LOG $((i * 2048))"
-	mk_mirror "m$i" $kind $SECTORS "/dev/mapper/log$i" 128 "$A@$((i * SECTORS))" "$B@$((i * SECTORS))" nosync || exit 1
-	printf '[m%d]\nfilename=/dev/mapper/m%d\nrandseed=%d\n' "$i" "$i" "$i" >>/tmp/restart.fio
+	one_of_many "$i" $kind nosync || exit 1
 done
 sleep 2
 
 # With its memory: nobody notices.
-load restart
+start_job restart
 kills=0
 while [ $kills -lt "$KILLS" ]; do
 	sleep 1
@@ -87,7 +65,7 @@ all_written() {
 }
 
 # Without: what was dirty on the device is out of sync for the daemon, and not for us, until the resume that it asks for.
-load killed
+start_job killed
 kills=0
 while [ $kills -lt "$KILLS_ALL" ]; do
 	sleep 3

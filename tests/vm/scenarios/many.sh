@@ -12,29 +12,14 @@ COUNT=32
 SECTORS=16384
 start_daemon || exit 1
 
-cat >/tmp/many.fio <<JOB
-[global]
-thread
-direct=1
-ioengine=libaio
-iodepth=2
-bs=4k
-rw=randwrite
-io_size=768k
-verify=crc32c
-verify_fatal=1
-group_reporting
-JOB
+verified_job 2 rw=randwrite io_size=768k
 i=0
 while [ $i -lt $COUNT ]; do
-	# A log device each, of 2,048 sectors.
-	dmsetup create "log$i" --table "0 2048 linear $LOG $((i * 2048))"
-	mk_mirror "m$i" dirtylogd $SECTORS "/dev/mapper/log$i" 128 "$A@$((i * SECTORS))" "$B@$((i * SECTORS))"
-	printf '[m%d]\nfilename=/dev/mapper/m%d\nrandseed=%d\n' $i $i $i >>/tmp/many.fio
+	one_of_many $i dirtylogd
 	i=$((i + 1))
 done
-# The job file's sections go by the name that fio_run gives only for its own options.
-fio --minimal --terse-version=3 --output=/tmp/fio.many /tmp/many.fio 2>/tmp/fio.many.log
+start_job many
+wait $fio_pid
 check "fio verify without an error" fio_ok many
 figure "writes_32_mirrors $(fio_field many write_iops) IOPS"
 

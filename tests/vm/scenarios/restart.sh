@@ -28,37 +28,19 @@ all_in_sync() {
 	dmsetup status --target mirror | grep -c " $REGIONS/$REGIONS " | grep -qx "$COUNT"
 }
 
-cat >/tmp/restart.fio <<JOB
-[global]
-thread
-direct=1
-ioengine=libaio
-iodepth=2
-bs=4k
-rw=randrw
-rwmixread=30
-runtime=100000
-time_based
-verify=crc32c
-verify_backlog=64
-verify_fatal=1
-group_reporting
-JOB
+verified_job 2 rw=randrw rwmixread=30 runtime=100000 time_based verify_backlog=64
 i=0
 while [ $i -lt $COUNT ]; do
 	kind=dirtylogd
 	# The kernel asks otherwise with integrated_flush: two of the four have it.
 	[ $i -ge 2 ] && kind=dirtylogd-flush
 	[ $i -ge 4 ] && kind=dirtylogd-core
-	dmsetup create "log$i" --table "0 2048 linear $LOG $((i * 2048))"
 	# Legs that are equal from the start stay so only if each write reaches both.
-	mk_mirror "m$i" $kind $SECTORS "/dev/mapper/log$i" 128 "$A@$((i * SECTORS))" "$B@$((i * SECTORS))" nosync || exit 1
-	printf '[m%d]\nfilename=/dev/mapper/m%d\nrandseed=%d\n' $i $i $i >>/tmp/restart.fio
+	one_of_many $i $kind nosync || exit 1
 	i=$((i + 1))
 done
 sleep 2
-fio --minimal --terse-version=3 --output=/tmp/fio.restart /tmp/restart.fio 2>/tmp/fio.restart.log &
-fio_pid=$!
+start_job restart
 kills=0
 lost_sync=0
 while [ $kills -lt "$KILLS" ]; do
