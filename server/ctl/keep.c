@@ -15,6 +15,7 @@
 #include "server/ctl/mirrors.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,6 +29,7 @@
 #include <linux/netlink.h>
 
 #define FULL_LOOK_NS (60 * NSEC_PER_SEC)
+#define ALIVE_NS (10 * NSEC_PER_SEC) /* it says so at least so often, for WatchdogSec */
 #define FIRST_PAUSE_NS (200 * NSEC_PER_MSEC)
 #define PAUSE_MAX_NS (30 * NSEC_PER_SEC)
 #define CHILD_LIMIT_NS (30 * NSEC_PER_SEC)
@@ -47,6 +49,11 @@ struct due {
 	struct due *next;
 };
 
+struct keep_options {
+	bool json;
+};
+
+static struct keep_options options;
 static volatile sig_atomic_t stopping;
 static struct due *dues;
 static unsigned children;
@@ -98,6 +105,22 @@ static void __attribute__((format(printf, 1, 2))) warn_of(const char *format, ..
 	va_end(arguments);
 }
 
+/* On stdout, for programs a line each too. */
+static void tell_adopted(const char *volume)
+{
+	json_t *line;
+
+	if (options.json) {
+		line = json_pack("{s:s, s:s}", "event", "adopted", "mirror", volume);
+		json_dumpf(line, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(line);
+	} else {
+		printf("%s: adopted again\n", volume);
+	}
+	fflush(stdout);
+}
+
 /* Its tag was taken away while it was adopted: who did that wants the kernel's log. */
 static void give_to_kernel(struct ctl_mirror *mirror)
 {
@@ -136,11 +159,10 @@ static enum keep_status adopt_tagged(struct ctl_mirror *mirror, const char *volu
 	if (result == SWAP_DONE && lvm_tagged(volume, LVM_TAG) == LVM_NOT_TAGGED)
 		give_to_kernel(mirror);
 	else if (result == SWAP_DONE)
-		printf("%s: adopted again\n", volume);
+		tell_adopted(volume);
 	else if (result != SWAP_NOTHING)
 		warn_of("%s has the tag " LVM_TAG " and is not adopted: %s; tried again\n", volume,
 			why);
-	fflush(stdout);
 	return result == SWAP_DONE || result == SWAP_NOTHING ? KEPT : TRY_AGAIN;
 }
 
@@ -307,7 +329,10 @@ static void look_at_all(void)
 
 static int msec_until_due(int64_t full_ns)
 {
-	int64_t until_ns = full_ns, left_ns;
+	int64_t until_ns = clock_now() + ALIVE_NS, left_ns;
+
+	if (full_ns < until_ns)
+		until_ns = full_ns;
 
 	for (const struct due *due = dues; due; due = due->next)
 		if (due->child == 0 && due->when_ns < until_ns)
@@ -341,6 +366,7 @@ static void keep(int fd)
 	int64_t full_ns = clock_now();
 
 	while (!stopping || children > 0) {
+		sd_notify(0, "WATCHDOG=1");
 		if (!stopping && clock_now() >= full_ns) {
 			look_at_all();
 			full_ns = clock_now() + FULL_LOOK_NS;
@@ -365,18 +391,22 @@ static void catch_sigterm(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
-static const struct option_entry no_entries[] = {{0}};
+static const struct option_entry keep_entries[] = {
+	{"json", .help = "as JSON, an object for each adoption",
+	 OPTION_FLAG(struct keep_options, json)},
+	{0},
+};
 
 static const struct option_table keep_table = {
 	.program = "dirtylogctl keep",
 	.doc = "Adopt again what has the tag " LVM_TAG
 	       ", for ever: what dirtylogd-keep.service runs.",
-	.entries = no_entries,
+	.entries = keep_entries,
 };
 
 int ctl_keep(int argc, char **argv)
 {
-	int fd, status = option_table_parse(&keep_table, NULL, argc, argv, NULL);
+	int fd, status = option_table_parse(&keep_table, &options, argc, argv, NULL);
 
 	if (status >= 0)
 		return status;

@@ -114,31 +114,6 @@ static int plain(const char *program, const char *doc, int argc, char **argv)
 	return status >= 0 ? status : print_answer_to(command, options.json);
 }
 
-struct metrics_options {
-	bool old;
-};
-
-static const struct option_entry metrics_entries[] = {
-	{"old-format", .help = "in the text format 0.0.4, for readers that do not know OpenMetrics",
-	 OPTION_FLAG(struct metrics_options, old)},
-	{0},
-};
-
-int ctl_metrics(int argc, char **argv)
-{
-	static const struct option_table metrics_table = {
-		.program = "dirtylogctl metrics",
-		.doc = "What dirtylogd tells to monitoring.",
-		.entries = metrics_entries,
-	};
-	struct metrics_options options = {0};
-	int status = option_table_parse(&metrics_table, &options, argc, argv, NULL);
-
-	if (status >= 0)
-		return status;
-	return print_answer_to(options.old ? "metrics 0.0.4" : "metrics", false);
-}
-
 int ctl_stats(int argc, char **argv)
 {
 	return plain("dirtylogctl stats", "What dirtylogd has counted since its start.", argc,

@@ -6,6 +6,7 @@
 #include "server/ctl/command.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
@@ -166,7 +167,26 @@ static int signal_supervisor(const struct running *before)
 	return r;
 }
 
-static int reload(const struct running *before)
+struct reload_options {
+	bool json;
+};
+
+static void tell_reloaded(const char *program, const struct running *now, bool json)
+{
+	json_t *told;
+
+	if (!json) {
+		printf("dirtylogd goes on as %s, server process %ld\n", program, now->server);
+		return;
+	}
+	told = json_pack("{s:s, s:I, s:I}", "program", program, "supervisor",
+			 (json_int_t)now->supervisor, "server", (json_int_t)now->server);
+	json_dumpf(told, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(told);
+}
+
+static int reload(const struct running *before, bool json)
 {
 	char program[PATH_MAX];
 	struct running now;
@@ -187,32 +207,35 @@ static int reload(const struct running *before)
 			program, (long long)(LIMIT_NS / NSEC_PER_SEC));
 		return 1;
 	}
-	printf("dirtylogd goes on as %s, server process %ld\n", program, now.server);
+	tell_reloaded(program, &now, json);
 	return 0;
 }
 
-static const struct option_entry no_options[] = {{0}};
+static const struct option_entry reload_entries[] = {
+	{"json", .help = "as JSON", OPTION_FLAG(struct reload_options, json)},
+	{0},
+};
 
 static const struct option_table reload_table = {
 	.program = "dirtylogctl reload",
 	.doc = "Have dirtylogd go on as the program that is installed now, with the options that "
 	       "its "
 	       "file has now. If it cannot, it says so with exit status 1, and goes on as it was.",
-	.entries = no_options,
+	.entries = reload_entries,
 };
 
 int ctl_reload(int argc, char **argv)
 {
+	struct reload_options options = {0};
+	int status = option_table_parse(&reload_table, &options, argc, argv, NULL);
 	struct running before;
-	int status;
 
-	status = option_table_parse(&reload_table, NULL, argc, argv, NULL);
 	if (status >= 0)
 		return status;
 	if (!learn(ctl_ask("stats", NULL), &before))
 		return CTL_NO_ANSWER;
 	if (before.supervisor > 0)
-		return reload(&before);
+		return reload(&before, options.json);
 	fprintf(stderr, "dirtylogctl: it runs without a supervisor, which could reload it: start "
 			"it again\n");
 	return 1;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PERIOD_NS (1 * NSEC_PER_SEC)
@@ -23,6 +24,7 @@
 
 struct watch {
 	const char *from;
+	bool json;
 	enum ranking_mode mode;
 	json_t *found, *view;
 	int64_t taken_ns; /* when view was; 0: never */
@@ -34,6 +36,8 @@ struct watch {
 static const struct option_entry watch_entries[] = {
 	{"from", .argument = "FILE", .help = "what status --json has printed before",
 	 .hidden = true, OPTION_TEXT(struct watch, from)},
+	{"json", .help = "as JSON, all mirrors in a line a second; no terminal is needed",
+	 OPTION_FLAG(struct watch, json)},
 	{0},
 };
 
@@ -95,7 +99,7 @@ static void catch_said(struct watch *watch)
 	watch->said[strcspn(watch->said, "\n")] = '\0';
 }
 
-static json_t *look(struct watch *watch)
+static json_t *take_view(struct watch *watch)
 {
 	bool finds = watch->looks++ % LOOKS_PER_FIND == 0, all;
 
@@ -108,18 +112,15 @@ static json_t *look(struct watch *watch)
 	return view_ask(watch->found, finds);
 }
 
-/* What was seen last stays on the screen as long as nothing newer comes. */
-static void look_again(struct watch *watch)
+/* False: stderr says why there is no answer, and what was seen last stays. */
+static bool look_again(struct watch *watch)
 {
 	int64_t now_ns = clock_now();
-	json_t *view;
+	json_t *view = take_view(watch);
 
-	forget_said(watch);
-	view = look(watch);
 	if (!view) {
-		catch_said(watch);
 		watch->looks = 0;
-		return;
+		return false;
 	}
 	if (!watch->from && watch->view)
 		ranking_compare(view, watch->view,
@@ -127,6 +128,7 @@ static void look_again(struct watch *watch)
 	json_decref(watch->view);
 	watch->view = view;
 	watch->taken_ns = now_ns;
+	return true;
 }
 
 /* --- drawing --- */
@@ -226,7 +228,9 @@ static void watch_until_quit(struct watch *watch)
 
 	do {
 		began_ns = clock_now();
-		look_again(watch);
+		forget_said(watch);
+		if (!look_again(watch))
+			catch_said(watch);
 		draw(watch);
 		/* After a look that took long there is time for a key all the same. */
 		if (clock_now() - began_ns > PERIOD_NS / 2)
@@ -272,6 +276,25 @@ static int without_stderr(struct watch *watch)
 	return status;
 }
 
+/* --- for programs --- */
+
+/* False: whoever read has gone. */
+static bool print_view(const json_t *view)
+{
+	json_dumpf(view, stdout, JSON_COMPACT);
+	return putchar('\n') != EOF && fflush(stdout) == 0;
+}
+
+/* Until nobody reads. Without an answer it goes on asking. Returns the exit status. */
+static int in_lines(struct watch *watch)
+{
+	const struct timespec period = {.tv_sec = PERIOD_NS / NSEC_PER_SEC};
+
+	while (!look_again(watch) || print_view(watch->view))
+		nanosleep(&period, NULL);
+	return 1;
+}
+
 int ctl_watch(int argc, char **argv)
 {
 	struct watch watch = {0};
@@ -279,9 +302,9 @@ int ctl_watch(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return option_table_fault(&watch_table, "a terminal is needed");
-	status = without_stderr(&watch);
+	if (!watch.json && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
+		return option_table_fault(&watch_table, "a terminal is needed, or --json");
+	status = watch.json ? in_lines(&watch) : without_stderr(&watch);
 	json_decref(watch.found);
 	json_decref(watch.view);
 	return status;

@@ -297,6 +297,18 @@ Test(metrics, prometheus_reads_the_new_format)
 	cr_assert(strstr(text, "BLOCK ULID"), "%s", text);
 }
 
+Test(metrics, json_tells_the_same)
+{
+	make_logs_with_odd_names();
+	run(DIRTYLOGCTL " metrics | grep -vc '^#'; " DIRTYLOGCTL
+			" metrics --json | jq '[.[].samples[]] | length'");
+	cr_assert_eq(strtol(strchr(text, '\n'), NULL, 10), strtol(text, NULL, 10));
+	run(DIRTYLOGCTL
+	    " metrics --json | jq -c '.[] | select(.name == \"dirtylogd_log_regions\") | "
+	    ".type, (.samples[] | select(.labels.uuid != \"LVM-two\") | .value, .labels.uuid)'");
+	cr_assert_str_eq(text, "\"gauge\"\n20\n\"a\\\"b\\\\c\\n\\u0001é d\"\n");
+}
+
 Test(metrics, no_series_comes_twice)
 {
 	make_logs_with_odd_names();

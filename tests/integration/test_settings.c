@@ -77,6 +77,16 @@ Test(settings, the_options_hold_again_after_a_reload)
 	EXPECT_SOON(control_answers() && strstr(told("set"), "max-lazy 4096\n"), "in time");
 }
 
+Test(settings, a_reload_is_told_for_programs_too)
+{
+	bench.supervised = true;
+	start();
+	cr_assert_eq(system(DIRTYLOGCTL
+			    " reload --json | jq -e '.server > 0 and .supervisor > 0 and "
+			    "(.program | endswith(\"/dirtylogd\"))' >/dev/null"),
+		     0);
+}
+
 Test(settings, a_shorter_delay_counts_for_what_is_lazy_already)
 {
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);

@@ -406,6 +406,18 @@ Test(status, dirtylogctl_prints_json)
 	cr_assert_eq(number(json_object_get(mirror, "log"), "regions"), 20);
 }
 
+Test(status, dirtylogctl_watches_in_lines_until_nobody_reads)
+{
+	json_t *mirror;
+
+	start();
+	ctr_ok("160 core 8");
+	expect_tool("watch --json | sed 1d | head -n 1", 0, "");
+	mirror = json_array_get(json_object_get(tool_json(), "mirrors"), 0);
+	cr_assert_str_eq(text(mirror, "name"), "LVM-one");
+	cr_assert(json_is_number(json_object_get(mirror, "hot")));
+}
+
 Test(status, a_write_that_is_tried_again_degrades_and_one_that_fails_fails)
 {
 	struct loop_device loop = make_full_loop();
@@ -469,6 +481,8 @@ Test(status, a_wrong_command_line_is_told)
 	expect_tool("show", 2, "one mirror's name is expected");
 	expect_tool("show a b", 2, "one mirror's name is expected");
 	expect_tool("stats now", 2, "now");
+	expect_tool("metrics --json --old-format", 2, "exclude each other");
+	expect_tool("watch </dev/null", 2, "--json");
 	expect_tool("status --from /nowhere", 2, "/nowhere");
 }
 
