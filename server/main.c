@@ -420,7 +420,7 @@ static void *control_thread(void *argument)
 	struct metrics_http *http;
 
 	pthread_setname_np(pthread_self(), "control");
-	crash_mark(&control.watched->crashed);
+	crash_mark(&control.watched->duty.crashed);
 	atomic_store(&control.watched->thread, (uint32_t)gettid());
 	placement_all(&daemon->options.placement); /* not where the receiver polls */
 	if (answers_first(daemon))

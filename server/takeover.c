@@ -37,15 +37,33 @@ static void count_arrived(struct estate *estate)
 	}
 }
 
+#define DUTIES (ESTATE_EXECUTORS + ESTATE_JOBS)
+
+static struct estate_duty *duty_at(const struct estate *estate, unsigned i)
+{
+	struct estate_fixed *fixed = estate->fixed;
+
+	return i < ESTATE_EXECUTORS ? &fixed->executors[i].duty
+				    : &fixed->jobs[i - ESTATE_EXECUTORS];
+}
+
+static void forget_duty(struct estate_duty *duty)
+{
+	atomic_store(&duty->executing, 0);
+	atomic_store(&duty->taking_over, 0);
+	atomic_store(&duty->crashed, 0);
+	atomic_store(&duty->taken, 0);
+}
+
 /* The receiver may have passed it on to a worker: then it stands at both executors. If it is known whose
  * thread crashed, the others are not to blame. */
 static bool was_executing(const struct estate *estate, const struct slot *slot, bool known)
 {
-	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++) {
-		const struct estate_executor *executor = &estate->fixed->executors[i];
+	for (unsigned i = 0; i < DUTIES; i++) {
+		const struct estate_duty *duty = duty_at(estate, i);
 
-		if (atomic_load(&executor->executing) == slot_arrival(slot) &&
-		    (!known || atomic_load(&executor->crashed)))
+		if (atomic_load(&duty->executing) == slot_arrival(slot) &&
+		    (!known || atomic_load(&duty->crashed)))
 			return true;
 	}
 	return false;
@@ -53,8 +71,8 @@ static bool was_executing(const struct estate *estate, const struct slot *slot, 
 
 static bool crash_is_known(const struct estate *estate)
 {
-	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++)
-		if (atomic_load(&estate->fixed->executors[i].crashed))
+	for (unsigned i = 0; i < DUTIES; i++)
+		if (atomic_load(&duty_at(estate, i)->crashed))
 			return true;
 	return false;
 }
@@ -76,11 +94,11 @@ static void blame_logs(struct estate *estate)
 	bool known = crash_is_known(estate);
 
 	estate_blame(estate, atomic_load(&estate->fixed->taking_over));
-	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++) {
-		const struct estate_executor *executor = &estate->fixed->executors[i];
+	for (unsigned i = 0; i < DUTIES; i++) {
+		const struct estate_duty *duty = duty_at(estate, i);
 
-		if (!known || atomic_load(&executor->crashed))
-			estate_blame(estate, atomic_load(&executor->taking_over));
+		if (!known || atomic_load(&duty->crashed))
+			estate_blame(estate, atomic_load(&duty->taking_over));
 	}
 }
 
@@ -94,11 +112,8 @@ static void count_deaths(struct estate *estate)
 	atomic_store(&estate->fixed->taking_over, 0);
 	for (unsigned i = 0; i < ESTATE_STANDINGS; i++)
 		atomic_store(&estate->fixed->standings[i], 0);
-	for (unsigned i = 0; i < ESTATE_EXECUTORS; i++) {
-		atomic_store(&estate->fixed->executors[i].executing, 0);
-		atomic_store(&estate->fixed->executors[i].taking_over, 0);
-		atomic_store(&estate->fixed->executors[i].crashed, 0);
-	}
+	for (unsigned i = 0; i < DUTIES; i++)
+		forget_duty(duty_at(estate, i));
 }
 
 void takeover_slots(struct estate *estate)

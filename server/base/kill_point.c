@@ -14,26 +14,45 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static struct {
+#define POINTS_MAX 2u
+
+struct armed {
 	char name[32];
 	unsigned skip;
 	bool always, hangs;
-	_Atomic unsigned *passed; /* NULL: not armed */
-} armed;
+	_Atomic unsigned *passed;
+};
+
+static struct armed points[POINTS_MAX];
+static unsigned npoints;
+
+static bool has_flag(const char *text, char flag)
+{
+	return memchr(text, flag, strcspn(text, ",")) != NULL;
+}
+
+static bool read_point(const char *text, struct armed *armed)
+{
+	if (sscanf(text, "%31[^:!~,]:%u", armed->name, &armed->skip) < 1)
+		return false;
+	armed->always = has_flag(text, '!');
+	armed->hangs = has_flag(text, '~');
+	armed->passed = mmap(NULL, sizeof(*armed->passed), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (armed->passed == MAP_FAILED)
+		abort();
+	return true;
+}
 
 void kill_point_arm(void)
 {
 	const char *text = getenv("DIRTYLOGD_KILL_AT");
-	char end = 0;
 
-	if (!text || sscanf(text, "%31[^:!~]:%u%c", armed.name, &armed.skip, &end) < 1)
-		return;
-	armed.always = strchr(text, '!') != NULL;
-	armed.hangs = strchr(text, '~') != NULL;
-	armed.passed = mmap(NULL, sizeof(*armed.passed), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (armed.passed == MAP_FAILED)
-		abort();
+	while (text && npoints < POINTS_MAX && read_point(text, &points[npoints])) {
+		npoints++;
+		text = strchr(text, ',');
+		text += text != NULL;
+	}
 }
 
 /* As in a deadlock; it ends with the process. */
@@ -43,21 +62,25 @@ static void hang(void)
 		pause();
 }
 
+static void pass(struct armed *armed)
+{
+	unsigned passed = atomic_fetch_add(armed->passed, 1);
+
+	if (passed != armed->skip && !(armed->always && passed > armed->skip))
+		return;
+	if (armed->hangs)
+		hang();
+	if (armed->always)
+		raise(SIGABRT); /* of this thread, as a fault would be */
+	kill(getpid(), SIGKILL);
+	pause(); /* another thread may be the one that the signal ends first */
+}
+
 void kill_point(const char *name)
 {
-	unsigned passed;
-
-	if (!armed.passed || strcmp(name, armed.name) != 0)
-		return;
-	passed = atomic_fetch_add(armed.passed, 1);
-	if (passed == armed.skip || (armed.always && passed > armed.skip)) {
-		if (armed.hangs)
-			hang();
-		if (armed.always)
-			raise(SIGABRT); /* of this thread, as a fault would be */
-		kill(getpid(), SIGKILL);
-		pause(); /* another thread may be the one that the signal ends first */
-	}
+	for (unsigned i = 0; i < npoints; i++)
+		if (strcmp(name, points[i].name) == 0)
+			pass(&points[i]);
 }
 
 #endif

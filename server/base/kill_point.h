@@ -2,7 +2,7 @@
 /* Places in the program where a test can have the serving process killed, to see that its successor
  * goes on from there. $DIRTYLOGD_KILL_AT says where: NAME, or NAME:N to pass it N times before, and
  * then `!` behind it to crash there each time (SIGABRT), `~` to hang there once, `~!` to hang there each
- * time. Not in release builds.
+ * time. A second place may follow behind a comma. Not in release builds.
  */
 #ifndef SERVER_BASE_KILL_POINT_H
 #define SERVER_BASE_KILL_POINT_H

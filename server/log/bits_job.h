@@ -14,6 +14,7 @@ struct bits_job {
 	struct log_mail head; /* MAIL_BITS_MADE */
 	struct mirror_log *log; /* a reference */
 	bits_job_work *work;
+	struct estate_duty *duty; /* in the estate, until work has returned; NULL: all are taken */
 	int error; /* as work returned it */
 };
 

@@ -83,7 +83,7 @@ void executor_set_up(struct executor *executor, struct estate *estate, unsigned 
 
 void executor_enter(struct executor *executor)
 {
-	crash_mark(&executor->estate->crashed);
+	crash_mark(&executor->estate->duty.crashed);
 	atomic_store(&executor->estate->thread, (uint32_t)gettid());
 }
 

@@ -91,7 +91,7 @@ void executor_io_submit(struct executor *executor, struct log_io *io);
  * of it. */
 static inline void executor_in_hand(struct executor *executor, const struct slot *slot)
 {
-	atomic_store_explicit(&executor->estate->executing, slot ? slot_arrival(slot) : 0,
+	atomic_store_explicit(&executor->estate->duty.executing, slot ? slot_arrival(slot) : 0,
 			      memory_order_relaxed);
 }
 
@@ -112,7 +112,7 @@ static inline void executor_waits(struct executor *executor)
 /* A predecessor's log is being taken over, or none (NULL). */
 static inline void executor_takes_over(struct executor *executor, const struct log_record *record)
 {
-	atomic_store(&executor->estate->taking_over, record ? record->number + 1 : 0);
+	atomic_store(&executor->estate->duty.taking_over, record ? record->number + 1 : 0);
 }
 
 /* Reply with no payload. */

@@ -235,10 +235,10 @@ static const char *take_record(struct mirror_log *log, struct log_record *record
 
 int mirror_log_settle(struct mirror_log *log)
 {
-	bool good = !log->life.unsettled || dirty_log_settle(&log->dirty);
-
+	if (!log->life.unsettled)
+		return 0;
 	log->life.unsettled = false;
-	return good ? 0 : -EUCLEAN;
+	return dirty_log_settle(&log->dirty) ? 0 : -EUCLEAN;
 }
 
 struct mirror_log *mirror_log_take_over(struct estate *estate, struct log_record *record,

@@ -510,7 +510,7 @@ static void *mirrors_thread(void *argument)
 		}
 		pthread_mutex_unlock(&mirrors->lock);
 		/* Not before: another server may be the one that is watched. */
-		crash_mark(&mirrors->watched->crashed);
+		crash_mark(&mirrors->watched->duty.crashed);
 		atomic_store(&mirrors->watched->thread, (uint32_t)gettid());
 		estate_works(mirrors->watched);
 		do_jobs(mirrors, &scan, due);

@@ -686,6 +686,7 @@ bool dirty_log_settle(struct dirty_log *log)
 	}
 	if (atomic_load_explicit(&log->head->changing, memory_order_relaxed)) {
 		rebuild(log);
+		kill_point("settle");
 		end_change(log);
 	}
 	if (region_bitmap_count(&log->image) > region_bitmap_count(&log->clean) ||

@@ -31,6 +31,7 @@
 #define ESTATE_CONTROL (ESTATE_WORKERS_MAX + 1) /* the control thread's, which executes no log */
 #define ESTATE_MIRRORS (ESTATE_WORKERS_MAX + 2) /* nor does the mirrors thread */
 #define ESTATE_EXECUTORS (ESTATE_WORKERS_MAX + 3)
+#define ESTATE_JOBS 16u /* threads that are at the bits of one log, beside its worker */
 #define ESTATE_LEGS_MAX 18u /* of two full tables */
 #define ESTATE_FLIGHTS 1024u /* of a executor */
 #define DEATHS_MAX 3u /* crashes that a request, or a log being taken over, may cause */
@@ -50,11 +51,17 @@ struct flight {
 	uint64_t first, count; /* blocks */
 };
 
+/* What a thread is at, for the successor to blame. */
+struct estate_duty {
+	_Atomic uint64_t executing; /* arrival of the request in hand, 0: none */
+	_Atomic uint64_t taking_over; /* directory entry + 1 of the log being taken over, 0: none */
+	_Atomic uint32_t crashed; /* not 0: it was this thread that crashed, or hung */
+	_Atomic uint32_t taken; /* of a job: it is some thread's */
+};
+
 /* What one thread that executes logs leaves behind. */
 struct estate_executor {
-	_Alignas(64) _Atomic uint64_t executing; /* arrival of the request in hand, 0: none */
-	_Atomic uint64_t taking_over; /* directory entry + 1 of the log being taken over, 0: none */
-	_Atomic uint32_t crashed; /* not 0: it was this executor's thread that crashed, or hung */
+	_Alignas(64) struct estate_duty duty;
 	_Atomic uint32_t thread; /* its id, 0: it has not begun */
 	_Atomic uint64_t
 		turn; /* odd: it works, and works on while this stays the same; even: it waits */
@@ -139,12 +146,12 @@ struct estate_fixed {
 	_Atomic uint32_t standby; /* the process that has become ready to stand by last */
 	struct estate_stall stall;
 	_Atomic uint32_t crashed; /* not 0: the last one has ended by its own fault */
-	_Atomic uint64_t
-		taking_over; /* as estate_executor.taking_over, before there are executors */
+	_Atomic uint64_t taking_over; /* as estate_duty.taking_over, of the receiver's thread */
 	_Atomic uint32_t
 		standings[ESTATE_STANDINGS]; /* of the server's logs; begins at 0 with each */
 	struct intake intake;
 	struct estate_executor executors[ESTATE_EXECUTORS];
+	struct estate_duty jobs[ESTATE_JOBS]; /* bits_job.h */
 	_Atomic uint32_t entries; /* of the directory: none behind them was ever used */
 	struct estate_entry directory[ESTATE_LOGS_MAX];
 	struct slot slots[ESTATE_SLOTS];

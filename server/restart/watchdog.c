@@ -82,7 +82,7 @@ static uint64_t log_in_hand(const struct watchdog *watchdog, unsigned number)
 {
 	const struct estate_fixed *fixed = watchdog->estate->fixed;
 	const struct estate_executor *executor = &fixed->executors[number];
-	uint64_t log = atomic_load(&executor->taking_over);
+	uint64_t log = atomic_load(&executor->duty.taking_over);
 
 	if (log == 0 && number == ESTATE_RECEIVER)
 		log = atomic_load(&fixed->taking_over);
@@ -93,7 +93,7 @@ static uint64_t log_in_hand(const struct watchdog *watchdog, unsigned number)
 static void describe(const struct watchdog *watchdog, unsigned number, char *text, size_t bytes)
 {
 	const struct estate_executor *executor = &watchdog->estate->fixed->executors[number];
-	const struct slot *slot = slot_in_hand(watchdog, atomic_load(&executor->executing));
+	const struct slot *slot = slot_in_hand(watchdog, atomic_load(&executor->duty.executing));
 	char uuid[DM_UUID_LEN];
 
 	if (slot && slot->checked)
@@ -182,7 +182,7 @@ static void judge(struct watchdog *watchdog, pid_t server, const bool hung[ESTAT
 		tell(watchdog, i, left ? left : "the server is started again");
 		if (left)
 			continue;
-		atomic_store(&watchdog->estate->fixed->executors[i].crashed, 1);
+		atomic_store(&watchdog->estate->fixed->executors[i].duty.crashed, 1);
 		if (watchdog->aborted_ns == 0)
 			end_server(watchdog, server, i, now);
 	}

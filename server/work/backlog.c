@@ -102,7 +102,7 @@ static struct mirror_log *open_record(struct estate *estate, struct log_record *
 				      const char **why)
 {
 	struct estate_executor *executor = &estate->fixed->executors[ESTATE_RECEIVER];
-	uint64_t executing = atomic_load(&executor->executing);
+	uint64_t executing = atomic_load(&executor->duty.executing);
 	struct mirror_log *log;
 
 	estate_works(executor);
@@ -110,10 +110,10 @@ static struct mirror_log *open_record(struct estate *estate, struct log_record *
 	if (atomic_load(&record->deaths) >= DEATHS_MAX)
 		return NULL;
 	atomic_store(&estate->fixed->taking_over, record->number + 1);
-	atomic_store(&executor->executing, 0);
+	atomic_store(&executor->duty.executing, 0);
 	kill_point("take-over");
 	log = mirror_log_take_over(estate, record, why);
-	atomic_store(&executor->executing, executing);
+	atomic_store(&executor->duty.executing, executing);
 	atomic_store(&estate->fixed->taking_over, 0);
 	return log;
 }

@@ -512,6 +512,7 @@ void life_take_over(struct worker *worker, struct mirror_log *log)
 	if (log->life.unsettled)
 		log->life.bits_job = bits_job_start(log, mirror_log_settle);
 	if (log->life.bits_job) {
+		executor_takes_over(&worker->executor, NULL);
 		open_waits(worker, log, OPENING_SETTLES, 0);
 		return;
 	}

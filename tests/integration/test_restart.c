@@ -435,6 +435,21 @@ Test(restart, a_large_log_that_was_half_resumed_is_resumed_again)
 	cr_assert_eq(stat_of("server"), 2);
 }
 
+/* It is read through by a thread of its own, and others are served meanwhile. */
+Test(restart, a_large_log_that_was_being_changed_is_put_right)
+{
+	start_supervised("mark:0");
+	ctr_ok("%llu core 8 nosync", 8ULL << 27);
+	resume();
+	mark(5);
+	cr_assert_eq(is_clean(5), 0);
+	cr_assert_eq(is_clean(6), 1);
+	cr_assert_eq(sync_count(), 1ULL << 27);
+	clear(5);
+	cr_assert_eq(is_clean(5), 1);
+	cr_assert_eq(stat_of("server"), 2);
+}
+
 /* --- writes of the dead --- */
 
 /* Nor do they hold up a log of another device. */
@@ -617,6 +632,29 @@ Test(restart, a_log_that_kills_who_takes_it_over_is_left)
 	kill_server();
 	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
 	expect_said("log LVM-one is not taken over", "it has ended too many servers");
+	cr_assert_eq(stat_of("server"), 5);
+}
+
+/* Whatever else its worker takes up meanwhile. */
+Test(restart, a_large_log_that_kills_who_reads_it_through_is_left)
+{
+	struct wire_message request;
+	uint64_t region = 5;
+
+	start_supervised("mark:0,settle:0!");
+	for (unsigned i = 2; i < 10; i++) {
+		become(i, (const char[]){'L', 'V', 'M', '-', (char)('0' + i), '\0'});
+		ctr_ok("%u core 8 nosync", REGIONS * 8);
+		resume();
+	}
+	become(1, "LVM-one");
+	ctr_ok("%llu core 8 nosync", 8ULL << 27);
+	resume();
+	request = send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	cr_assert_eq(await_answer(&request).message.request.error, -ESRCH);
+	expect_said("log LVM-one is not taken over", "it has ended too many servers");
+	become(2, "LVM-2");
+	cr_assert_eq(sync_count(), REGIONS);
 	cr_assert_eq(stat_of("server"), 5);
 }
 
