@@ -611,12 +611,16 @@ void dirty_log_take_changed(struct dirty_log *log, uint64_t first, uint64_t coun
 	end_change(log);
 }
 
+/* One that its owner died amid a change of, and is not settled yet, stays marked so. */
 void dirty_log_restore_changed(struct dirty_log *log, uint64_t first, uint64_t count)
 {
+	bool unsettled = atomic_load_explicit(&log->head->changing, memory_order_relaxed);
+
 	begin_change(log);
 	for (uint64_t i = 0; i < count; i++)
 		bit_tree_set(&log->changed, first + i);
-	end_change(log);
+	if (!unsettled)
+		end_change(log);
 }
 
 /* --- after the owner's death --- */

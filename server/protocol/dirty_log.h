@@ -192,7 +192,8 @@ uint64_t dirty_log_next_changed(const struct dirty_log *log, uint64_t max, uint6
 /* They are about to be written: unchanged from now on. */
 void dirty_log_take_changed(struct dirty_log *log, uint64_t first, uint64_t count);
 
-/* A write of these blocks failed: they are changed again. */
+/* A write of these blocks failed, or was a dead owner's (then before dirty_log_settle too): they are changed
+ * again. */
 void dirty_log_restore_changed(struct dirty_log *log, uint64_t first, uint64_t count);
 
 static inline bool dirty_log_has_changed(const struct dirty_log *log)

@@ -250,18 +250,9 @@ static void take_flight(struct backlog *backlog, struct flight *flight)
 	if (entry)
 		open_once(backlog, entry);
 	log = entry ? entry->log : NULL;
-	if (log)
-		atomic_store(&backlog->estate->fixed->taking_over, flight->log);
-	if (log && mirror_log_settle(log) < 0) {
-		give_up(log->record, "its bits are damaged");
-		estate_drop(log->record);
-		mirror_log_put(log);
-		log = entry->log = NULL;
-	}
 	if (log && log->args.disk && flight->first < log->dirty.changed.nbits &&
 	    flight->count <= log->dirty.changed.nbits - flight->first)
 		dirty_log_restore_changed(&log->dirty, flight->first, flight->count);
-	atomic_store(&backlog->estate->fixed->taking_over, 0);
 	flight->log = 0;
 }
 
