@@ -863,7 +863,7 @@ static int supervise(struct daemon *daemon)
 	supervisor->crashed = &daemon->estate.fixed->crashed;
 	supervisor->generation = &daemon->estate.fixed->generation;
 	supervisor->stall = &daemon->estate.fixed->stall;
-	supervisor->standby.ready = &daemon->estate.fixed->standby;
+	supervisor->standby.shown = &daemon->estate.fixed->standby;
 	supervisor->stays_until_ns = &daemon->estate.fixed->stays_until_ns;
 	atomic_store(supervisor->stays_until_ns, 0);
 	supervisor->run_server = run_server;

@@ -5,10 +5,10 @@
 #include "server/base/diag.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +22,7 @@ static void forget(struct standby *standby)
 {
 	close(standby->gate);
 	standby->pid = 0;
+	standby->ready = false;
 }
 
 static void defer_next(struct standby *standby)
@@ -52,7 +53,8 @@ pid_t standby_make(struct standby *standby, int *gate)
 	pid_t pid, self = getpid();
 	int ends[2];
 
-	if (standby->pid > 0 || clock_now() < standby->due_ns || pipe2(ends, O_CLOEXEC) != 0)
+	if (standby->pid > 0 || clock_now() < standby->due_ns ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return -1;
 	standby->made_ns = clock_now();
 	pid = fork();
@@ -72,9 +74,13 @@ pid_t standby_make(struct standby *standby, int *gate)
 	return -1;
 }
 
-bool standby_is_ready(const struct standby *standby)
+bool standby_is_ready(struct standby *standby)
 {
-	return standby->pid > 0 && atomic_load(standby->ready) == (uint32_t)standby->pid;
+	char byte;
+
+	if (standby->pid > 0 && !standby->ready)
+		standby->ready = recv(standby->gate, &byte, 1, MSG_DONTWAIT) == 1;
+	return standby->ready;
 }
 
 static void say_died(const struct standby *standby, int status)
@@ -110,7 +116,7 @@ pid_t standby_let_go(struct standby *standby)
 	pid = standby->pid;
 	if (pid <= 0)
 		return 0;
-	if (write(standby->gate, "", 1) != 1)
+	if (send(standby->gate, "", 1, MSG_NOSIGNAL) != 1)
 		pid = 0;
 	if (pid == 0)
 		kill(standby->pid, SIGKILL); /* reaped as one that nobody knows */
@@ -137,7 +143,8 @@ bool standby_waits(struct standby *standby, int gate, pid_t supervisor)
 	char byte;
 	ssize_t n;
 
-	atomic_store(standby->ready, (uint32_t)getpid());
+	atomic_store(standby->shown, (uint32_t)getpid());
+	(void)!send(gate, "", 1, MSG_NOSIGNAL);
 	do
 		n = read(gate, &byte, 1);
 	while (n < 0 && errno == EINTR);
