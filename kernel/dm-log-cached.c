@@ -27,6 +27,8 @@
 
 #define CLEAR_DELAY_DEFAULT	1000U
 #define CLEAR_DELAY_MAX		3600000U
+#define NO_REGION		(~(region_t)0)
+
 #define MAX_LAZY_DEFAULT	1024U
 #define MAX_LAZY_MAX		1048576U
 
@@ -72,6 +74,8 @@ struct cached_log {
 	bool all_in_sync;
 	unsigned long *in_sync;
 	bool count_due;		/* the next count may say: everything */
+	region_t count;		/* what it has said, if less; 0: to be asked */
+	region_t out_of_sync;	/* asked about last, and is not; or NO_REGION */
 	bool recovers;		/* there was resync work the last time */
 
 	/* What is written, or has been a moment ago. */
@@ -413,7 +417,26 @@ static region_t learn_count(struct cached_log *cl)
 	count = cl->behind->type->get_sync_count(cl->behind);
 	if (count == cl->regions)
 		WRITE_ONCE(cl->all_in_sync, true);
+	/* Nobody but us can change it. */
+	cl->count = count < cl->regions ? count : 0;
 	return count;
+}
+
+/*
+ * dm-region-hash asks twice in a row about a region that is new to it, and
+ * remembers itself what is out of sync.
+ */
+static int ask_in_sync(struct cached_log *cl, region_t nr)
+{
+	int r = cl->behind->type->in_sync(cl->behind, nr, 1);
+
+	lockdep_assert_held(&cl->talk);
+	cl->out_of_sync = r ? NO_REGION : nr;
+	if (!r)
+		keep_dirty(cl, nr);
+	else if (r == 1 && nr < cl->regions)
+		set_bit(nr, cl->in_sync);
+	return r;
 }
 
 static int learn_in_sync(struct cached_log *cl, region_t nr)
@@ -423,13 +446,8 @@ static int learn_in_sync(struct cached_log *cl, region_t nr)
 	mutex_lock(&cl->talk);
 	if (READ_ONCE(cl->count_due))
 		learn_count(cl);
-	if (!known_in_sync(cl, nr)) {
-		r = cl->behind->type->in_sync(cl->behind, nr, 1);
-		if (!r)
-			keep_dirty(cl, nr);
-		else if (r == 1 && nr < cl->regions)
-			set_bit(nr, cl->in_sync);
-	}
+	if (!known_in_sync(cl, nr))
+		r = cl->out_of_sync == nr ? 0 : ask_in_sync(cl, nr);
 	mutex_unlock(&cl->talk);
 	return r;
 }
@@ -454,6 +472,8 @@ static void cached_set_region_sync(struct dm_dirty_log *log, region_t nr,
 	struct cached_log *cl = log->context;
 
 	mutex_lock(&cl->talk);
+	cl->count = 0;
+	cl->out_of_sync = NO_REGION;
 	if (!in_sync) {
 		WRITE_ONCE(cl->all_in_sync, false);
 		if (nr < cl->regions)
@@ -494,14 +514,20 @@ static int cached_get_resync_work(struct dm_dirty_log *log, region_t *nr)
 	return r;
 }
 
-/* Also for the mirror's status, which must not wait behind a flush. */
+/*
+ * kmirrord asks on each pass until all is in sync, and so twice for a write.
+ * Also for the mirror's status, which must not wait behind a flush.
+ */
 static region_t cached_get_sync_count(struct dm_dirty_log *log)
 {
 	struct cached_log *cl = log->context;
 	region_t count;
 
 	if (mutex_trylock(&cl->talk)) {
-		count = learn_count(cl);
+		if (cl->count && !READ_ONCE(cl->count_due))
+			count = cl->count;
+		else
+			count = learn_count(cl);
 		mutex_unlock(&cl->talk);
 	} else {
 		count = cl->behind->type->get_sync_count(cl->behind);
@@ -569,6 +595,8 @@ static void forget(struct cached_log *cl)
 	WRITE_ONCE(cl->all_in_sync, false);
 	memset(cl->in_sync, 0, BITS_TO_LONGS(cl->regions) * sizeof(long));
 	cl->recovers = false;
+	cl->count = 0;
+	cl->out_of_sync = NO_REGION;
 	drop_all_regions(cl);
 }
 
@@ -746,6 +774,7 @@ static struct cached_log *alloc_cached_log(void)
 		return NULL;
 	mutex_init(&cl->talk);
 	spin_lock_init(&cl->lock);
+	cl->out_of_sync = NO_REGION;
 	for (state = 0; state < REGION_STATES; state++)
 		INIT_LIST_HEAD(&cl->in_state[state]);
 	INIT_DELAYED_WORK(&cl->tell_work, tell_work);

@@ -30,6 +30,7 @@ bool quiet;		/* postsuspend is done: the log device may be another table's */
 bool talk, lock;
 mtype region = ABSENT;
 bool durable, failed, flush_due, known;
+bool known_out;		/* what was asked about last is out of sync */
 bool holds = true;
 bool work_runs;
 
@@ -294,11 +295,16 @@ inline front_in_sync(yes)
 	:: known -> yes = true
 	:: else ->
 		mutex_lock(talk);
-		yes = in_sync;
 		if
-		:: yes -> known = true
+		:: known_out -> yes = false
 		:: else ->
-			keep_dirty()
+			yes = in_sync;
+			if
+			:: yes -> known = true
+			:: else ->
+				known_out = true;
+				keep_dirty()
+			fi
 		fi;
 		mutex_unlock(talk)
 	fi
@@ -307,6 +313,9 @@ inline front_in_sync(yes)
 inline front_set_sync(yes)
 {
 	mutex_lock(talk);
+#ifndef WITHOUT_LEARNING
+	known_out = false;
+#endif
 	if
 	:: !yes ->
 #ifndef WITHOUT_FORGETTING
@@ -510,6 +519,9 @@ end:	do
 		durable = false;
 #endif
 		known = false;
+#ifndef WITHOUT_LEARNING
+		known_out = false;
+#endif
 		failed = false;
 		mutex_unlock(lock);
 		if :: in_sync -> known = true :: else fi;

@@ -73,6 +73,7 @@ SYNC=sync REGION=128
 compare "writes during a resync at full speed, depth 1" write_iops --rw=randwrite --iodepth=1
 SYNC=sync REGION=1024
 echo 2 >/sys/module/dm_mirror/parameters/raid1_resync_throttle
+compare "writes during a slow resync, depth 1" write_iops --rw=randwrite --iodepth=1
 compare "writes to the last region during a resync, depth 1" write_iops --rw=randwrite --iodepth=1 \
 	--offset=511m --size=1m
 check "daemon alive" daemon_lives
