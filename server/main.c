@@ -140,13 +140,23 @@ static int taken(pid_t holder)
 	return -EADDRINUSE;
 }
 
+/* A server whose supervisor has died was told to end, which one that is stopped does not hear. The supervisor's number is
+ * no other process's as long as its group has members. */
+static void wake_orphan(pid_t supervisor)
+{
+	if (supervisor > 0 && kill(supervisor, 0) != 0 && errno == ESRCH)
+		kill(-supervisor, SIGCONT);
+}
+
 static int take_lock(struct daemon *daemon)
 {
 	pid_t holder;
 
 	daemon->place_fd = place_take(&holder);
-	if (daemon->place_fd == -EADDRINUSE)
+	if (daemon->place_fd == -EADDRINUSE) {
+		wake_orphan(holder);
 		return taken(holder);
+	}
 	if (daemon->place_fd < 0)
 		diag_warning("no lock file in %s: %s; whoever takes the abstract socket name "
 			     "\"" CONTROL_NAME "\" keeps dirtylogd from starting",

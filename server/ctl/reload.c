@@ -138,6 +138,34 @@ static bool check_passes(long supervisor, const char *program)
 	return true;
 }
 
+/* --- whether it is another one --- */
+
+/* A file that is mapped and was removed, as an upgrade does; memory that never had a name is none. */
+static bool is_removed_file(const char *line)
+{
+	const char *path = strchr(line, '/');
+
+	return path && strstr(path, DELETED "\n") && strncmp(path, "/memfd:", 7) != 0 &&
+	       strncmp(path, "/dev/", 5) != 0;
+}
+
+/* Its program or a library of it. Unknown: as if it did. */
+static bool runs_removed_files(long supervisor)
+{
+	char path[64], line[PATH_MAX + 128];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%ld/maps", supervisor);
+	file = fopen(path, "re");
+	if (!file)
+		return true;
+	while (!found && fgets(line, sizeof(line), file))
+		found = is_removed_file(line);
+	fclose(file);
+	return found;
+}
+
 /* --- going on as it --- */
 
 static bool await_program(const struct running *before, struct running *now)
@@ -168,7 +196,7 @@ static int signal_supervisor(const struct running *before)
 }
 
 struct reload_options {
-	bool json;
+	bool json, if_removed;
 };
 
 static void tell_reloaded(const char *program, const struct running *now, bool json)
@@ -186,14 +214,19 @@ static void tell_reloaded(const char *program, const struct running *now, bool j
 	json_decref(told);
 }
 
-static int reload(const struct running *before, bool json)
+static int reload(const struct running *before, const struct reload_options *options)
 {
 	char program[PATH_MAX];
 	struct running now;
 	int r;
 
-	if (!find_program(before->supervisor, program) ||
-	    !check_passes(before->supervisor, program))
+	if (!find_program(before->supervisor, program))
+		return 1;
+	if (options->if_removed && !runs_removed_files(before->supervisor)) {
+		tell_reloaded(program, before, options->json);
+		return 0;
+	}
+	if (!check_passes(before->supervisor, program))
 		return 1;
 	r = signal_supervisor(before);
 	if (r < 0) {
@@ -207,11 +240,14 @@ static int reload(const struct running *before, bool json)
 			program, (long long)(LIMIT_NS / NSEC_PER_SEC));
 		return 1;
 	}
-	tell_reloaded(program, &now, json);
+	tell_reloaded(program, &now, options->json);
 	return 0;
 }
 
 static const struct option_entry reload_entries[] = {
+	{"if-removed",
+	 .help = "only if the file of its program, or of a library, was removed meanwhile",
+	 OPTION_FLAG(struct reload_options, if_removed)},
 	{"json", .help = "as JSON", OPTION_FLAG(struct reload_options, json)},
 	{0},
 };
@@ -235,7 +271,7 @@ int ctl_reload(int argc, char **argv)
 	if (!learn(ctl_ask("stats", NULL), &before))
 		return CTL_NO_ANSWER;
 	if (before.supervisor > 0)
-		return reload(&before, options.json);
+		return reload(&before, &options);
 	fprintf(stderr, "dirtylogctl: it runs without a supervisor, which could reload it: start "
 			"it again\n");
 	return 1;

@@ -200,8 +200,8 @@ static bool is_lost(const struct supervisor *supervisor, int *status)
 	if (!process_is_lost(supervisor->server, status))
 		return false;
 	diag_warning(
-		"the server (process %d) has ended, but for threads that wait for a device which "
-		"does not answer: nobody waits for them",
+		"the server (process %d) has ended, but for threads that still wait in the kernel: "
+		"nobody waits for them",
 		supervisor->server);
 	return true;
 }

@@ -540,3 +540,30 @@ Test(watchdog, a_server_that_hangs_ends_when_its_supervisor_is_gone)
 	}
 	(void)request;
 }
+
+/* As systemd starts it. */
+static void lead_group(void)
+{
+	setpgid(0, 0);
+}
+
+/* What it is told at its supervisor's end waits until it goes on, and nobody else would have it do so. */
+Test(watchdog, a_stopped_server_without_a_supervisor_ends_when_another_dirtylogd_comes)
+{
+	char *args[] = {"dirtylogd", "--foreground", "--take-over", NULL};
+	pid_t server;
+
+	bench.in_child = lead_group;
+	start_watched(NULL);
+	server = (pid_t)stat_of("server_pid");
+	cr_assert_eq(kill(server, SIGSTOP), 0);
+	cr_assert_eq(kill(bench.daemon, SIGKILL), 0);
+	cr_assert_eq(waitpid(bench.daemon, NULL, 0), bench.daemon);
+	bench.daemon = 0;
+	waitpid(spawn(args), NULL, 0);
+	expect_said("another dirtylogd", "");
+	for (unsigned waited = 0; kill(server, 0) == 0; waited++) {
+		cr_assert_lt(waited, 200, "it is still there");
+		sleep_msec(100);
+	}
+}

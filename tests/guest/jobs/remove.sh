@@ -8,7 +8,7 @@
 make_vg vg d0 d1 d2
 make_mirror vg/a 96M disk
 make_mirror vg/b 96M core
-dirtylogctl adopt vg/a
+by_hand vg-a
 by_hand vg-b
 check "both are on dirtylogd" test "$(dmsetup table --target mirror | grep -c userspace)" = 2
 

@@ -30,9 +30,16 @@ another_server() {
 	now=$(server_pid)
 	[[ $now && $now != "$1" ]]
 }
-upgrade_and_reload() { dpkg -i /job/dirtylogd.deb >/tmp/out 2>&1 && systemctl reload dirtylogd; }
+before=$(server_pid)
+check "reload if removed: nothing was" dirtylogctl reload --if-removed
+equal "and it goes on" "$(server_pid)" "$before"
+
+upgrade() { dpkg -i /job/dirtylogd.deb >/tmp/out 2>&1; }
+upgrade_and_reload() { upgrade && systemctl reload dirtylogd; }
+upgrade_and_reload_if_removed() { upgrade && dirtylogctl reload --if-removed; }
 
 under_writes "upgrade and reload" 10000 upgrade_and_reload
+under_writes "upgrade and reload if removed" 10000 upgrade_and_reload_if_removed
 under_writes "reload" 10000 systemctl reload dirtylogd
 under_writes "restart" 15000 systemctl restart dirtylogd
 under_writes "kill of the server" 5000 kill -KILL "$(server_pid)"

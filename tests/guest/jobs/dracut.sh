@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# about: the root file system on a mirror, with dirtylogd in an initramfs by dracut: booted, shut down without and with dracut
+# quick: no
+# timeout: 1200
+# disks: 5
+# initramfs: dracut
+# shellcheck source=tests/guest/lib.sh
+. /job/lib.sh
+# shellcheck source=tests/guest/root-mirror.sh
+. /job/root-mirror.sh
+
+from_initramfs() {
+	look_at_boot
+	check "its log was made in the initramfs" sh -c "dmesg | grep 'dirtylogd: .*log LVM-.* made'"
+	relieved
+}
+
+case $(findmnt -no SOURCE /) in
+/dev/vda)
+	make_root
+	# Where dracut looks for it at a shutdown.
+	cp /job/dracut.img "/target$initramfs"
+	umount /target
+	check "adopt" dirtylogctl adopt vg/root
+	boot_again /job/dracut.img
+	;;
+esac
+
+case $(cat /var/stage 2>/dev/null) in
+"")
+	from_initramfs
+	start_load
+	killed_and_reloaded
+	check_not "dracut is not asked for the shutdown" test -e /run/initramfs/.need_shutdown
+	echo plain >/var/stage
+	boot_again "$initramfs"
+	;;
+plain)
+	from_initramfs
+	# As dracut's modules for RAID and encryption do: then it unmounts the root from its initramfs.
+	touch /run/initramfs/.need_shutdown
+	echo dracut >/var/stage
+	start_load
+	boot_again "$initramfs"
+	;;
+dracut)
+	from_initramfs
+	reads
+	;;
+esac
