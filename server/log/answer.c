@@ -10,6 +10,7 @@
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
 #include "server/base/stats.h"
+#include "server/log/log_write.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -99,11 +100,6 @@ static bool answer_clear(struct mirror_log *log, struct wire_message *message)
 	return true;
 }
 
-static bool durable(const struct mirror_log *log)
-{
-	return log->commit.in_flight == 0 && !dirty_log_has_changed(&log->dirty);
-}
-
 /* The kernel's own log would have written, and noticed a dead device. */
 static void note_use(struct mirror_log *log, uint64_t region)
 {
@@ -157,7 +153,7 @@ static bool answer_mark_or_flush(struct mirror_log *log, struct wire_message *me
 		return true;
 	for (unsigned i = 0; i < count; i++)
 		mark(log, wire_regions(message)[i]);
-	if (!durable(log))
+	if (!log_write_is_durable(log))
 		return false;
 	if (count > 0)
 		note_use(log, wire_regions(message)[count - 1]);
@@ -175,7 +171,7 @@ static bool answer_set_region_sync(struct mirror_log *log, struct wire_message *
 	dirty_log_set_region_sync(&log->dirty, wire_regions(message)[0], in_sync);
 	tally_recovery_ended(&log->tally, in_sync, clock_coarse());
 	mirror_log_count_standing(log);
-	if (!in_sync && !durable(log))
+	if (!in_sync && !log_write_is_durable(log))
 		return false;
 	wire_reply(message, 0, 0);
 	return true;

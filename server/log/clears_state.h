@@ -40,6 +40,7 @@ struct clears_state {
 	/* A predecessor died while it flushed the legs, and nobody knows how that ended: spoilt, until its
 	 * mirror, which works, is suspended and resumed. */
 	bool interrupted;
+	bool legs_answered; /* then: they have, and what a predecessor left to be written comes first */
 	bool heals; /* the legs have answered since, and RESUME is all that is wanted: until then */
 	int leg_error; /* of the last one, 0 or -errno */
 };

@@ -19,6 +19,12 @@ enum log_writer {
  * which costs a system call. */
 enum log_writer log_writer_now(const struct mirror_log *log);
 
+/* Nothing of it is to be written, or on its way. */
+static inline bool log_write_is_durable(const struct mirror_log *log)
+{
+	return log->commit.in_flight == 0 && !dirty_log_has_changed(&log->dirty);
+}
+
 /* slot waits for the next commit; those of the log that the kernel has given up do not any more. */
 void log_write_wait(struct executor *executor, struct mirror_log *log, struct slot *slot);
 

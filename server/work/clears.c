@@ -22,6 +22,7 @@
 #include "server/base/clock.h"
 #include "server/base/diag.h"
 #include "server/base/stats.h"
+#include "server/log/log_write.h"
 #include "server/log/mirrors.h"
 #include "server/work/commit.h"
 
@@ -155,6 +156,7 @@ static void heal(struct worker *worker, struct mirror_log *log)
 {
 	uint64_t before = dirty_log_sync_count(&log->dirty);
 
+	log->clears.interrupted = log->clears.legs_answered = false;
 	dirty_log_distrust(&log->dirty);
 	diag_info(
 		"log %s: a server has died while the legs were flushed: %llu regions are resynced",
@@ -166,12 +168,22 @@ static void heal(struct worker *worker, struct mirror_log *log)
 	mirrors_ask(worker->mirrors, log, MIRROR_JOB_NUDGE, 0);
 }
 
+/* A region that is dirty in memory alone would be out of sync while the log device calls it clean, and to what is out
+ * of sync the kernel writes without a mark, on one leg. So what a predecessor had marked, or marked ahead, is durable
+ * before; what is marked meanwhile the kernel waits for, and nothing is marked ahead. */
+static void heal_once_durable(struct worker *worker, struct mirror_log *log)
+{
+	if (log->clears.legs_answered && mirror_log_state(log) == LOG_ACTIVE &&
+	    log_write_is_durable(log))
+		heal(worker, log);
+}
+
 /* The mirror is not suspended before its legs are seen to answer: that would wait for them, in the way of who
  * wants to suspend it to be rid of one. */
 static void try_to_heal(struct worker *worker, struct mirror_log *log)
 {
-	if (log->clears.interrupted && log->clears.legs && !log->clears.leg_flush &&
-	    mirror_log_state(log) == LOG_ACTIVE)
+	if (log->clears.interrupted && !log->clears.legs_answered && log->clears.legs &&
+	    !log->clears.leg_flush && mirror_log_state(log) == LOG_ACTIVE)
 		log->clears.leg_flush = mirrors_flush_legs(worker->mirrors, log);
 }
 
@@ -179,11 +191,14 @@ static void legs_were_tried(struct worker *worker, struct mirror_log *log, int e
 {
 	if (leg_flush_was_not_tried(error))
 		return; /* the next server may */
-	log->clears.interrupted = false;
-	if (error)
+	if (error) {
+		log->clears.interrupted = false;
 		legs_failed(worker, log, error);
-	else
-		heal(worker, log);
+		return;
+	}
+	log->clears.legs_answered = true;
+	commit_start(worker, log);
+	heal_once_durable(worker, log);
 }
 
 static void note_leg_error(struct mirror_log *log, int error)
@@ -285,6 +300,7 @@ static bool suspended(const struct mirror_log *log)
 
 void clears_check(struct worker *worker, struct mirror_log *log, int64_t now)
 {
+	heal_once_durable(worker, log);
 	if (deadline_runs(&log->sched.drain) && now >= log->sched.drain.at_ns)
 		give_up_drain(worker, log);
 	if (log->clears.phase == CLEARS_FLUSHING_LEGS)
@@ -363,7 +379,7 @@ void clears_resumed(struct worker *worker, struct mirror_log *log)
 		return;
 	dirty_log_distrust(&log->dirty);
 	log->clears.phase = CLEARS_COUNTING;
-	log->clears.interrupted = log->clears.heals = false;
+	log->clears.interrupted = log->clears.legs_answered = log->clears.heals = false;
 }
 
 void clears_take_legs(struct worker *worker, struct mirror_log *log, struct log_legs *legs)

@@ -203,7 +203,7 @@ void image_read_start(struct worker *worker, struct mirror_log *log, struct slot
 	schedule_no_age(log);
 	log->clears.phase = CLEARS_COUNTING;
 	log->clears.heals = false;
-	log->clears.interrupted = false;
+	log->clears.interrupted = log->clears.legs_answered = false;
 	log->image_read = (struct image_read_state){
 		.slot = slot, .reconnect = reconnect, .began_ns = clock_coarse()};
 	schedule_patience(worker, log, clock_coarse() + PATIENCE_LOOK_NS);

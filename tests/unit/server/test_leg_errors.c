@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Tests of clears (work/clears.h) behind a server that has died while it flushed the legs, on a worker without a thread:
+ * its flush engine keeps what is submitted until the test says that it has ended. */
+#include "server/work/clears.h"
+
+#include "server/base/container_of.h"
+#include "server/log/log_write.h"
+#include "server/log/mirrors.h"
+#include "server/work/commit.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#define BLOCK 512u
+#define REGIONS 4096u /* a block, and the header's */
+
+static struct {
+	struct flush_engine engine;
+	struct flush_op *op; /* the one on its way */
+	struct estate estate;
+	struct worker worker;
+	struct slots slots;
+	struct log_options options;
+	struct log_io io;
+	struct log_device device;
+	struct mirror_log *log;
+	struct estate_executor watched;
+} bench;
+
+static void keep(struct flush_engine *engine, struct flush_op *op)
+{
+	cr_assert_null(bench.op);
+	bench.op = op;
+}
+
+static const struct flush_engine_ops engine_ops = {.name = "mock", .submit = keep};
+
+static void io_done(struct flush_op *op, int error)
+{
+	struct log_io *io = container_of(op, struct log_io, op);
+
+	io->error = error;
+	io->finish(io->executor, io->log, io);
+}
+
+static void end_write(int error)
+{
+	struct flush_op *op = bench.op;
+
+	cr_assert_not_null(op);
+	bench.op = NULL;
+	bench.engine.pending--;
+	op->done(op, error);
+}
+
+static const struct executor_ops executor_ops = {.written = commit_written,
+						 .write_failed = commit_write_failed};
+
+static void set_up_worker(void)
+{
+	struct executor *executor = &bench.worker.executor;
+
+	bench.engine.ops = &engine_ops;
+	bench.options.settings = &bench.estate.fixed->settings;
+	*executor = (struct executor){.ops = &executor_ops,
+				      .options = &bench.options,
+				      .engine = &bench.engine,
+				      .outbox = {.slots = &bench.slots},
+				      .estate = &bench.estate.fixed->executors[0],
+				      .io_free = &bench.io};
+	bench.io = (struct log_io){.executor = executor, .flight = &executor->estate->flights[0]};
+	bench.io.op.buf = aligned_alloc(4096, LOG_IO_BYTES);
+	bench.io.op.done = io_done;
+	signal(SIGCHLD, SIG_IGN);
+	cr_assert_eq(mirrors_start(&bench.worker.mirrors, &bench.watched), 0);
+}
+
+/* All regions are clean, and the log device says so. */
+static void set_up_log(void)
+{
+	struct ctr_args args = {.disk = true, .region_count = REGIONS, .sync = CTR_ARGS_NOSYNC};
+	struct mirror_log *log = mirror_log_create(&bench.estate, "test", 1, "", 0, &args);
+
+	bench.device = (struct log_device){.fd = 0, .block_bytes = BLOCK, .claimed = true};
+	log->device = &bench.device;
+	log->run_queue = &bench.worker.queue;
+	cr_assert_eq(mirror_log_make_bits(log), 0);
+	dirty_log_begin(&log->dirty, 0, true, true);
+	mirror_log_set_state(log, LOG_ACTIVE);
+	bench.log = log;
+	commit_start(&bench.worker, log);
+	while (bench.op)
+		end_write(0);
+	cr_assert(log_write_is_durable(log));
+}
+
+static void set_up(void)
+{
+	cr_assert_eq(estate_create(&bench.estate), 0);
+	set_up_worker();
+	set_up_log();
+}
+
+/* What is asked of the mirror thread holds the log for longer than the test. */
+static void tear_down(void)
+{
+	mirrors_stop(bench.worker.mirrors);
+	free(bench.io.op.buf);
+	estate_close(&bench.estate);
+}
+
+/* A server has died while it flushed the legs, and its successor tries them. */
+static struct leg_flush *be_interrupted(void)
+{
+	struct log_legs *legs = NULL;
+
+	cr_assert(log_legs_add(&legs, 7, 0));
+	bench.log->clears.legs = legs;
+	bench.log->clears.phase = CLEARS_SPOILT;
+	bench.log->clears.interrupted = true;
+	bench.log->clears.leg_flush = leg_flush_make(legs);
+	return bench.log->clears.leg_flush;
+}
+
+static void legs_answer(int error)
+{
+	struct leg_flush *flush = bench.log->clears.leg_flush;
+
+	flush->error = error;
+	clears_legs_flushed(&bench.worker, bench.log, flush);
+	leg_flush_free(flush);
+}
+
+static uint64_t in_sync(void)
+{
+	return dirty_log_sync_count(&bench.log->dirty);
+}
+
+TestSuite(leg_errors, .init = set_up, .fini = tear_down, .timeout = 30);
+
+Test(leg_errors, what_is_dirty_on_the_device_is_out_of_sync_once_the_legs_answer)
+{
+	dirty_log_mark(&bench.log->dirty, 5);
+	commit_start(&bench.worker, bench.log);
+	end_write(0);
+	be_interrupted();
+	legs_answer(0);
+	cr_assert_eq(in_sync(), REGIONS - 1);
+	cr_assert(bench.log->clears.heals && !bench.log->clears.interrupted);
+}
+
+/* To what is out of sync the kernel writes on one leg, and marks nothing: the device must not call it clean. */
+Test(leg_errors, what_is_dirty_in_memory_alone_is_not_out_of_sync_before_it_is_durable)
+{
+	dirty_log_mark(&bench.log->dirty, 5);
+	dirty_log_mark_ahead(&bench.log->dirty, 5, 1, 1);
+	commit_start(&bench.worker, bench.log);
+	be_interrupted();
+	legs_answer(0);
+	cr_assert_eq(in_sync(), REGIONS, "out of sync, and clean on the log device");
+	cr_assert_not(bench.log->clears.heals);
+	end_write(0);
+	clears_check(&bench.worker, bench.log, clock_coarse());
+	cr_assert_eq(in_sync(), REGIONS - 2);
+	cr_assert(bench.log->clears.heals);
+}
+
+Test(leg_errors, a_write_that_fails_is_tried_again_before_anything_is_out_of_sync)
+{
+	dirty_log_mark(&bench.log->dirty, 5);
+	be_interrupted();
+	legs_answer(0);
+	end_write(-EIO);
+	clears_check(&bench.worker, bench.log, clock_coarse());
+	cr_assert_eq(in_sync(), REGIONS);
+	commit_retry(&bench.worker, bench.log, clock_coarse() + NSEC_PER_SEC);
+	end_write(0);
+	clears_check(&bench.worker, bench.log, clock_coarse());
+	cr_assert_eq(in_sync(), REGIONS - 1);
+}
+
+Test(leg_errors, a_leg_that_fails_leaves_the_log_spoilt)
+{
+	dirty_log_mark(&bench.log->dirty, 5);
+	be_interrupted();
+	legs_answer(-EIO);
+	cr_assert_eq(in_sync(), REGIONS);
+	cr_assert_eq(bench.log->clears.phase, CLEARS_SPOILT);
+	cr_assert_not(bench.log->clears.interrupted);
+}
