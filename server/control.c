@@ -41,8 +41,10 @@ static pid_t living_supervisor(const struct control *control)
 static void print_stall(FILE *out, const struct control *control)
 {
 	const struct estate_stall *stall = &control->estate->stall;
+	uint32_t standby = atomic_load(&control->estate->standby);
 
-	fprintf(out, "standby_pid %u\n", atomic_load(&control->estate->standby));
+	/* 0: none is ready yet; the last one that was is this server. */
+	fprintf(out, "standby_pid %u\n", standby == (uint32_t)getpid() ? 0 : standby);
 	fprintf(out, "stall_noticed %" PRId64 "\nstall_begun %" PRId64 "\n",
 		atomic_load(&stall->noticed_ns), atomic_load(&stall->begun_ns));
 	fprintf(out, "stall_threads %" PRId64 "\nstall_judged %" PRId64 "\n",

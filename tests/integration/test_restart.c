@@ -589,7 +589,7 @@ Test(restart, a_successor_does_not_overtake_writes_of_threads)
 {
 	skip_without_own_files();
 	leave_a_write_behind("sync");
-	expect_said("threads that wait for a device", "");
+	expect_said("threads that still wait in the kernel", "");
 }
 
 /* --- crash loops --- */

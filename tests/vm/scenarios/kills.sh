@@ -21,7 +21,9 @@ start_daemon --clear-delay 1 || exit 1
 
 server() { dirtylogctl stats | awk -v name="$1" '$1 == name { print $2 }'; }
 # The server, who stands by, or both at once.
+stands_by() { [ "$(server standby_pid)" -gt 0 ]; }
 kill_in_turn() { # NUMBER
+	[ $(($1 % 2)) = 0 ] || until_true 20 stands_by
 	pids=$(server server_pid)
 	case $(($1 % 4)) in
 	1) pids=$(server standby_pid) ;;
