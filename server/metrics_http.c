@@ -2,6 +2,7 @@
 /* The socket is made here, so that what is wrong with it can be told. */
 #include "server/metrics_http.h"
 
+#include "server/base/confine.h"
 #include "server/base/diag.h"
 #include "server/base/option_table.h"
 
@@ -133,15 +134,31 @@ static enum MHD_Result answer_http(void *context, struct MHD_Connection *connect
 
 /* --- the thread --- */
 
+/* Its first call of ours: before it has read a byte of anybody's. Without the filter it answers all the same. */
+static void confine_it(void *context, struct MHD_Connection *connection, void **of_connection,
+		       enum MHD_ConnectionNotificationCode code)
+{
+	static _Thread_local bool confined;
+	int r;
+
+	if (confined)
+		return;
+	confined = true;
+	r = confine_to_answering();
+	if (r < 0)
+		diag_warning("the thread for metrics over HTTP keeps all its rights: %s",
+			     strerror(-r));
+}
+
 /* poll: descriptors of log devices are beyond what select takes. */
 static struct MHD_Daemon *start_thread(int fd, const struct metrics *metrics)
 {
-	return MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL,
-				answer_http, (void *)metrics, MHD_OPTION_LISTEN_SOCKET, fd,
-				MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
-				MHD_OPTION_CONNECTION_TIMEOUT, PATIENCE_SEC,
-				MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES,
-				MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_END);
+	return MHD_start_daemon(
+		MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, answer_http,
+		(void *)metrics, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
+		confine_it, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
+		MHD_OPTION_CONNECTION_TIMEOUT, PATIENCE_SEC, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES, MHD_OPTION_END);
 }
 
 struct metrics_http *metrics_http_start(const struct metrics_address *address,

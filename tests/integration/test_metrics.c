@@ -244,9 +244,8 @@ Test(metrics, a_write_that_is_tried_again_degrades_a_log_and_then_it_fails)
 
 /* --- formats --- */
 
-static void make_logs_with_odd_names(void)
+static void make_odd_logs(void)
 {
-	start();
 	become(1, "a\"b\\c\n\x01\xe9 d");
 	ctr_ok("160 core 8");
 	become(2, "LVM-two");
@@ -254,6 +253,12 @@ static void make_logs_with_odd_names(void)
 	/* The inactive table of the same mirror. */
 	become(3, "LVM-two");
 	ctr_ok("160 core 8");
+}
+
+static void make_logs_with_odd_names(void)
+{
+	start();
+	make_odd_logs();
 }
 
 static void run(const char *command)
@@ -385,6 +390,29 @@ Test(metrics, http_answers_in_the_format_that_is_asked_for)
 	get("GET", "/metrics", "Accept: application/openmetrics-text;version=1.0.0,text/plain\r\n");
 	expect_head("application/openmetrics-text; version=1.0.0");
 	expect_head("# EOF");
+}
+
+static unsigned filtered_threads(void)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command),
+		 "cat /proc/%lu/task/*/status | grep -c 'Seccomp:.2'; true", stat_of("server_pid"));
+	run(command);
+	return (unsigned)strtoul(text, NULL, 10);
+}
+
+/* A fault in what reads from the network opens no file and executes nothing. */
+Test(metrics, the_thread_of_http_has_next_to_no_rights)
+{
+	start_http();
+	get("GET", "/metrics", "");
+	expect_head("200 OK");
+	cr_assert_eq(filtered_threads(), 1);
+	make_odd_logs();
+	get("GET", "/metrics", "");
+	expect_head("dirtylogd_log_regions");
+	cr_assert_null(strstr(output(), "keeps all its rights"));
 }
 
 Test(metrics, http_has_nothing_else)

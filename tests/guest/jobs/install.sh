@@ -15,6 +15,9 @@ locked=$(awk '/VmLck/ { print int($2 / 1024) }' "/proc/$(server_pid)/status")
 figure "locked without logs: $locked MiB"
 at_most "MiB locked without logs" "$locked" 80
 check "dirtylogctl check finds nothing" host_is_well
+exposure=$(systemd-analyze security --no-pager dirtylogd.service | sed -n 's/.*exposure level for dirtylogd.service: \([0-9.]*\).*/\1/p')
+figure "systemd-analyze security: $exposure"
+check "exposed less than 3" awk -v exposure="$exposure" 'BEGIN { exit !(exposure > 0 && exposure < 3) }'
 check "systemctl status says what it does" sh -c 'systemctl show -P StatusText dirtylogd | grep -q "serves 0 logs"'
 
 # One that does not answer is noticed.

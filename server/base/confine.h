@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Least privilege for one thread: seccomp(2), by libseccomp. Any thread. */
+#ifndef SERVER_BASE_CONFINE_H
+#define SERVER_BASE_CONFINE_H
+
+/* From here on the calling thread can answer those who are connected, wait, take memory and give it back; all else
+ * fails with EPERM: no file is opened, nothing is executed, no device spoken to, no process signalled. Threads that it
+ * would start inherit that. 0 or -errno: it goes on as it was. */
+int confine_to_answering(void);
+
+#endif
