@@ -93,8 +93,12 @@ static void go_on(void)
 {
 	struct mirror_log *log = bench.log;
 
-	if (log->commit.in_flight == 0 && dirty_log_has_changed(&log->dirty))
+	if (log->commit.in_flight > 0)
+		return;
+	if (dirty_log_has_changed(&log->dirty))
 		log_write_start(&bench.executor, log);
+	else
+		executor_reply_all(&bench.executor, &log->commit.waiters, 0);
 }
 
 static void written(struct executor *executor, struct mirror_log *log)
