@@ -196,8 +196,8 @@ static void use(struct dirty_log *log)
 {
 	uint64_t count, block, region = dirty_log_get_resync_work(log);
 
-	check(region == DIRTY_LOG_NO_REGION || region < REGIONS);
-	check(dirty_log_sync_count(log) <= REGIONS);
+	check(region == DIRTY_LOG_NO_REGION || region < log->config.region_count);
+	check(dirty_log_sync_count(log) <= log->config.region_count);
 	dirty_log_mark(log, 7);
 	dirty_log_clear(log, 7);
 	dirty_log_age(log);

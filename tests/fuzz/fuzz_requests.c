@@ -225,12 +225,14 @@ static void check_answer(unsigned type, uint64_t region)
 
 static void note(unsigned type, uint64_t region, bool in_sync)
 {
+	/* What is clean already has been flushed with what came before, or will be. */
+	if (type == DM_ULOG_MARK_REGION ||
+	    (type == DM_ULOG_CLEAR_REGION && !log_model_is_clean(&bench.model, region)))
+		bench.touched[region] = true;
 	if (type == DM_ULOG_MARK_REGION)
 		log_model_mark(&bench.model, region);
 	else if (type == DM_ULOG_CLEAR_REGION)
 		log_model_clear(&bench.model, region);
-	if (type == DM_ULOG_MARK_REGION || type == DM_ULOG_CLEAR_REGION)
-		bench.touched[region] = true;
 	else if (type == DM_ULOG_SET_REGION_SYNC)
 		log_model_set_sync(&bench.model, region, in_sync);
 }
