@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BLOCK 512u
 #define REGIONS 4096u /* a block, and the header's */
@@ -81,7 +82,9 @@ static void set_up_worker(void)
 static void set_up_log(void)
 {
 	struct ctr_args args = {.disk = true, .region_count = REGIONS, .sync = CTR_ARGS_NOSYNC};
-	struct mirror_log *log = mirror_log_create(&bench.estate, "test", 1, "", 0, &args);
+	const char *text = "32768 disk 7:0 8 nosync";
+	struct mirror_log *log =
+		mirror_log_create(&bench.estate, "test", 1, text, strlen(text), &args);
 
 	bench.device = (struct log_device){.fd = 0, .block_bytes = BLOCK, .claimed = true};
 	log->device = &bench.device;
@@ -274,4 +277,40 @@ Test(leg_errors, a_suspend_waits_for_two_seconds_for_a_leg_that_hangs)
 	cr_assert_eq(slot_phase(&slot), SLOT_ANSWERED);
 	cr_assert_eq(bench.log->clears.phase, CLEARS_SPOILT);
 	expect_dirty_on_device();
+}
+
+/* The log as its successor has it; NULL: it is refused. */
+static struct mirror_log *successors(void)
+{
+	const char *why;
+	struct mirror_log *log = mirror_log_take_over(&bench.estate, bench.log->record, &why);
+
+	if (!log)
+		cr_assert_str_eq(why, "its status is damaged");
+	return log;
+}
+
+Test(leg_errors, a_successor_knows_that_the_legs_were_being_flushed)
+{
+	struct mirror_log *next;
+
+	leg_flush_free(be_flushing());
+	bench.log->clears.leg_flush = NULL;
+	bench.log->clears.phase = CLEARS_COUNTING;
+	schedule_age(&bench.worker, bench.log, clock_coarse());
+	clears_check(&bench.worker, bench.log, clock_coarse());
+	next = successors();
+	cr_assert_not_null(next);
+	cr_assert_eq(next->clears.phase, CLEARS_SPOILT);
+	cr_assert(next->clears.interrupted);
+	free(next);
+}
+
+Test(leg_errors, a_status_that_is_damaged_is_not_believed)
+{
+	mirror_log_record_status(bench.log);
+	free(successors());
+	cr_assert_not_null(bench.log->record);
+	atomic_fetch_xor(&bench.log->record->status, 0x400);
+	cr_assert_null(successors());
 }
