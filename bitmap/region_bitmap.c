@@ -142,8 +142,21 @@ static unsigned count_shard(const struct region_bitmap *map, uint64_t shard)
 	return ones;
 }
 
+/* Bits of the last shard that stand for no region: damage alone can have set one. */
+static void clear_tail(struct region_bitmap *map)
+{
+	uint64_t word = map->nregions / WORD_BITS;
+	uint64_t end = map->nshards * SHARD_WORDS;
+
+	if (word < end)
+		store_word(map, word, load_word(map, word) & (region_mask(map->nregions) - 1));
+	while (++word < end)
+		store_word(map, word, 0);
+}
+
 void region_bitmap_rebuild(struct region_bitmap *map)
 {
+	clear_tail(map);
 	for (uint64_t shard = 0; shard < map->nshards; shard++) {
 		unsigned ones = count_shard(map, shard);
 

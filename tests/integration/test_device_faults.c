@@ -209,6 +209,22 @@ static void use_for(unsigned msec)
 		mark(hot);
 }
 
+/* A loop device cannot read behind the end of its file. */
+Test(device_faults, an_image_that_cannot_be_read_says_nothing)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t clean[FULL_REGIONS / 8];
+
+	memset(clean, 0xff, sizeof(clean));
+	fill_loop(&loop, 2, FULL_REGIONS, clean, sizeof(clean));
+	cr_assert_eq(ftruncate(loop.file, 4096), 0);
+	start();
+	cr_assert_eq(ctr("%u disk %s 8", FULL_REGIONS * 8, loop.path).message.request.error, 0);
+	ask_error(DM_ULOG_RESUME, NULL, 0);
+	cr_assert_eq(sync_count(), 0, "regions are in sync that could not be read");
+	cr_assert(status_is(&loop, 'D'), "nobody is told");
+}
+
 /* The last mark is answered before the probe that it leads to. */
 Test(device_faults, a_device_that_dies_while_all_regions_are_hot_is_noticed)
 {

@@ -210,3 +210,20 @@ Test(bit_tree, agrees_with_an_array_of_bytes)
 		free(mem);
 	}
 }
+
+/* As a death amid a change, or damage, leaves the levels above. */
+Test(bit_tree, a_rebuild_believes_the_lowest_level_alone)
+{
+	uint64_t nbits = 3 * 64 * 64;
+	void *mem = zeroed_memory(bit_tree_bytes(nbits));
+	struct bit_tree tree;
+
+	bit_tree_init(&tree, mem, nbits);
+	bit_tree_set(&tree, 64 * 64 + 5);
+	for (unsigned level = 1; level < tree.levels; level++)
+		atomic_store(&tree.level[level][0], UINT64_MAX);
+	bit_tree_rebuild(&tree);
+	cr_assert_eq(bit_tree_next(&tree, 0), 64 * 64 + 5);
+	cr_assert_eq(bit_tree_next(&tree, 64 * 64 + 6), BIT_TREE_NONE);
+	free(mem);
+}

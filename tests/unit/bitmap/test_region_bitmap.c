@@ -387,3 +387,20 @@ Test(region_bitmap, counts_a_range)
 	}
 	free(mem);
 }
+
+/* As memory that was damaged has them. */
+Test(region_bitmap, a_rebuild_drops_bits_that_stand_for_no_region)
+{
+	for (unsigned i = 0; i < SIZES; i++) {
+		struct region_bitmap map;
+		void *mem = make(&map, sizes[i]);
+		uint8_t *model = malloc(sizes[i]);
+
+		memset(model, 1, sizes[i]);
+		memset(mem, 0xff, map.nshards * SHARD_BYTES);
+		region_bitmap_rebuild(&map);
+		check_all(&map, model);
+		free(model);
+		free(mem);
+	}
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tests of clears (work/clears.h) behind a server that has died while it flushed the legs, on a worker without a thread:
- * its flush engine keeps what is submitted until the test says that it has ended. */
+/* Tests of clears (work/clears.h), where legs fail, hang, or were being flushed when a server died; on a worker without a
+ * thread: its flush engine keeps what is submitted until the test says that it has ended. */
 #include "server/work/clears.h"
 
 #include "server/base/container_of.h"
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BLOCK 512u
 #define REGIONS 4096u /* a block, and the header's */
@@ -81,7 +82,9 @@ static void set_up_worker(void)
 static void set_up_log(void)
 {
 	struct ctr_args args = {.disk = true, .region_count = REGIONS, .sync = CTR_ARGS_NOSYNC};
-	struct mirror_log *log = mirror_log_create(&bench.estate, "test", 1, "", 0, &args);
+	const char *text = "32768 disk 7:0 8 nosync";
+	struct mirror_log *log =
+		mirror_log_create(&bench.estate, "test", 1, text, strlen(text), &args);
 
 	bench.device = (struct log_device){.fd = 0, .block_bytes = BLOCK, .claimed = true};
 	log->device = &bench.device;
@@ -189,4 +192,125 @@ Test(leg_errors, a_leg_that_fails_leaves_the_log_spoilt)
 	cr_assert_eq(in_sync(), REGIONS);
 	cr_assert_eq(bench.log->clears.phase, CLEARS_SPOILT);
 	cr_assert_not(bench.log->clears.interrupted);
+}
+
+/* A region that was cleared long ago, and the legs are known: they are being flushed. */
+static struct leg_flush *be_flushing(void)
+{
+	struct log_legs *legs = NULL;
+
+	dirty_log_mark(&bench.log->dirty, 5);
+	commit_start(&bench.worker, bench.log);
+	end_write(0);
+	dirty_log_clear(&bench.log->dirty, 5);
+	dirty_log_age(&bench.log->dirty);
+	cr_assert(log_legs_add(&legs, 7, 0));
+	bench.log->clears.legs = legs;
+	bench.log->clears.phase = CLEARS_FLUSHING_LEGS;
+	bench.log->clears.leg_flush = leg_flush_make(legs);
+	return bench.log->clears.leg_flush;
+}
+
+static void expect_dirty_on_device(void)
+{
+	cr_assert_eq(dirty_log_disk_dirty_count(&bench.log->dirty), 1);
+	cr_assert_not(dirty_log_has_changed(&bench.log->dirty));
+}
+
+Test(leg_errors, nothing_is_clean_on_the_device_before_the_legs_are_flushed)
+{
+	struct leg_flush *none = be_flushing();
+
+	leg_flush_free(none);
+	bench.log->clears.leg_flush = NULL;
+	bench.log->clears.phase = CLEARS_COUNTING;
+	schedule_age(&bench.worker, bench.log, clock_coarse());
+	clears_check(&bench.worker, bench.log, clock_coarse());
+	cr_assert_eq(bench.log->clears.phase, CLEARS_FLUSHING_LEGS);
+	expect_dirty_on_device();
+}
+
+Test(leg_errors, a_region_is_clean_on_the_device_behind_a_flush)
+{
+	be_flushing();
+	legs_answer(0);
+	cr_assert_eq(dirty_log_disk_dirty_count(&bench.log->dirty), 0);
+	cr_assert_not_null(bench.op);
+	end_write(0);
+}
+
+Test(leg_errors, nothing_is_clean_on_the_device_behind_a_flush_that_failed)
+{
+	be_flushing();
+	legs_answer(-EIO);
+	cr_assert_eq(bench.log->clears.phase, CLEARS_SPOILT);
+	expect_dirty_on_device();
+}
+
+Test(leg_errors, a_resume_takes_what_is_dirty_on_the_device_for_out_of_sync)
+{
+	be_flushing();
+	legs_answer(-EIO);
+	cr_assert_eq(in_sync(), REGIONS);
+	clears_resumed(&bench.worker, bench.log);
+	cr_assert_eq(in_sync(), REGIONS - 1);
+	cr_assert_eq(bench.log->clears.phase, CLEARS_COUNTING);
+}
+
+/* Its mirror is suspended to be rid of the leg. */
+Test(leg_errors, a_suspend_waits_for_two_seconds_for_a_leg_that_hangs)
+{
+	static struct slot slot;
+
+	leg_flush_free(be_flushing());
+	bench.log->clears.leg_flush = NULL;
+	bench.log->clears.phase = CLEARS_COUNTING;
+	schedule_age(&bench.worker, bench.log, clock_coarse());
+	slot_set_phase(&slot, SLOT_ASKED);
+	slot.came_ns = clock_coarse();
+	mirror_log_set_state(bench.log, LOG_SUSPENDED);
+	clears_drain(&bench.worker, bench.log, &slot);
+	cr_assert_leq(bench.log->sched.drain.at_ns, clock_coarse() + 3 * NSEC_PER_SEC);
+	cr_assert_eq(bench.log->clears.draining.first, &slot);
+	clears_check(&bench.worker, bench.log, clock_coarse() + 3 * NSEC_PER_SEC);
+	cr_assert_null(bench.log->clears.draining.first);
+	cr_assert_eq(slot_phase(&slot), SLOT_ANSWERED);
+	cr_assert_eq(bench.log->clears.phase, CLEARS_SPOILT);
+	expect_dirty_on_device();
+}
+
+/* The log as its successor has it; NULL: it is refused. */
+static struct mirror_log *successors(void)
+{
+	const char *why;
+	struct mirror_log *log = mirror_log_take_over(&bench.estate, bench.log->record, &why);
+
+	if (!log)
+		cr_assert_str_eq(why, "its status is damaged");
+	return log;
+}
+
+Test(leg_errors, a_successor_knows_that_the_legs_were_being_flushed)
+{
+	struct mirror_log *next;
+
+	leg_flush_free(be_flushing());
+	bench.log->clears.leg_flush = NULL;
+	bench.log->clears.phase = CLEARS_COUNTING;
+	schedule_age(&bench.worker, bench.log, clock_coarse());
+	clears_check(&bench.worker, bench.log, clock_coarse());
+	next = successors();
+	cr_assert_not_null(next);
+	cr_assert_eq(next->clears.phase, CLEARS_SPOILT);
+	cr_assert(next->clears.interrupted);
+	free(next);
+}
+
+Test(leg_errors, a_status_that_is_damaged_is_not_believed)
+{
+	mirror_log_record_status(bench.log);
+	free(successors());
+	cr_assert_not_null(bench.log->record);
+	atomic_fetch_xor(&bench.log->record->status, 0x400);
+	cr_assert_null(successors());
 }

@@ -37,6 +37,47 @@ Test(slot, what_was_answered_does_not_wait)
 	cr_assert_eq(slot_waits_for(&all[0], &since_ns), 0);
 }
 
+static void note_sent(struct dispatch *dispatch, uint64_t arrival)
+{
+	dispatch->headers[0].msg_len = 100;
+	dispatch->numbers[0] = 0;
+	dispatch->arrivals[0] = arrival;
+}
+
+Test(slot, a_successor_frees_what_was_sent)
+{
+	static struct dispatch dispatch;
+
+	slot_set_phase(&all[0], SLOT_ANSWERED);
+	note_sent(&dispatch, slot_arrival(&all[0]));
+	dispatch_settle(&dispatch, &slots);
+	cr_assert_eq(slot_phase(&all[0]), SLOT_FREE);
+}
+
+/* The slot is in use again since. */
+Test(slot, a_successor_sends_an_answer_though_another_was_sent_from_its_slot)
+{
+	static struct dispatch dispatch;
+
+	slot_set_phase(&all[0], SLOT_ANSWERED);
+	note_sent(&dispatch, slot_arrival(&all[0]) - 1);
+	dispatch_settle(&dispatch, &slots);
+	cr_assert_eq(slot_phase(&all[0]), SLOT_ANSWERED);
+}
+
+Test(slot, who_has_waited_for_as_long_as_the_kernel_does_is_forgotten)
+{
+	struct slot_list list = {0};
+	int64_t came_ns = all[0].came_ns;
+
+	slot_list_add(&list, &all[0]);
+	slot_list_forget(&list, &slots, came_ns + 15 * NSEC_PER_SEC);
+	cr_assert_eq(list.first, &all[0]);
+	slot_list_forget(&list, &slots, came_ns + 16 * NSEC_PER_SEC);
+	cr_assert_null(list.first);
+	cr_assert_eq(slot_phase(&all[0]), SLOT_FREE);
+}
+
 Test(slot, the_next_request_in_the_slot_does_not_wait_for_what_the_last_one_did)
 {
 	slot_waits(&all[0], 17);
