@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One lock for all. A device is known from the first who waits for a flush of it to the end of the last;
  * it is on the list of those that are ready, or of those that a thread is busy with. A thread takes all
- * who wait for a device at once, since a flush that begins now is good for each of them. */
+ * who wait for a device at once, since a flush that begins now is good for each of them. A failure that nobody hears,
+ * since who asked has given up, is told to the next who asks: what it has lost may have been written since then. */
 #include "server/log/leg_flusher.h"
 
 #include "iouring/device_thread.h"
@@ -28,6 +29,7 @@ struct flushed_device {
 	struct list waiting; /* for the next flush */
 	struct list served; /* by the one that runs */
 	int64_t began_ns; /* that one */
+	int unheard; /* -errno of one for whom somebody had given up, 0: none */
 };
 
 struct leg_flusher {
@@ -122,14 +124,15 @@ static struct flushed_device *device_for(struct leg_flusher *flusher, struct log
 	struct flushed_device **at = place_of(flusher, leg);
 	struct flushed_device *device = *at;
 
-	if (device)
-		return device;
-	device = calloc(1, sizeof(*device));
-	if (!device)
-		return NULL;
-	device->number = leg;
-	*at = device;
-	list_append(&flusher->ready, &device->node);
+	if (!device) {
+		device = calloc(1, sizeof(*device));
+		if (!device)
+			return NULL;
+		device->number = leg;
+		*at = device;
+	}
+	if (!device->node.list)
+		list_append(&flusher->ready, &device->node);
 	return device;
 }
 
@@ -138,12 +141,14 @@ static struct flushed_device *device_of_node(struct list_node *node)
 	return container_of(node, struct flushed_device, node);
 }
 
-/* On no list, and nobody waits for it. */
+/* On no list, and nobody waits for it. One that has something to tell stays. */
 static void forget_device(struct leg_flusher *flusher, struct flushed_device *device)
 {
 	struct flushed_device **at = place_of(flusher, device->number);
 
 	CHECK(*at == device && !device->waiting.first && !device->served.first);
+	if (device->unheard)
+		return;
 	*at = device->next;
 	free(device);
 }
@@ -228,9 +233,25 @@ static void see_to_threads(struct leg_flusher *flusher)
 		give_up_ready(flusher, -EAGAIN);
 }
 
+static bool anybody_gave_up(const struct list *waits)
+{
+	for (struct list_node *node = waits->first; node; node = node->next)
+		if (wait_of(node)->flush->abandoned)
+			return true;
+	return false;
+}
+
+static int take_unheard(struct flushed_device *device)
+{
+	int error = device->unheard;
+
+	device->unheard = 0;
+	return error;
+}
+
 static void flush_device(struct leg_flusher *flusher, struct flushed_device *device)
 {
-	int error;
+	int error, unheard;
 
 	list_remove(&device->node);
 	list_append(&flusher->busy, &device->node);
@@ -241,6 +262,7 @@ static void flush_device(struct leg_flusher *flusher, struct flushed_device *dev
 		list_append(&device->served, node);
 	}
 	device->began_ns = clock_now();
+	unheard = take_unheard(device);
 	see_to_threads(flusher); /* one wake-up may have been for several */
 	pthread_mutex_unlock(&flusher->lock);
 	device_thread_begin(); /* not before: now all whom it will wake are there */
@@ -252,11 +274,25 @@ static void flush_device(struct leg_flusher *flusher, struct flushed_device *dev
 			     device->number.minor, strerror(-error));
 	pthread_mutex_lock(&flusher->lock);
 	list_remove(&device->node);
+	error = error ? error : unheard;
+	device->unheard = anybody_gave_up(&device->served) ? error : 0;
 	end_all(flusher, &device->served, error);
 	if (device->waiting.first)
 		list_append(&flusher->ready, &device->node);
 	else
 		forget_device(flusher, device);
+}
+
+static void free_devices(struct leg_flusher *flusher)
+{
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		struct flushed_device *next;
+
+		for (struct flushed_device *device = flusher->buckets[i]; device; device = next) {
+			next = device->next;
+			free(device);
+		}
+	}
 }
 
 /* Unlock, and free it if nobody is left to use it. */
@@ -270,6 +306,7 @@ static void let_go(struct leg_flusher *flusher, bool last)
 	pthread_cond_destroy(&flusher->work);
 	pthread_cond_destroy(&flusher->ended);
 	pthread_mutex_destroy(&flusher->lock);
+	free_devices(flusher);
 	free(flusher);
 }
 

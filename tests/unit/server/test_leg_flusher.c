@@ -19,6 +19,7 @@ static struct {
 	pthread_cond_t changed;
 	bool hangs[DEVICES];
 	int error[DEVICES];
+	bool error_once;
 	unsigned begun[DEVICES], in_flight[DEVICES], most_in_flight;
 	unsigned done;
 	int errors[64]; /* in the order of the ends */
@@ -39,6 +40,8 @@ static int fake_flush(struct log_leg leg)
 		pthread_cond_wait(&fake.changed, &fake.lock);
 	fake.in_flight[device]--;
 	error = fake.error[device];
+	if (fake.error_once)
+		fake.error[device] = 0;
 	pthread_mutex_unlock(&fake.lock);
 	return error;
 }
@@ -67,6 +70,16 @@ static bool reaches(const unsigned *count, unsigned wanted)
 	reached = *count >= wanted;
 	pthread_mutex_unlock(&fake.lock);
 	return reached;
+}
+
+static bool is_in_flight(unsigned device)
+{
+	bool is;
+
+	pthread_mutex_lock(&fake.lock);
+	is = fake.in_flight[device] > 0;
+	pthread_mutex_unlock(&fake.lock);
+	return is;
 }
 
 static void hang(unsigned device, bool hangs)
@@ -229,6 +242,45 @@ static void keep_done(struct leg_flush *flush)
 	fake.done++;
 	pthread_cond_broadcast(&fake.changed);
 	pthread_mutex_unlock(&fake.lock);
+}
+
+/* What it has lost may have been written behind the giving up, for which a later flush that succeeds is no proof. */
+Test(leg_flusher, a_failure_that_nobody_hears_is_told_to_the_next)
+{
+	struct leg_flush *flush;
+
+	hang(0, true);
+	fake.error[0] = -EIO;
+	flush = ask(0, 1);
+	cr_assert(reaches(&fake.begun[0], 1));
+	cr_assert(leg_flusher_abandon(fake.flusher, flush));
+	hang(0, false);
+	while (is_in_flight(0))
+		usleep(1000);
+	fake.error[0] = 0;
+	ask(0, 1);
+	cr_assert(reaches(&fake.done, 1));
+	cr_assert_eq(fake.errors[0], -EIO);
+	ask(0, 1);
+	cr_assert(reaches(&fake.done, 2));
+	cr_assert_eq(fake.errors[1], 0);
+}
+
+Test(leg_flusher, a_failure_that_nobody_hears_is_told_to_those_who_wait)
+{
+	struct leg_flush *flush;
+
+	hang(0, true);
+	fake.error[0] = -EIO;
+	flush = ask(0, 1);
+	cr_assert(reaches(&fake.begun[0], 1));
+	cr_assert(leg_flusher_abandon(fake.flusher, flush));
+	ask(0, 1);
+	fake.error_once = true;
+	hang(0, false);
+	cr_assert(reaches(&fake.done, 1));
+	cr_assert_eq(fake.errors[0], -EIO);
+	cr_assert_eq(fake.begun[0], 2);
 }
 
 Test(leg_flusher, who_gives_up_too_late_is_told)
