@@ -4,6 +4,7 @@
 
 kernel=$(uname -r)
 root="vg-root"
+# shellcheck disable=SC2034 # the jobs'
 initramfs=/boot/initrd.img-$kernel
 
 # The end of a boot: the next one has its root on the mirror, by this initramfs. The kernel that runs starts it.
@@ -91,6 +92,7 @@ relieved() {
 	check "the service has relieved the initramfs's" \
 		sh -c "journalctl -b -u dirtylogd -o cat | grep 'relieved the dirtylogd that served'"
 	check "and taken over its log" sh -c "journalctl -b -u dirtylogd -o cat | grep 'took over 1 logs'"
+	# shellcheck disable=SC2317 # by until_true
 	three_processes() { [[ $(pgrep -c -x dirtylogd) == 3 ]]; }
 	check "one supervisor, one server and one that stands by are left" until_true 10 three_processes
 }
