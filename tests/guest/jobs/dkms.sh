@@ -37,7 +37,7 @@ asks_nobody() {
 	local before
 	check "in sync" until_true 60 in_sync
 	before=$(asked)
-	fio --name=io --filename=/dev/vg/a --direct=1 --rw=randread --bs=4k --number_ios=200 --output=/run/fio.out
+	fio --name=io --filename=/dev/vg/a --direct=1 --rw=randread --bs=4k --number_ios=200 --output=/run/fio.out >/dev/null
 	at_most "requests for 200 reads" $(($(asked) - before)) 5
 }
 

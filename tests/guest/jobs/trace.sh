@@ -11,6 +11,7 @@ check "installed" dpkg -i /job/dirtylogd.deb
 check "serves" until_true 20 dirtylogctl stats
 make_vg vg d0 d1 d2
 make_mirror vg/a 96M disk
+lvchange -q --monitor n vg/a # a log that has failed would be repaired
 by_hand vg-a
 check "in sync" until_true 60 sh -c "dmsetup status vg-a | grep -q ' 192/192 '"
 device=$(lsblk -no MAJ:MIN /dev/mapper/vg-a_mlog | head -n 1 | tr -d ' ')
@@ -18,8 +19,8 @@ device=$(lsblk -no MAJ:MIN /dev/mapper/vg-a_mlog | head -n 1 | tr -d ' ')
 start_script() { # NAME
 	bpftrace "/usr/share/dirtylogd/$1.bt" >/tmp/said 2>/tmp/complained &
 	SCRIPT=$!
-	check "$1 is attached" until_true 120 grep -q 'dirtylogd' /sys/kernel/tracing/uprobe_events
-	sleep 5
+	check "$1 is compiled" until_true 120 grep -q Attaching /tmp/said
+	sleep 15 # it does not say when that is done
 }
 end_script() {
 	kill -INT "$SCRIPT"
@@ -36,7 +37,7 @@ in_histogram() { # NAME
 }
 writes() { # COUNT
 	fio --name=io --filename=/dev/vg/a --direct=1 --rw=randrw --bs=4k --iodepth=1 --number_ios="$1" --thinktime=2ms \
-		--output=/run/fio.out
+		--output=/run/fio.out >/dev/null
 }
 
 start_script latency
@@ -51,6 +52,7 @@ equal "nothing but histograms is printed" "$(grep '^@' /tmp/said | grep -cv '^@u
 
 start_script flushes
 writes 200
+sleep 8 # until no region is hot: a write to one would not need the log
 dmsetup reload vg-a_mlog --table "0 $(blockdev --getsz /dev/mapper/vg-a_mlog) error"
 dmsetup suspend --noflush vg-a_mlog
 dmsetup resume vg-a_mlog
