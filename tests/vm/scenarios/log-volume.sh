@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: what a write costs the log: at most 8 sectors with 1 Mi regions, none for a hot region
 # disks: a=4G b=4G log=64M
 # timeout: 90

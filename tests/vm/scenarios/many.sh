@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: 32 mirrors at once, resync and fio verify together
 # disks: a=256M:random b=256M log=64M
 # front: yes

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: each moment of a mirror's life as a power cut (dm-log-writes): resync, growth, kills, a reconnect
 # disks: base=64M record=512M
 # front: yes
