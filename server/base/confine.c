@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <unistd.h>
 
 static const int answering[] = {
 	/* connections */
@@ -19,9 +20,9 @@ static const int answering[] = {
 	SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(mprotect), SCMP_SYS(madvise),
 	SCMP_SYS(brk), SCMP_SYS(getrandom),
 	/* its own end, in order or by a fault */
-	SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(gettid), SCMP_SYS(tgkill),
-	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(sigaltstack), SCMP_SYS(prctl), SCMP_SYS(exit), SCMP_SYS(exit_group)};
+	SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(gettid), SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(prctl),
+	SCMP_SYS(exit), SCMP_SYS(exit_group)};
 
 static int allow(scmp_filter_ctx filter)
 {
@@ -31,7 +32,8 @@ static int allow(scmp_filter_ctx filter)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 }
 
 int confine_to_answering(void)

@@ -2,8 +2,8 @@
 /* A standby: a server that has made ready all that it can while another serves (its memory is locked, its threads and
  * rings are there), and waits until the supervisor lets it go. It touches nothing of the estate before.
  *
- * It says by a byte through a pair of sockets that it is ready, and a byte lets it go. One that dies meanwhile, or is stopped, is said and replaced, and no server is the
- * worse for it; it dies with its supervisor.
+ * It says by a byte through a pair of sockets that it is ready, and a byte lets it go. One that dies meanwhile, or is
+ * stopped, is said and replaced, and no server is the worse for it; it dies with its supervisor.
  *
  * The supervisor's thread, but for standby_waits.
  */
