@@ -2,6 +2,7 @@
 /* dirtylogd: wires the parts together, and takes them apart in order. */
 #include "iouring/device_thread.h"
 #include "server/base/clock.h"
+#include "server/base/confine.h"
 #include "server/base/crash.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
@@ -563,6 +564,14 @@ static void await_turn(struct daemon *daemon)
 	receiver_enter(&daemon->receiver);
 }
 
+/* From here on it begins no process and no socket. A sanitizer of leaks does at its end. */
+static void confine_receiver(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+	(void)confine_to_serving(); /* the first worker has told, if it cannot be */
+#endif
+}
+
 static int receive_until_stopped(struct daemon *daemon)
 {
 	int r;
@@ -584,6 +593,7 @@ static int receive_until_stopped(struct daemon *daemon)
 	if (r < 0)
 		goto out;
 	say_ready(daemon);
+	confine_receiver();
 	receiver_run(&daemon->receiver);
 	pthread_join(daemon->control_thread, NULL);
 out:

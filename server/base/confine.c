@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#define _GNU_SOURCE
 #include "server/base/confine.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <unistd.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static const int answering[] = {
 	/* connections */
@@ -22,21 +26,83 @@ static const int answering[] = {
 	/* its own end, in order or by a fault */
 	SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(gettid), SCMP_SYS(rt_sigaction),
 	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(prctl),
-	SCMP_SYS(exit), SCMP_SYS(exit_group)};
+	SCMP_SYS(pause), SCMP_SYS(exit), SCMP_SYS(exit_group)};
 
-static int allow(scmp_filter_ctx filter)
+static const int serving[] = {
+	/* netlink */
+	SCMP_SYS(recvmmsg), SCMP_SYS(sendmmsg),
+	/* devices, and what /proc and /sys say of them */
+	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx),
+	SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+	SCMP_SYS(getdents64), SCMP_SYS(access), SCMP_SYS(ioctl), SCMP_SYS(flock), SCMP_SYS(lseek),
+	SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(preadv2), SCMP_SYS(pwrite64),
+	SCMP_SYS(pwritev), SCMP_SYS(pwritev2), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
+	SCMP_SYS(fallocate), SCMP_SYS(ftruncate), SCMP_SYS(io_uring_enter),
+	/* descriptors */
+	SCMP_SYS(eventfd2), SCMP_SYS(pidfd_getfd), SCMP_SYS(close_range), SCMP_SYS(dup),
+	/* threads and their memory */
+	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_setaffinity), SCMP_SYS(sched_getparam),
+	SCMP_SYS(sched_getscheduler), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(mlock), SCMP_SYS(mlock2),
+	SCMP_SYS(munlock), SCMP_SYS(getuid), SCMP_SYS(geteuid)};
+
+struct narrow {
+	int call;
+	struct scmp_arg_cmp with;
+};
+
+static int allow_all(scmp_filter_ctx filter, const int *calls, size_t count)
 {
-	for (size_t i = 0; i < sizeof(answering) / sizeof(answering[0]); i++) {
-		int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, answering[i], 0);
+	int r = 0;
 
-		if (r < 0)
-			return r;
-	}
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	return r;
+}
+
+static int allow_narrow(scmp_filter_ctx filter, const struct narrow *narrow, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, narrow[i].call, 1,
+					   &narrow[i].with);
+	return r;
+}
+
+static int allow_answering(scmp_filter_ctx filter)
+{
+	int r = allow_all(filter, answering, COUNT_OF(answering));
+
+	if (r < 0)
+		return r;
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 				SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 }
 
-int confine_to_answering(void)
+/* clone3() has its flags in memory, where no filter looks: without it libc takes clone(). */
+static int allow_serving(scmp_filter_ctx filter)
+{
+	scmp_datum_t self = (scmp_datum_t)getpid();
+	const struct narrow narrow[] = {
+		{SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)},
+		{SCMP_SYS(unshare), SCMP_A0(SCMP_CMP_EQ, CLONE_FILES)},
+		{SCMP_SYS(pidfd_open), SCMP_A0(SCMP_CMP_EQ, self)},
+		{SCMP_SYS(prlimit64), SCMP_A0(SCMP_CMP_EQ, 0)},
+		{SCMP_SYS(kill), SCMP_A0(SCMP_CMP_EQ, self)}};
+	int r = allow_answering(filter);
+
+	if (r == 0)
+		r = allow_all(filter, serving, COUNT_OF(serving));
+	if (r == 0)
+		r = allow_narrow(filter, narrow, COUNT_OF(narrow));
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	return r;
+}
+
+/* Without SPEC_ALLOW kernels before 5.16 make each load of the thread wait for the stores before it. */
+static int confine(int (*allow)(scmp_filter_ctx filter))
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r;
@@ -45,7 +111,21 @@ int confine_to_answering(void)
 		return -ENOMEM;
 	r = allow(filter);
 	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+	if (r == 0)
 		r = seccomp_load(filter);
 	seccomp_release(filter);
 	return r;
+}
+
+int confine_to_answering(void)
+{
+	return confine(allow_answering);
+}
+
+int confine_to_serving(void)
+{
+	return confine(allow_serving);
 }

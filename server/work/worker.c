@@ -13,6 +13,7 @@
 
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/base/confine.h"
 #include "server/base/container_of.h"
 #include "server/base/diag.h"
 #include "server/base/fnv.h"
@@ -398,6 +399,14 @@ static void await(sem_t *semaphore)
 		; /* a signal */
 }
 
+static void confine_it(const struct worker *worker)
+{
+	int r = confine_to_serving();
+
+	if (r < 0 && worker->index == 0)
+		diag_warning("the threads that serve keep all their rights: %s", strerror(-r));
+}
+
 static void *worker_thread(void *argument)
 {
 	struct worker *worker = argument;
@@ -409,6 +418,8 @@ static void *worker_thread(void *argument)
 	worker->start_error = placement_one(worker->placement, worker->index + 1);
 	if (worker->start_error == 0)
 		worker->start_error = set_up_worker(worker);
+	if (worker->start_error == 0)
+		confine_it(worker);
 	sem_post(&worker->started);
 	if (worker->start_error < 0)
 		return NULL;

@@ -392,14 +392,26 @@ Test(metrics, http_answers_in_the_format_that_is_asked_for)
 	expect_head("# EOF");
 }
 
-static unsigned filtered_threads(void)
+/* How many threads of this name have a filter (mode 2), or none (0). */
+static unsigned threads_of(const char *name, int mode)
 {
-	char command[128];
+	char command[160];
 
 	snprintf(command, sizeof(command),
-		 "cat /proc/%lu/task/*/status | grep -c 'Seccomp:.2'; true", stat_of("server_pid"));
+		 "cd /proc/%lu/task; grep -ls %s */comm | sed s/comm/status/ | xargs -r cat | "
+		 "grep -c 'Seccomp:.%d'; true",
+		 stat_of("server_pid"), name, mode);
 	run(command);
 	return (unsigned)strtoul(text, NULL, 10);
+}
+
+Test(metrics, threads_that_serve_have_few_rights)
+{
+	start_http();
+	make_odd_logs();
+	cr_assert_geq(threads_of("worker-", 2), 1);
+	cr_assert_eq(threads_of("worker-", 0), 0);
+	cr_assert_null(strstr(output(), "keep all their rights"));
 }
 
 /* A fault in what reads from the network opens no file and executes nothing. */
@@ -408,7 +420,7 @@ Test(metrics, the_thread_of_http_has_next_to_no_rights)
 	start_http();
 	get("GET", "/metrics", "");
 	expect_head("200 OK");
-	cr_assert_eq(filtered_threads(), 1);
+	cr_assert_eq(threads_of("MHD", 2), 1);
 	make_odd_logs();
 	get("GET", "/metrics", "");
 	expect_head("dirtylogd_log_regions");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tests of the flush engine: every outcome is asked of both engines, on files and loop devices. */
+#define _GNU_SOURCE
 #include "iouring/flush_engine.h"
 #include "perf/generator/loop_device.h"
 #include "server/base/clock.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -720,4 +722,41 @@ Test(create, autoKeepsOtherErrors)
 Test(create, uringAloneKeepsTheRefusal)
 {
 	cr_assert_eq(engine_when_forbidden(FLUSH_ENGINE_URING, SYS_io_uring_setup, EPERM), EPERM);
+}
+
+static int ring_fd(void)
+{
+	char path[32], target[64];
+
+	for (int fd = 3; fd < 64; fd++) {
+		ssize_t length;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		length = readlink(path, target, sizeof(target) - 1);
+		if (length > 0 && memmem(target, (size_t)length, "[io_uring]", 10))
+			return fd;
+	}
+	cr_assert_fail("there is no ring");
+	return -1;
+}
+
+/* What no seccomp filter sees: of an operation that is not allowed the kernel asks no file and no path. */
+static void only_blocks_go_through_the_ring(struct flush_engine *engine)
+{
+	int eventfd_of_ours = engine->wake_fd;
+
+	cr_assert_eq(syscall(SYS_io_uring_register, ring_fd(), IORING_REGISTER_EVENTFD,
+			     &eventfd_of_ours, 1),
+		     -1);
+	cr_assert_eq(errno, EACCES);
+}
+
+Test(uring, only_blocks_go_through_the_ring, .timeout = 60)
+{
+	with_engine(FLUSH_ENGINE_URING, only_blocks_go_through_the_ring);
+}
+
+Test(create, aRingThatCannotBeRestrictedIsNotUsed)
+{
+	cr_assert_eq(engine_when_forbidden(FLUSH_ENGINE_AUTO, SYS_io_uring_register, EPERM), 0);
 }
