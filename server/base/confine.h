@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Least privilege for one thread: seccomp(2), by libseccomp. Threads that it begins inherit what it has. Any thread; 0 or
- * -errno, and then it goes on as it was. What is not allowed fails with EPERM, and the kernel logs it (seccomp). */
+ * -errno, and then it goes on as it was. What is not allowed fails with EPERM. */
 #ifndef SERVER_BASE_CONFINE_H
 #define SERVER_BASE_CONFINE_H
 
