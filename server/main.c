@@ -607,6 +607,7 @@ static int run_threads(struct daemon *daemon)
 {
 	int r = registry_create(&daemon->registry);
 
+	(void)confine_prepare(); /* who cannot be confined then says so */
 	if (r < 0)
 		return r;
 	/* Its pages are not mapped in a fork, and a datagram shall not meet a fault that a signal ends. */

@@ -3,9 +3,15 @@
 #include "server/base/confine.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -40,11 +46,15 @@ static const int serving[] = {
 	SCMP_SYS(fallocate), SCMP_SYS(ftruncate), SCMP_SYS(io_uring_enter),
 	/* descriptors */
 	SCMP_SYS(eventfd2), SCMP_SYS(pidfd_getfd), SCMP_SYS(close_range), SCMP_SYS(dup),
-	/* threads and their memory */
-	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address),
+	/* threads and their memory; who is confined further asks for that */
+	SCMP_SYS(seccomp), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address),
 	SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_setaffinity), SCMP_SYS(sched_getparam),
 	SCMP_SYS(sched_getscheduler), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(mlock), SCMP_SYS(mlock2),
 	SCMP_SYS(munlock), SCMP_SYS(getuid), SCMP_SYS(geteuid)};
+
+static struct {
+	struct sock_fprog answering, serving;
+} programs;
 
 struct narrow {
 	int call;
@@ -101,30 +111,67 @@ static int allow_serving(scmp_filter_ctx filter)
 	return r;
 }
 
-/* The kernel is not asked to log what is refused: each clone3() would be there.
- * Without SPEC_ALLOW kernels before 5.16 make each load of the thread wait for the stores before it. */
-static int confine(int (*allow)(scmp_filter_ctx filter))
+/* The program for the kernel, in memory of its own. */
+static int export_to(scmp_filter_ctx filter, struct sock_fprog *program)
+{
+	int fd = memfd_create("filter", MFD_CLOEXEC);
+	int r = fd < 0 ? -errno : seccomp_export_bpf(filter, fd);
+	off_t size = r == 0 ? lseek(fd, 0, SEEK_END) : 0;
+
+	if (size > 0) {
+		program->filter = malloc((size_t)size);
+		program->len = (unsigned short)((size_t)size / sizeof(*program->filter));
+		if (!program->filter || pread(fd, program->filter, (size_t)size, 0) != size)
+			r = -ENOMEM;
+	}
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int make_program(int (*allow)(scmp_filter_ctx filter), struct sock_fprog *program)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r;
 
 	if (!filter)
 		return -ENOMEM;
-	r = allow(filter);
+	/* A tree of comparisons: the kernel asks it for each of its calls when the filter is put in. */
+	r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r == 0)
-		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+		r = allow(filter);
 	if (r == 0)
-		r = seccomp_load(filter);
+		r = export_to(filter, program);
 	seccomp_release(filter);
 	return r;
 }
 
+/* The kernel is not asked to log what is refused: each clone3() would be there. Without SPEC_ALLOW kernels before 5.16 make
+ * each load of the thread wait for the stores before it. */
+static int confine(const struct sock_fprog *program)
+{
+	if (program->len == 0)
+		return -ENOENT;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+		    program) != 0)
+		return -errno;
+	return 0;
+}
+
+int confine_prepare(void)
+{
+	int r = make_program(allow_answering, &programs.answering);
+
+	return r < 0 ? r : make_program(allow_serving, &programs.serving);
+}
+
 int confine_to_answering(void)
 {
-	return confine(allow_answering);
+	return confine(&programs.answering);
 }
 
 int confine_to_serving(void)
 {
-	return confine(allow_serving);
+	return confine(&programs.serving);
 }

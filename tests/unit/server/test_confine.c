@@ -68,6 +68,7 @@ static void *serves(void *unused)
 
 Test(confine, a_thread_that_serves_executes_nothing_and_connects_to_nobody, .timeout = 30)
 {
+	cr_assert_eq(confine_prepare(), 0);
 	in_a_thread(serves);
 	cr_expect_geq(socket(AF_UNIX, SOCK_STREAM, 0), 0, "other threads are free");
 }
@@ -83,5 +84,6 @@ static void *answers(void *unused)
 
 Test(confine, a_thread_that_answers_opens_nothing_either, .timeout = 30)
 {
+	cr_assert_eq(confine_prepare(), 0);
 	in_a_thread(answers);
 }
