@@ -55,7 +55,8 @@ start_writes() { # DEVICE
 }
 slowest_write() { # ends them; milliseconds
 	kill -INT "$FIO"
-	wait "$FIO"
+	# Not "wait": this runs in $(...), which has no children to wait for.
+	timeout 120 tail --pid="$FIO" -f /dev/null
 	grep -q '^{' /run/fio.json || cat /run/fio.out >&2
 	# A load that did not run has no slowest write that any bound allows.
 	slowest=$(sed -n '/^{/,$p' /run/fio.json | jq '.jobs[0].write.clat_ns.max / 1e6 | floor')
