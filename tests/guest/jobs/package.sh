@@ -36,13 +36,29 @@ check "the file of options is left" test -e /etc/dirtylogd/dirtylogd.conf
 check "purged" dpkg -P dirtylogd
 check "nothing is left" test ! -e /etc/dirtylogd -a ! -e /etc/systemd/system/sysinit.target.wants/dirtylogd.service
 
-# No systemd runs in a chroot, where an image is made.
+# No systemd runs in a chroot, where an image is made, and what device-mapper shows there is its host's.
+in_chroot() {
+	mount --bind / /tmp/chroot
+	for name in job dev proc; do mount --bind /$name /tmp/chroot/$name; done
+	mount -t tmpfs none /tmp/chroot/run
+	chroot /tmp/chroot "$@" >/tmp/out 2>&1 || cat /tmp/out
+	umount /tmp/chroot/{run,proc,dev,job} /tmp/chroot
+	systemctl daemon-reload
+}
 mkdir /tmp/chroot
-mount --bind / /tmp/chroot
-mount --bind /job /tmp/chroot/job
-mount -t tmpfs none /tmp/chroot/run
-chroot /tmp/chroot dpkg -i /job/dirtylogd.deb >/tmp/out 2>&1 || cat /tmp/out
-umount /tmp/chroot/run /tmp/chroot/job /tmp/chroot
-systemctl daemon-reload
+in_chroot dpkg -i /job/dirtylogd.deb
 equal "enabled in a chroot" "$(enabled dirtylogd) $(enabled dirtylogd-keep)" "enabled enabled"
 equal "and not started" "$(systemctl is-active dirtylogd)" inactive
+
+systemctl start dirtylogd
+make_vg vg d0 d1 d2
+make_mirror vg/a 96M disk
+check "adopt" dirtylogctl adopt vg/a
+before=$(service_pid)
+in_chroot dpkg -r dirtylogd
+check "removed in a chroot" test ! -e /usr/sbin/dirtylogd
+equal "the host's mirror stays on dirtylogd" "$(log_type vg-a)" userspace
+equal "which goes on" "$(pgrep -o -x dirtylogd)" "$before"
+check "and serves" timeout 20 dd if=/dev/zero of=/dev/vg/a bs=4k count=1 oflag=direct
+check "installed again" dpkg -i /job/dirtylogd.deb
+check "the mirror is given back" dirtylogctl release vg/a
