@@ -24,8 +24,8 @@ check "and tells of reload" grep -q "systemctl reload dirtylogd" /tmp/out
 check "the one before it goes" scriptlet preun 1
 equal "and takes nothing with it" "$(states is-active) $(log_type vg-a)" "active active userspace"
 
-in_chroot "dev proc run" sh /job/rpm/preun 0
-equal "what goes in a chroot leaves its host's alone" "$(states is-active) $(states is-enabled) $(log_type vg-a)" \
+check "it goes in a chroot" in_chroot "dev proc run" sh /job/rpm/preun 0
+equal "whose host keeps all" "$(states is-active) $(states is-enabled) $(log_type vg-a)" \
 	"active active enabled enabled userspace"
 
 check "the last one goes" scriptlet preun 0
