@@ -121,16 +121,16 @@ static void tell_adopted(const char *volume)
 	fflush(stdout);
 }
 
-/* Its tag was taken away while it was adopted: who did that wants the kernel's log. */
+/* Its tag was taken away while it was adopted: who did that wants the kernel's log, and may have given it back already.
+ */
 static void give_to_kernel(struct ctl_mirror *mirror)
 {
 	enum swap_result result = SWAP_LATER;
 	const char *why = "";
 
 	for (unsigned tries = 0; tries < GIVE_BACK_TRIES && result == SWAP_LATER; tries++)
-		if (swap_look(mirror))
-			result = swap_release(mirror, &why);
-	if (result != SWAP_DONE)
+		result = swap_look(mirror) ? swap_release(mirror, &why) : SWAP_NOTHING;
+	if (result != SWAP_DONE && result != SWAP_NOTHING)
 		warn_of("%s was released, and is on dirtylogd: %s; dirtylogctl release it\n",
 			ctl_mirror_text(mirror), why);
 }

@@ -45,7 +45,8 @@ by_hand() { # DM_NAME
 	dmsetup reload "$1" --table "$line" && dmsetup suspend --noflush "$1" && dmsetup resume "$1"
 }
 
-# Writes until told: 4 KiB at a time, ten milliseconds apart; the slowest is what I/O saw of whatever happened.
+# Writes until told: 4 KiB at a time, ten milliseconds apart; the slowest is what I/O saw of whatever happened, and an
+# error fails the job.
 start_writes() { # DEVICE
 	rm -f /run/fio.json
 	fio --name=io --filename="$1" --direct=1 --rw=randwrite --bs=4k --iodepth=1 --thinktime=10ms --time_based \
@@ -55,11 +56,19 @@ start_writes() { # DEVICE
 }
 slowest_write() { # ends them; milliseconds
 	kill -INT "$FIO"
-	wait "$FIO"
-	grep -q '^{' /run/fio.json || cat /run/fio.out >&2
+	# Not "wait": this runs in $(...), which has no children to wait for.
+	timeout 120 tail --pid="$FIO" -f /dev/null
+	ended=$(sed -n '/^{/,$p' /run/fio.json | jq -r '.jobs[0] | "\(.error) \(.write.total_ios) \(.write.clat_ns.max / 1e6 | floor)"')
 	# A load that did not run has no slowest write that any bound allows.
-	slowest=$(sed -n '/^{/,$p' /run/fio.json | jq '.jobs[0].write.clat_ns.max / 1e6 | floor')
-	echo "${slowest:-999999999}"
+	if [[ $ended =~ ^0\ [1-9][0-9]*\ ([0-9]+)$ ]]; then
+		echo "${BASH_REMATCH[1]}"
+	else
+		{
+			fail "all writes meanwhile are well: error, count, milliseconds of the slowest: ${ended:-nothing}"
+			cat /run/fio.out
+		} >&2
+		echo 999999999
+	fi
 }
 
 service_pid() { systemctl show -P MainPID dirtylogd; }

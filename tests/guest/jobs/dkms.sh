@@ -3,6 +3,7 @@
 # about: the kernel module by Debian's dkms, in front of adopted mirrors: kills, a reboot, removal while it is in use
 # quick: no
 # timeout: 1500
+# boots: 2
 # debian: dkms linux-headers bpftrace
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh

@@ -3,6 +3,7 @@
 # about: the root file system on a mirror, with dirtylogd in an initramfs by dracut: booted, shut down with and without dracut
 # quick: no
 # timeout: 1200
+# boots: 4
 # disks: 5
 # initramfs: dracut
 # shellcheck source=tests/guest/lib.sh

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # about: every LVM command that changes a mirror, with writes running: it is adopted again behind each
 # quick: no
-# timeout: 1200
+# timeout: 1800
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh
 
@@ -80,6 +80,7 @@ done
 wait $loop
 check "the size is LVM's" test "$(blockdev --getsize64 /dev/vg/a)" = "$(lvs --noheadings --nosuffix --units b -o lv_size vg/a | tr -d ' ')"
 check "nothing is suspended behind the race" until_true 10 nothing_suspended
+check_not "the keeper wants released what is" sh -c "journalctl -u dirtylogd-keep -o cat | grep \"is on dirtylogd: has no log\""
 check_not "LVM has found a suspended device" grep -Ei 'below zero|still suspended' /tmp/said-by-lvm
 dirtylogctl adopt vg/a
 check "adopted behind the race" until_true 60 is_on vg-a userspace

@@ -5,6 +5,8 @@
 # timeout: 600
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh
+# shellcheck source=tests/guest/chroot.sh
+. /job/chroot.sh
 
 enabled() { systemctl is-enabled "$1" 2>/dev/null; }
 
@@ -46,3 +48,16 @@ umount /tmp/chroot/run /tmp/chroot/job /tmp/chroot
 systemctl daemon-reload
 equal "enabled in a chroot" "$(enabled dirtylogd) $(enabled dirtylogd-keep)" "enabled enabled"
 equal "and not started" "$(systemctl is-active dirtylogd)" inactive
+
+# What device-mapper shows there is its host's.
+removed_in_chroot() { # "NAME..."
+	check "removed in a chroot with $1" in_chroot "$1" sh -c 'dpkg -r dirtylogd && test ! -e /usr/sbin/dirtylogd'
+	equal "the host's mirror stays on dirtylogd" "$(log_type vg-a)" userspace
+	equal "all of it runs" "$(systemctl is-active dirtylogd dirtylogd-keep | xargs)" "active active"
+}
+systemctl start dirtylogd
+make_vg vg d0 d1 d2
+make_mirror vg/a 96M disk
+check "adopt" dirtylogctl adopt vg/a
+removed_in_chroot "dev proc run"
+removed_in_chroot dev # nobody can tell that it is one

@@ -3,6 +3,7 @@
 # about: a reboot after an upgrade, with mirrors of dirtylogd mounted and written until the end, takes seconds
 # quick: no
 # timeout: 500
+# boots: 2
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh
 

@@ -32,6 +32,7 @@ check "a leg is dead" until_true 20 sh -c 'dmsetup status vg-a | grep -q " AD "'
 check_not "not removed" timeout 60 dpkg -r dirtylogd
 equal "still installed" "$(dpkg-query -W -f '${db:Status-Status}' dirtylogd)" installed
 check "still serves" until_true 20 dirtylogctl stats
+equal "all of it runs" "$(systemctl is-active dirtylogd dirtylogd-keep | xargs)" "active active"
 equal "still on dirtylogd" "$(log_type vg-a)" userspace
 # The held write ends with the mirror, so that this guest can.
 dmsetup reload vg-a --table "0 $(blockdev --getsz /dev/vg/a) error"

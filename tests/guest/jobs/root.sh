@@ -3,6 +3,7 @@
 # about: the root file system on a mirror: adopted, server killed, upgraded, rebooted; then with dirtylogd in the initramfs
 # quick: no
 # timeout: 1500
+# boots: 4
 # disks: 5
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh

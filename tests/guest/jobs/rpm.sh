@@ -4,6 +4,8 @@
 # quick: no
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh
+# shellcheck source=tests/guest/chroot.sh
+. /job/chroot.sh
 
 # This is a Debian, which has the files by its own package: only the scriptlets are those of the RPM.
 scriptlet() { # NAME COUNT, as rpm calls it with how many are installed behind it
@@ -21,6 +23,10 @@ equal "an upgrade leaves the server alone" "$(server_pid)" "$before"
 check "and tells of reload" grep -q "systemctl reload dirtylogd" /tmp/out
 check "the one before it goes" scriptlet preun 1
 equal "and takes nothing with it" "$(states is-active) $(log_type vg-a)" "active active userspace"
+
+check "it goes in a chroot" in_chroot "dev proc run" sh /job/rpm/preun 0
+equal "whose host keeps all" "$(states is-active) $(states is-enabled) $(log_type vg-a)" \
+	"active active enabled enabled userspace"
 
 check "the last one goes" scriptlet preun 0
 equal "a is on the kernel's log" "$(log_type vg-a)" disk

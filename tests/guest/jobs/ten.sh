@@ -3,6 +3,7 @@
 # about: a reboot with ten adopted volumes mounted: how long it takes, and all are adopted and mounted again
 # quick: no
 # timeout: 900
+# boots: 3
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh
 
