@@ -27,7 +27,7 @@ kill_in_turn() { # NUMBER
 	pids=$(server server_pid)
 	case $(($1 % 4)) in
 	1) pids=$(server standby_pid) ;;
-	3) pids="$pids $(server standby_pid)" ;;
+	3) pids="$(server standby_pid) $pids" ;; # who has not begun yet is no server
 	esac
 	# shellcheck disable=SC2086
 	kill -KILL $pids
