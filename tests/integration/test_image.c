@@ -596,6 +596,7 @@ Test(image, an_image_that_tells_no_number_of_regions_needs_one)
 	close(make_image("fresh", UINT64_MAX, 0, 8192));
 	run_image("diff a fresh");
 	expect_status(1);
+	cr_expect_str_empty(ctl.out);
 	expect_err("fresh: tells no number of regions: give --regions");
 	run_image("convert --to dirtylogd --write fresh new");
 	expect_status(1);
