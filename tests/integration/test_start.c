@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,6 +66,7 @@ static void become_nobody(void)
 {
 	if (setresuid(NOBODY, NOBODY, NOBODY) != 0)
 		_exit(9);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* which that has reset */
 }
 
 /* It would keep the place from one that can. */
