@@ -79,3 +79,12 @@ server_pid() { dirtylogctl stats 2>/dev/null | awk '$1 == "server_pid" { print $
 host_is_well() {
 	! dirtylogctl check | tee /tmp/checked | grep '^bad ' | grep -v '^bad   kernel '
 }
+
+# gcov's counts are there when a program has ended. The mirrors go on with the next one.
+keep_counts() {
+	[ -n "${GCOV_PREFIX-}" ] || return 0
+	systemctl stop dirtylogd
+	tar -cf /dev/disk/by-id/virtio-coverage -C "$GCOV_PREFIX" .
+	systemctl start dirtylogd
+}
+trap keep_counts EXIT

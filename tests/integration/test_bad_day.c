@@ -118,6 +118,27 @@ Test(bad_day, resume_reads_what_another_table_has_written)
 	cr_assert_eq(sync_count(), REGIONS - 1);
 }
 
+/* A reconnect's CTR has read the image, which is another table's before its RESUME. */
+Test(bad_day, a_reconnect_reads_what_another_table_has_written_meanwhile)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	suspend();
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	reconnect(&loop, REGIONS);
+	cr_assert_eq(in_sync(5), 1);
+	become(2, "LVM-one");
+	make_log(&loop, REGIONS, "");
+	mark(5);
+	suspend();
+	become(1, "LVM-one");
+	resume();
+	cr_assert_eq(in_sync(5), 0, "that it was in sync is what its CTR has read");
+	cr_assert_eq(sync_count(), REGIONS - 1);
+}
+
 /* --- regions of another size --- */
 
 Test(bad_day, bits_of_regions_of_another_size_tell_nothing)
@@ -493,6 +514,30 @@ Test(bad_day, a_log_is_removed_though_its_device_hangs)
 	EXPECT_SOON(no_log_is_left(), "it is still there");
 	set_frozen(false);
 	expect_said("nobody waited for any more has ended", "");
+}
+
+/* The kernel makes the log again, and asks again. */
+Test(bad_day, who_waits_for_a_log_is_told_when_its_address_is_another_ones)
+{
+	struct loop_device cold = make_cold_loop();
+	static const char text[] = "160 core 8 nosync";
+	struct wire_message marks;
+	int errors[2] = {0, 0}; /* of the two that wait; in any order */
+
+	start();
+	make_log(&cold, REGIONS, " nosync");
+	marks = hang_a_mark();
+	become(1, "LVM-another");
+	send_request(DM_ULOG_CTR, text, sizeof(text) - 1);
+	for (unsigned i = 0; i < 2; i++) {
+		struct answer answer = asker_receive(&bench.asker, WAIT_MSEC);
+
+		cr_assert_gt(answer.got, 0, "%u answers", i);
+		errors[answer_is_foreign(&answer, &marks)] = answer.message.request.error;
+	}
+	cr_assert_eq(errors[0], -ESRCH);
+	cr_assert_eq(errors[1], 0);
+	set_frozen(false);
 }
 
 /* Whoever asks for the status of a mirror would hang with it, and so would lvs. */

@@ -443,6 +443,21 @@ Test(image, what_cannot_be_read_is_named)
 	expect_err("/dev/null: is neither a file nor a block device");
 }
 
+/* What it read before that must not pass for the whole. */
+Test(image, a_device_that_fails_is_told)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	fill_loop(&loop, 2, 100000, NULL, 0);
+	cr_assert_eq(ftruncate(loop.file, LOG_IMAGE_BITS_OFFSET), 0);
+	run_image("show %s", loop.path);
+	expect_status(1);
+	expect_err("cannot be read at byte ");
+	run_image("check %s", loop.path);
+	expect_status(1);
+	expect_err("cannot be read at byte ");
+}
+
 /* --- check --- */
 
 static void expect_problem(off_t at, uint8_t byte, const char *words)
@@ -487,6 +502,25 @@ Test(image, check_knows_the_other_byte_order)
 	run_image("check swapped");
 	expect_status(1);
 	expect_out("other byte order");
+}
+
+/* dirtylogd takes no size of regions from it. */
+Test(image, a_note_that_does_not_count_is_shown_so)
+{
+	int fd = make_image("note", REGIONS, 1024, 1536);
+	uint64_t regions = REGIONS + 1;
+
+	put_byte("note", 69, 9);
+	run_image("show note");
+	expect_status(0);
+	expect_line("note", "damaged: does not count");
+	close(fd);
+	close(make_image("note", REGIONS, 1024, 1536));
+	fd = open("note", O_RDWR);
+	put(fd, &regions, sizeof(regions), 8);
+	close(fd);
+	run_image("show note");
+	expect_line("note", "of another number of regions: does not count");
 }
 
 Test(image, check_sees_a_damaged_note)
@@ -553,6 +587,22 @@ Test(image, each_command_prints_json)
 	dirty = json_integer_value(json_object_get(json, "dirty"));
 	cr_assert_gt(dirty, 0);
 	json_decref(json);
+}
+
+/* As LVM makes it: there is no end to compare up to, nor to convert. */
+Test(image, an_image_that_tells_no_number_of_regions_needs_one)
+{
+	make_kernel_image("a");
+	close(make_image("fresh", UINT64_MAX, 0, 8192));
+	run_image("diff a fresh");
+	expect_status(1);
+	cr_expect_str_empty(ctl.out);
+	expect_err("fresh: tells no number of regions: give --regions");
+	run_image("convert --to dirtylogd --write fresh new");
+	expect_status(1);
+	expect_err("fresh: tells no number of regions: give --regions");
+	run_image("check fresh");
+	expect_out("its size is not checked: it tells no number of regions (--regions)");
 }
 
 Test(image, diff_goes_over_pieces)

@@ -186,6 +186,27 @@ Test(restart, all_logs_are_there_at_once)
 	cr_assert_eq(ask_error(DM_ULOG_GET_SYNC_COUNT, NULL, 0), -ESRCH);
 }
 
+/* Its log is none that the successor has looked at. */
+Test(restart, a_ctr_that_waits_for_a_successor_finds_its_log)
+{
+	static const char text[] = "160 core 8 nosync";
+	struct wire_message request;
+	pid_t pid;
+
+	start_supervised(NULL);
+	ask_ok(DM_ULOG_CTR, text, sizeof(text) - 1);
+	resume();
+	mark(3);
+	pid = (pid_t)stat_of("server_pid");
+	cr_assert_eq(kill(pid, SIGSTOP), 0);
+	request = send_request(DM_ULOG_CTR, text, sizeof(text) - 1);
+	cr_assert_eq(kill(pid, SIGKILL), 0);
+	await_success(&request);
+	cr_assert_eq(stat_of("logs"), 1);
+	cr_assert_eq(is_clean(3), 0);
+	cr_assert_eq(in_sync(4), 1);
+}
+
 /* What is half read must not be taken for what is there. */
 Test(restart, a_server_killed_while_it_reads_an_image_leaves_it_as_it_was)
 {

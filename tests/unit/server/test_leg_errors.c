@@ -7,6 +7,7 @@
 #include "server/log/log_write.h"
 #include "server/log/mirrors.h"
 #include "server/work/commit.h"
+#include "server/work/life.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -277,6 +278,55 @@ Test(leg_errors, a_suspend_waits_for_two_seconds_for_a_leg_that_hangs)
 	cr_assert_eq(slot_phase(&slot), SLOT_ANSWERED);
 	cr_assert_eq(bench.log->clears.phase, CLEARS_SPOILT);
 	expect_dirty_on_device();
+}
+
+static void ask(struct slot *slot, unsigned type)
+{
+	slot->message.request.request_type = type;
+	slot_set_phase(slot, SLOT_ASKED);
+	slot->came_ns = clock_coarse();
+}
+
+/* It is removed, or, with no slot for that, its address is another one's. */
+static void remove_while_legs_hang(struct slot *suspends, struct slot *removes)
+{
+	static struct mailbox graveyard;
+
+	leg_flush_free(be_flushing());
+	bench.log->clears.leg_flush = NULL;
+	bench.log->clears.phase = CLEARS_COUNTING;
+	schedule_age(&bench.worker, bench.log, clock_coarse());
+	ask(suspends, DM_ULOG_POSTSUSPEND);
+	mirror_log_set_state(bench.log, LOG_SUSPENDED);
+	clears_drain(&bench.worker, bench.log, suspends);
+	cr_assert_eq(bench.log->clears.draining.first, suspends);
+	bench.worker.graveyard = &graveyard;
+	bench.device.users = bench.device.refs = 2; /* it is not ours to free */
+	life_end(&bench.worker, bench.log, removes);
+	life_close_when_idle(&bench.worker, bench.log);
+	cr_assert_eq(mirror_log_state(bench.log), LOG_DEAD);
+}
+
+Test(leg_errors, who_waits_for_legs_is_answered_when_the_log_is_removed)
+{
+	static struct slot suspends, removes;
+
+	ask(&removes, DM_ULOG_DTR);
+	remove_while_legs_hang(&suspends, &removes);
+	cr_assert_eq(slot_phase(&suspends), SLOT_ANSWERED);
+	cr_assert_eq(suspends.message.request.error, -EIO);
+	cr_assert_eq(slot_phase(&removes), SLOT_ANSWERED);
+	cr_assert_eq(removes.message.request.error, 0);
+}
+
+/* The kernel makes the log again, and asks again. */
+Test(leg_errors, who_waits_for_legs_is_told_when_the_log_is_unknown)
+{
+	static struct slot suspends;
+
+	remove_while_legs_hang(&suspends, NULL);
+	cr_assert_eq(slot_phase(&suspends), SLOT_ANSWERED);
+	cr_assert_eq(suspends.message.request.error, -ESRCH);
 }
 
 /* The log as its successor has it; NULL: it is refused. */

@@ -90,6 +90,20 @@ Test(mirror_scan, a_table_without_a_uuid_may_be_anybodys)
 	cr_assert_null(legs_of("u"));
 }
 
+/* What is no leg is the log device, which is looked for so. */
+Test(mirror_scan, knows_a_leg_from_another_device)
+{
+	mirror(1, "userspace 3 u core 8 2 8:1 0 8:2 0");
+	mirror(2, "userspace 3 u core 8 2 8:3 0 8:4 0");
+	mirror(3, "userspace 3 v core 8 2 8:5 0 9:1 0");
+	cr_assert(mirror_scan_is_leg(&scan, "u", 8, 2));
+	cr_assert(mirror_scan_is_leg(&scan, "u", 8, 3), "of its other table");
+	cr_assert(mirror_scan_is_leg(&scan, "v", 9, 1));
+	cr_assert_not(mirror_scan_is_leg(&scan, "u", 9, 1), "another mirror's");
+	cr_assert_not(mirror_scan_is_leg(&scan, "u", 9, 2), "of another major number");
+	cr_assert_not(mirror_scan_is_leg(&scan, "w", 8, 1));
+}
+
 Test(mirror_scan, begins_anew)
 {
 	mirror(1, "userspace 3 u core 8 2 8:1 0 8:2 0");

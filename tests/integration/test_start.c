@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How it is started: by whom, in the background, with options and a recording that it cannot take. */
+#include "tests/lib/daemon.h"
+#include "tests/lib/requests.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+
+static char config[64], recording[64];
+
+static void set_up_files(void)
+{
+	set_up();
+	snprintf(config, sizeof(config), "%s/conf", bench.run_dir);
+	snprintf(recording, sizeof(recording), "%s/recording", bench.run_dir);
+}
+
+static void tear_down_files(void)
+{
+	char second[80];
+
+	snprintf(second, sizeof(second), "%s.2", recording);
+	unlink(config);
+	unlink(recording);
+	unlink(second);
+	tear_down();
+}
+
+TestSuite(start, .init = set_up_files, .fini = tear_down_files, .timeout = 60);
+
+/* Its exit status. */
+static int run(char *const *args)
+{
+	int status;
+
+	waitpid(spawn(args), &status, 0);
+	cr_assert(WIFEXITED(status), "status %#x", (unsigned)status);
+	return WEXITSTATUS(status);
+}
+
+static void write_config(const char *format, const char *value)
+{
+	FILE *file = fopen(config, "we");
+
+	cr_assert(file);
+	fprintf(file, format, value);
+	fclose(file);
+	bench.config = config;
+}
+
+static bool is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_size > 0;
+}
+
+static void become_nobody(void)
+{
+	if (setresuid(NOBODY, NOBODY, NOBODY) != 0)
+		_exit(9);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* which that has reset */
+}
+
+/* It would keep the place from one that can. */
+Test(start, who_cannot_serve_is_refused)
+{
+	char *args[] = {"dirtylogd", "--foreground", NULL};
+
+	bench.in_child = become_nobody;
+	cr_assert_eq(run(args), 1);
+	expect_said("must run as root", "CAP_NET_ADMIN");
+	bench.in_child = NULL;
+	start();
+}
+
+/* Whoever has started it goes on when it is there. */
+Test(start, it_goes_to_the_background)
+{
+	char *args[] = {"dirtylogd", "--config", "/dev/null", "--supervise", "no", NULL};
+	pid_t pid;
+
+	cr_assert_eq(run(args), 0);
+	EXPECT_SOON(control_answers(), "it does not serve:\n%s", output());
+	pid = (pid_t)stat_of("server_pid");
+	cr_assert_gt(pid, 0);
+	cr_assert_neq(getsid(pid), getsid(0));
+	cr_assert_eq(kill(pid, SIGTERM), 0);
+	EXPECT_SOON(!control_answers(), "it does not end");
+}
+
+Test(start, check_tells_what_is_wrong_and_starts_nothing)
+{
+	char *args[] = {"dirtylogd", "--check", "--config", config, NULL};
+
+	write_config("max-lazy = %s\n", "many");
+	cr_assert_eq(run(args), 1);
+	expect_said("conf:1: max-lazy = many", "");
+	write_config("max-lazy = %s\n", "5");
+	cr_assert_eq(run(args), 0);
+	cr_assert_not(control_answers());
+}
+
+Test(start, a_recording_that_cannot_be_made_keeps_it_from_nothing)
+{
+	write_config("record = %s\n", "/tmp/nothing/is/there");
+	start();
+	expect_said("cannot record to /tmp/nothing/is/there", "nothing is recorded");
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+}
+
+/* It must not go on in one that breaks off anywhere. */
+Test(start, a_successor_records_to_a_file_of_its_own)
+{
+	char second[80];
+
+	snprintf(second, sizeof(second), "%s.2", recording);
+	write_config("record = %s\n", recording);
+	bench.supervised = true;
+	start();
+	ctr_ok("%u core 8 nosync", REGIONS * 8);
+	EXPECT_SOON(is_file(recording), "nothing is recorded");
+	cr_assert_not(is_file(second));
+	kill((pid_t)stat_of("server_pid"), SIGKILL);
+	resume();
+	EXPECT_SOON(is_file(second), "the successor records nothing");
+}
