@@ -100,6 +100,7 @@ static int open_file(const char *path)
 	if (r == 0)
 		return fd;
 	close(fd);
+	unlink(path); /* or it would keep the next one from beginning */
 	return r;
 }
 

@@ -52,7 +52,7 @@ static void limit_files(rlim_t bytes)
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-Test(recorder, a_file_without_room_for_its_header_is_told)
+Test(recorder, a_file_without_room_for_its_header_is_told_and_not_left)
 {
 	struct recorder *recorder = NULL;
 	int r;
@@ -62,6 +62,7 @@ Test(recorder, a_file_without_room_for_its_header_is_told)
 	r = recorder_start(&recorder, path);
 	limit_files(RLIM_INFINITY);
 	cr_assert_eq(r, -EFBIG);
+	cr_assert_neq(access(path, F_OK), 0, "the next try finds it there");
 }
 
 static int log_pipe[2]; /* of what it says: no file, which would be limited, too */
