@@ -564,10 +564,11 @@ static void await_turn(struct daemon *daemon)
 	receiver_enter(&daemon->receiver);
 }
 
-/* From here on it begins no process and no socket. A sanitizer of leaks does at its end. */
+/* From here on it begins no process and no socket, and makes no folder. A sanitizer of leaks does the one at its end, and
+ * gcov the other. */
 static void confine_receiver(void)
 {
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(DIRTYLOG_COVERAGE)
 	(void)confine_to_serving(); /* the first worker has told, if it cannot be */
 #endif
 }
