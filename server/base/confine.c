@@ -129,7 +129,7 @@ static int export_to(scmp_filter_ctx filter, struct sock_fprog *program)
 	return r;
 }
 
-static int make_program(int (*allow)(scmp_filter_ctx filter), struct sock_fprog *program)
+static int make_filter(int (*allow)(scmp_filter_ctx filter), struct sock_fprog *program)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r;
@@ -161,9 +161,9 @@ static int confine(const struct sock_fprog *program)
 
 int confine_prepare(void)
 {
-	int r = make_program(allow_answering, &programs.answering);
+	int r = make_filter(allow_answering, &programs.answering);
 
-	return r < 0 ? r : make_program(allow_serving, &programs.serving);
+	return r < 0 ? r : make_filter(allow_serving, &programs.serving);
 }
 
 int confine_to_answering(void)

@@ -399,7 +399,7 @@ static void await(sem_t *semaphore)
 		; /* a signal */
 }
 
-static void confine_it(const struct worker *worker)
+static void confine_worker(const struct worker *worker)
 {
 	int r = confine_to_serving();
 
@@ -419,7 +419,7 @@ static void *worker_thread(void *argument)
 	if (worker->start_error == 0)
 		worker->start_error = set_up_worker(worker);
 	if (worker->start_error == 0)
-		confine_it(worker);
+		confine_worker(worker);
 	sem_post(&worker->started);
 	if (worker->start_error < 0)
 		return NULL;
