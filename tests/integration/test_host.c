@@ -433,7 +433,7 @@ static bool both_are_gone(const struct trial *trial)
 	return is_gone(trial->shell) && is_gone(trial->child);
 }
 
-/* Within a second. */
+/* Long before the trial would have ended, which takes ten seconds (TRIAL_LIMIT_SEC). */
 static void expect_replaced_at_once(void)
 {
 	int64_t start_msec = now_msec();
@@ -441,7 +441,7 @@ static void expect_replaced_at_once(void)
 
 	cr_assert_eq(kill(before, SIGKILL), 0);
 	expect_other_server(before);
-	cr_assert_lt(now_msec() - start_msec, 1000);
+	cr_assert_lt(now_msec() - start_msec, 5000);
 }
 
 static struct trial start_and_try_program_that_hangs(void)
