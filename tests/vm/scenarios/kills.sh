@@ -33,8 +33,11 @@ kill_in_turn() { # NUMBER
 	kill -KILL $pids
 	[ $(($1 % 4)) = 1 ] || servers=$((servers + 1))
 }
+# As systemd does (KillMode=process): a child that suspends a mirror is left. See killed-suspend.
 kill_all() { # what they know in memory is gone
-	killall -KILL dirtylogd
+	for pid in $(pidof dirtylogd); do
+		grep -q exe "/proc/$pid/comm" || kill -KILL "$pid"
+	done 2>/dev/null
 	wait "$DAEMON_PID" 2>/dev/null
 }
 # All at once; or the supervisor, which its server and who stands by do not outlive; or it and its server.
