@@ -44,7 +44,7 @@ struct due {
 	int64_t when_ns, pause_ns;
 	pid_t child; /* 0: none */
 	int64_t started_ns;
-	bool killed; /* the child, for its time was over */
+	bool told; /* the child, to end: its time is over */
 	bool again; /* a uevent came while the child was at it */
 	struct due *next;
 };
@@ -129,7 +129,8 @@ static void give_to_kernel(struct ctl_mirror *mirror)
 	const char *why = "";
 
 	for (unsigned tries = 0; tries < GIVE_BACK_TRIES && result == SWAP_LATER; tries++)
-		result = swap_look(mirror) ? swap_release(mirror, &why) : SWAP_NOTHING;
+		if (swap_look(mirror))
+			result = swap_release(mirror, &why);
 	if (result != SWAP_DONE && result != SWAP_NOTHING)
 		warn_of("%s was released, and is on dirtylogd: %s; dirtylogctl release it\n",
 			ctl_mirror_text(mirror), why);
@@ -208,20 +209,20 @@ static void start_attempt(struct due *due)
 		return;
 	}
 	due->child = pid;
-	due->again = due->killed = false;
+	due->again = due->told = false;
 	due->started_ns = clock_now();
 	children++;
 }
 
-/* One that hangs holds LVM's lock. If it is killed, its guardian lets the mirror go; if it cannot be, it waits in
- * the kernel, and its device is not tried meanwhile. */
+/* One that hangs holds LVM's lock. Told to end it does, and its guardian lets the mirror go; but not while it suspends the
+ * mirror (dm_device_brace): dm-mirror would be without a resync for ever. Its device is not tried meanwhile. */
 static void watch_child(struct due *due)
 {
-	if (due->killed || clock_now() - due->started_ns <= CHILD_LIMIT_NS)
+	if (due->told || clock_now() - due->started_ns <= CHILD_LIMIT_NS)
 		return;
 	warn_of("device %u:%u does not answer\n", due->major, due->minor);
-	kill(due->child, SIGKILL);
-	due->killed = true;
+	kill(due->child, SIGTERM);
+	due->told = true;
 }
 
 static void end_attempt(struct due *due, int status)

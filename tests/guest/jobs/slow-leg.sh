@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# about: a mirror whose leg takes 45 s for a write is adopted: nobody ends who suspends it, though that takes as long
+# quick: no
+# timeout: 500
+# shellcheck source=tests/guest/lib.sh
+. /job/lib.sh
+
+modprobe dm-delay
+make_vg vg d0 d1 d2
+make_mirror vg/a 96M core
+leg='vg-a_mimage_1'
+fast=$(dmsetup table $leg)
+slow=$(echo "$fast" | awk '{ print $1, $2, "delay", $4, $5, 0, $4, $5, 45000 }')
+on_leg() { dmsetup reload $leg --table "$1" && dmsetup suspend --noflush $leg && dmsetup resume $leg; }
+
+check "the leg is slow" on_leg "$slow"
+dd if=/dev/zero of=/dev/vg/a bs=4k count=1 oflag=direct 2>/dev/null &
+writing=$!
+sleep 1
+lvchange --addtag dirtylogd vg/a
+start=$(now)
+echo change >"/sys/block/$(basename "$(readlink -f /dev/vg/a)")/uevent"
+sleep 20
+check "it is on its way still" test -d /proc/$writing
+check "adopted" until_true 120 is_on vg-a userspace
+figure "adopted $(elapsed_since "$start") s behind the first try"
+wait $writing
+check "the leg is fast" on_leg "$fast"
+check "the keeper has told it to end" sh -c "journalctl -u dirtylogd-keep -o cat | grep 'does not answer'"
+# Whoever comes next would hang.
+check "it can be suspended" timeout -s KILL 20 dmsetup suspend --noflush vg-a
+check "and resumed" dmsetup resume vg-a
+check "and written" timeout 20 dd if=/dev/zero of=/dev/vg/a bs=4k count=1 oflag=direct
