@@ -303,6 +303,12 @@ static int restrict_ring(struct io_uring *ring)
 	return 0;
 }
 
+/* Kernels before 5.10 know no ring that begins disabled, nor restrictions. */
+static int unknown_is_missing(int error)
+{
+	return error == -EINVAL ? -ENOSYS : error;
+}
+
 static int open_ring(struct io_uring *ring, unsigned entries)
 {
 	int error = io_uring_queue_init(entries, ring, PREFERRED_FLAGS);
@@ -310,9 +316,10 @@ static int open_ring(struct io_uring *ring, unsigned entries)
 	if (error == -EINVAL)
 		error = io_uring_queue_init(entries, ring, IORING_SETUP_R_DISABLED);
 	if (error)
-		return error;
-	error = (ring->features & NEEDED_FEATURES) == NEEDED_FEATURES ? restrict_ring(ring)
-								      : -ENOSYS;
+		return unknown_is_missing(error);
+	error = -ENOSYS;
+	if ((ring->features & NEEDED_FEATURES) == NEEDED_FEATURES)
+		error = unknown_is_missing(restrict_ring(ring));
 	if (error)
 		io_uring_queue_exit(ring);
 	return error;

@@ -740,8 +740,8 @@ static int ring_fd(void)
 	return -1;
 }
 
-/* What no seccomp filter sees: of an operation that is not allowed the kernel asks no file and no path. */
-static void only_blocks_go_through_the_ring(struct flush_engine *engine)
+/* What may be registered with a ring is restricted together with its operations. */
+static void its_ring_is_restricted(struct flush_engine *engine)
 {
 	int eventfd_of_ours = engine->wake_fd;
 
@@ -751,12 +751,18 @@ static void only_blocks_go_through_the_ring(struct flush_engine *engine)
 	cr_assert_eq(errno, EACCES);
 }
 
-Test(uring, only_blocks_go_through_the_ring, .timeout = 60)
+Test(uring, its_ring_is_restricted, .timeout = 60)
 {
-	with_engine(FLUSH_ENGINE_URING, only_blocks_go_through_the_ring);
+	with_engine(FLUSH_ENGINE_URING, its_ring_is_restricted);
 }
 
 Test(create, aRingThatCannotBeRestrictedIsNotUsed)
 {
 	cr_assert_eq(engine_when_forbidden(FLUSH_ENGINE_AUTO, SYS_io_uring_register, EPERM), 0);
+	cr_assert_eq(engine_when_forbidden(FLUSH_ENGINE_AUTO, SYS_io_uring_register, EINVAL), 0);
+}
+
+Test(create, aKernelThatDoesNotKnowTheRingsFlagsHasNone)
+{
+	cr_assert_eq(engine_when_forbidden(FLUSH_ENGINE_AUTO, SYS_io_uring_setup, EINVAL), 0);
 }
