@@ -124,6 +124,7 @@ int recorder_start(struct recorder **recorder, const char *path)
 
 err_close:
 	close(self->fd);
+	unlink(path);
 err_free:
 	free(self);
 	return r;
