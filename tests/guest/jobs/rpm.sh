@@ -25,6 +25,7 @@ check "the one before it goes" scriptlet preun 1
 equal "and takes nothing with it" "$(states is-active) $(log_type vg-a)" "active active userspace"
 
 check "it goes in a chroot" in_chroot "dev proc run" sh /job/rpm/preun 0
+check "and in one without /proc" in_chroot "dev run" sh /job/rpm/preun 0
 equal "whose host keeps all" "$(states is-active) $(states is-enabled) $(log_type vg-a)" \
 	"active active enabled enabled userspace"
 
