@@ -17,13 +17,15 @@ check "adopt" dirtylogctl adopt vg/a
 copied() { awk '{ print $7 }' "/sys/dev/block/$(lsblk -dno MAJ:MIN /dev/mapper/vg-a_mimage_1 | tr -d ' ')/stat"; }
 before=$(copied)
 keeps() { # WHAT SECTORS COMMAND...
-	local what=$1 limit=$2
+	local what=$1 limit=$2 now
 	shift 2
 	"$@" >/tmp/out 2>&1 || { fail "$what: $*"; cat /tmp/out; }
 	check "adopted behind $what" until_true 60 is_on "$DEVICE" userspace
 	check "in sync behind $what" until_true 60 in_sync
-	at_most "sectors copied behind $what" "$(($(copied) - before))" "$limit"
-	before=$(copied)
+	now=$(copied)
+	check "what is copied is counted" test -n "$now"
+	at_most "sectors copied behind $what" "$((now - before))" "$limit"
+	before=$now
 }
 
 keeps "lvchange --refresh" 0 lvchange --refresh vg/a

@@ -38,6 +38,10 @@ head -c 4 /dev/random >/dev/null
 
 status_is "no daemon" 3
 start_daemon --clear-delay 1 --io-retry 2 || exit 1
+receiver_is_confined() {
+	grep -q '^Seccomp:.*2' "/proc/$(dirtylogctl stats | awk '$1 == "server_pid" { print $2 }')/status"
+}
+check "the receiver is confined" until_true 5 receiver_is_confined
 
 # Under the name that LVM gives it: a dash is doubled, and the uuid says whose it is.
 wipe $LOG
