@@ -69,7 +69,7 @@ struct slot {
 	struct slot *next_waiter; /* in a log's list of those who wait for durability */
 	_Atomic uint32_t phase; /* enum slot_phase */
 	/* Of the request, once it was checked: what its reply overwrites. */
-	bool checked;
+	uint8_t checked; /* no bool: in damaged memory it has any value */
 	uint16_t deaths; /* of servers that were executing it */
 	uint32_t data_size;
 	uint32_t length; /* bytes of the datagram */

@@ -49,9 +49,9 @@ struct dirty_log_resync {
 	uint64_t cursor; /* regions below it had their turn since RESUME */
 	uint64_t wanted[DIRTY_LOG_WANTED]; /* a stack of what IN_SYNC asked for, newest last */
 	unsigned nwanted;
-	bool last_tried;
+	uint8_t last_tried; /* no bool, as failed: in damaged memory it has any value */
 	uint64_t failed_early; /* the one that failed before its turn, or DIRTY_LOG_NO_REGION */
-	bool failed; /* a recovery failed since RESUME: from then on each region once, in order */
+	uint8_t failed; /* a recovery failed since RESUME: from then on each region once, in order */
 };
 
 /* What the memory holds before the maps: the owner can die between any two instructions, and who
