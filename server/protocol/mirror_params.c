@@ -9,6 +9,8 @@
 
 #define ARGUMENTS_MAX 16u
 #define OPTIONS_MAX 4u
+/* Behind a front log: its options, userspace, the uuid, integrated_flush, the type, and the arguments. */
+#define WORDS_MAX (OPTIONS_MAX + 4u + ARGUMENTS_MAX)
 
 struct word {
 	const char *text;
@@ -52,7 +54,7 @@ static bool next_count(const char **at, unsigned *count)
 		return false;
 	number = strtoul(word.text, &end, 10);
 	*count = (unsigned)number;
-	return end == word.text + word.length && number <= ARGUMENTS_MAX + 3;
+	return end == word.text + word.length && number <= WORDS_MAX;
 }
 
 static bool read_arguments(struct log_words *log, const char **at, unsigned count)
