@@ -111,7 +111,7 @@ static int allow_serving(scmp_filter_ctx filter)
 	return r;
 }
 
-/* The program for the kernel, in memory of its own. */
+/* The program for the kernel, in memory of its own, which stays; none (len 0) if not all of it is there. */
 static int export_to(scmp_filter_ctx filter, struct sock_fprog *program)
 {
 	int fd = memfd_create("filter", MFD_CLOEXEC);
@@ -120,8 +120,9 @@ static int export_to(scmp_filter_ctx filter, struct sock_fprog *program)
 
 	if (size > 0) {
 		program->filter = malloc((size_t)size);
-		program->len = (unsigned short)((size_t)size / sizeof(*program->filter));
-		if (!program->filter || pread(fd, program->filter, (size_t)size, 0) != size)
+		if (program->filter && pread(fd, program->filter, (size_t)size, 0) == size)
+			program->len = (unsigned short)((size_t)size / sizeof(*program->filter));
+		else
 			r = -ENOMEM;
 	}
 	if (fd >= 0)
