@@ -118,16 +118,22 @@ Test(bad_day, resume_reads_what_another_table_has_written)
 	cr_assert_eq(sync_count(), REGIONS - 1);
 }
 
+/* A log that is in sync, and is made again after its server has forgotten it. */
+static void start_and_reconnect(const struct loop_device *loop)
+{
+	start();
+	make_log(loop, REGIONS, " nosync");
+	suspend();
+	ask_ok(DM_ULOG_DTR, NULL, 0);
+	reconnect(loop, REGIONS);
+}
+
 /* A reconnect's CTR has read the image, which is another table's before its RESUME. */
 Test(bad_day, a_reconnect_reads_what_another_table_has_written_meanwhile)
 {
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
-	start();
-	make_log(&loop, REGIONS, " nosync");
-	suspend();
-	ask_ok(DM_ULOG_DTR, NULL, 0);
-	reconnect(&loop, REGIONS);
+	start_and_reconnect(&loop);
 	cr_assert_eq(in_sync(5), 1);
 	become(2, "LVM-one");
 	make_log(&loop, REGIONS, "");
@@ -305,11 +311,7 @@ Test(bad_day, two_mirrors_that_reconnect_to_one_device_do_not_share_it)
 {
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
-	start();
-	make_log(&loop, REGIONS, " nosync");
-	suspend();
-	ask_ok(DM_ULOG_DTR, NULL, 0);
-	reconnect(&loop, REGIONS);
+	start_and_reconnect(&loop);
 	cr_assert_eq(sync_count(), REGIONS);
 	become(2, "LVM-two");
 	reconnect(&loop, REGIONS);
