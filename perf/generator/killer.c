@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Called by the runner between receives, it has no thread and no timer of its own. A kill is due 20
- * to 120 ms after the last one, but waits until the successor has answered: the stalls of two
+/* Called by the runner between receives, it has no thread and no timer of its own. A kill is due pause_ns and
+ * up to 100 ms more after the last one, but waits until the successor has answered: the stalls of two
  * servers must not become one. The longest time without an answer up to the next kill is the stall
  * of this one.
  */
@@ -13,16 +13,12 @@
 #include <signal.h>
 #include <stdio.h>
 
-#define EARLIEST_NS \
-	(20 * NSEC_PER_MSEC) /* after the last kill: into the successor's start, or behind it */
-#define LATEST_NS (120 * NSEC_PER_MSEC)
+#define SPAN_NS (100 * NSEC_PER_MSEC)
 #define PATIENCE_NS (10 * NSEC_PER_SEC) /* for a successor */
 
 static void set_due(struct killer *killer, int64_t now_ns)
 {
-	uint64_t span = (uint64_t)(LATEST_NS - EARLIEST_NS);
-
-	killer->due_ns = now_ns + EARLIEST_NS + (int64_t)dice_below(&killer->dice, span);
+	killer->due_ns = now_ns + killer->pause_ns + (int64_t)dice_below(&killer->dice, SPAN_NS);
 }
 
 static void close_window(struct killer *killer)

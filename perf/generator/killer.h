@@ -13,6 +13,7 @@ struct killer {
 	/* The caller's. */
 	const struct server_process *process;
 	unsigned wanted; /* kills */
+	int64_t pause_ns; /* after a kill, at least */
 	const volatile int *interrupted;
 
 	unsigned killed;

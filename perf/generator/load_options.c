@@ -9,6 +9,7 @@
 
 #define CPUS_MAX 1024
 #define KILLS_MAX 100000u
+#define KILL_PAUSE_MAX 60000u
 #define LOGS_MAX 100000u
 #define DEPTH_MAX 1000000u
 #define OPEN_LOOP_DEPTH 65536u /* a server that falls so far behind is not sent more */
@@ -254,6 +255,11 @@ static const struct option_entry entries[] = {
 	{"kill", 0, "N",
 	 "kill the serving process N times at random moments, and then end; needs --spawn",
 	 OPTION_UNSIGNED(struct load_options, kills, 1, KILLS_MAX), .wanted = "a number"},
+	{"kill-pause", 0, "MSEC",
+	 "kill this long after the kill before, or up to 100 ms later; a server stands by only after "
+	 "a while",
+	 OPTION_UNSIGNED(struct load_options, kill_pause_msec, 0, KILL_PAUSE_MAX),
+	 .wanted = "milliseconds", .preset = "20"},
 	{"lost-after", 0, "S", "count an answer as lost if it takes longer",
 	 OPTION_REAL(struct load_options, lost_after, SECONDS_MIN, LOST_AFTER_MAX),
 	 .wanted = "seconds", .preset = "5"},

@@ -24,6 +24,7 @@ struct load_options {
 	double rate; /* requests a second; 0: closed loop */
 	double seconds, warmup, lost_after;
 	unsigned kills; /* of the serving process, 0: none */
+	unsigned kill_pause_msec; /* between two of them, at least */
 	double idle; /* seconds between set-up and warm-up */
 	uint64_t count; /* requests; UINT64_MAX: no limit */
 	uint64_t seed;

@@ -180,6 +180,7 @@ static void loose_killer(struct run *run)
 		return;
 	run->killer = (struct killer){.process = &run->server->process,
 				      .wanted = run->options->kills,
+				      .pause_ns = run->options->kill_pause_msec * NSEC_PER_MSEC,
 				      .interrupted = run->interrupted};
 	run->interrupted = &run->killer.done;
 	run->daemon.runner.tick = let_kill;
