@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # about: the root file system on a mirror, with dirtylogd in an initramfs by dracut: booted, shut down with and without dracut
 # quick: no
-# timeout: 1200
+# timeout: 2400
 # boots: 4
 # disks: 5
 # initramfs: dracut
