@@ -45,6 +45,7 @@ struct due {
 	pid_t child; /* 0: none */
 	int64_t started_ns;
 	bool told; /* the child, to end: its time is over */
+	bool late; /* the child before was: what it has done nobody has looked at */
 	bool again; /* a uevent came while the child was at it */
 	struct due *next;
 };
@@ -167,22 +168,31 @@ static enum keep_status adopt_tagged(struct ctl_mirror *mirror, const char *volu
 	return result == SWAP_DONE || result == SWAP_NOTHING ? KEPT : TRY_AGAIN;
 }
 
-static enum keep_status keep_device(uint32_t major, uint32_t minor)
+/* The one who was told to end had suspended the mirror, and ended when it had adopted it. */
+static enum keep_status look_behind_late(struct ctl_mirror *mirror, const char *volume, bool tagged)
+{
+	if (tagged)
+		tell_adopted(volume);
+	else
+		give_to_kernel(mirror);
+	return KEPT;
+}
+
+static enum keep_status keep_device(uint32_t major, uint32_t minor, bool late)
 {
 	struct ctl_mirror mirror = {.major = major, .minor = minor};
 	char volume[LVM_NAME_MAX];
+	enum lvm_tagged tagged;
 
-	if (!swap_look(&mirror) || mirror.kernels == 0 ||
+	if (!swap_look(&mirror) || (mirror.kernels == 0 && !late) ||
 	    !lvm_volume_of(mirror.name, mirror.uuid, volume) || lvm_is_hidden(volume))
 		return NOT_TAGGED;
-	switch (lvm_tagged(volume, LVM_TAG)) {
-	case LVM_TAGGED:
-		return adopt_tagged(&mirror, volume);
-	case LVM_UNKNOWN:
+	tagged = lvm_tagged(volume, LVM_TAG);
+	if (tagged == LVM_UNKNOWN)
 		return TRY_AGAIN;
-	default:
-		return NOT_TAGGED;
-	}
+	if (mirror.kernels == 0)
+		return look_behind_late(&mirror, volume, tagged == LVM_TAGGED);
+	return tagged == LVM_TAGGED ? adopt_tagged(&mirror, volume) : NOT_TAGGED;
 }
 
 static void put_off(struct due *due)
@@ -202,7 +212,7 @@ static void start_attempt(struct due *due)
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		signal(SIGTERM, SIG_DFL);
-		_exit((int)keep_device(due->major, due->minor));
+		_exit((int)keep_device(due->major, due->minor, due->late));
 	}
 	if (pid < 0) {
 		put_off(due);
@@ -227,13 +237,16 @@ static void watch_child(struct due *due)
 
 static void end_attempt(struct due *due, int status)
 {
+	bool unsettled = !WIFEXITED(status) || WEXITSTATUS(status) == TRY_AGAIN;
+
 	children--;
 	due->child = 0;
+	due->late = unsettled && (due->told || due->late);
 	if (due->again) {
 		due->pause_ns = 0;
 		due->when_ns = clock_now();
 		due->again = false;
-	} else if (!WIFEXITED(status) || WEXITSTATUS(status) == TRY_AGAIN) {
+	} else if (unsettled) {
 		put_off(due);
 	} else {
 		drop_due(due);

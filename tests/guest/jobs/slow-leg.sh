@@ -28,6 +28,7 @@ figure "adopted $(elapsed_since "$start") s behind the first try"
 wait $writing
 check "the leg is fast" on_leg "$fast"
 check "the keeper has told it to end" sh -c "journalctl -u dirtylogd-keep -o cat | grep 'does not answer'"
+check "and that it is adopted is said" until_true 20 sh -c "journalctl -u dirtylogd-keep -o cat | grep 'vg/a: adopted again'"
 # Whoever comes next would hang.
 check "it can be suspended" timeout -s KILL 20 dmsetup suspend --noflush vg-a
 check "and resumed" dmsetup resume vg-a
