@@ -20,10 +20,24 @@ start_script() { # NAME
 	bpftrace "/usr/share/dirtylogd/$1.bt" >/tmp/said 2>/tmp/complained &
 	SCRIPT=$!
 	check "$1 is compiled" until_true 120 grep -q Attaching /tmp/said
-	sleep 15 # it does not say when that is done
+	check "$1 is attached" until_true 120 attached
 }
+# It says how many probes it attaches, and not when that is done. Some are at more than one place.
+places() { find "/proc/$SCRIPT/fd" -lname '*perf_event*' 2>/dev/null | wc -l; }
+attached() {
+	local before
+	before=$(places)
+	sleep 3
+	[ "$before" -ge "$(sed -n 's/^Attaching \([0-9]*\) probe.*/\1/p' /tmp/said)" ] && [ "$(places)" = "$before" ]
+}
+has_ended() { grep -q '^State:.*Z' "/proc/$SCRIPT/status"; }
 end_script() {
 	kill -INT "$SCRIPT"
+	if ! until_true 90 has_ended; then # it says where it hangs
+		cat "/proc/$SCRIPT/status" "/proc/$SCRIPT/stack" "/proc/$SCRIPT/wchan"
+		ps -eLo pid,tid,stat,pcpu,wchan:32,comm | awk '$3 !~ /^[SI]/ || /dirtylogd|bpftrace/'
+		kill -KILL "$SCRIPT"
+	fi
 	wait "$SCRIPT"
 	equal "it ends well" "$?" 0
 	equal "and complains of nothing" "$(cat /tmp/complained)" ""
