@@ -64,14 +64,15 @@ equal "messages of the kernel's userspace log" \
 
 # Another program in the place of this one, and the fio goes on.
 if ! on_kernel_log; then
-	fio_run hup --filename=/dev/mapper/m0 --rw=randrw --runtime=6 --time_based --iodepth=4 --verify=crc32c --verify_backlog=64 &
-	fio_pid=$!
+	verified_job 4 rw=randrw runtime=100000 time_based verify_backlog=64 '[m0]' filename=/dev/mapper/m0
+	start_job hup
 	sleep 2
 	before=$(server server_pid)
+	another_server() { [ "$(server server_pid)" != "$before" ] && daemon_answers; }
 	kill -HUP "$DAEMON_PID"
+	check "SIGHUP: another server" until_true 30 another_server
 	sleep 2
-	check_not "SIGHUP: another server" [ "$(server server_pid)" = "$before" ]
-	wait $fio_pid
+	end_load "$fio_pid"
 	check "SIGHUP: fio verify without an error" fio_ok hup
 	figure "hup slowest write $(fio_field hup write_max) us"
 	at_most "SIGHUP: longest stall of a write in us" "$(fio_field hup write_max)" $((2000000 * SLOW))
