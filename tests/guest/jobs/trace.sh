@@ -30,7 +30,7 @@ attached() {
 	sleep 3
 	[ "$before" -ge "$(sed -n 's/^Attaching \([0-9]*\) probe.*/\1/p' /tmp/said)" ] && [ "$(places)" = "$before" ]
 }
-has_ended() { grep -q '^State:.*Z' "/proc/$SCRIPT/status"; }
+has_ended() { ! kill -0 "$SCRIPT" 2>/dev/null; }
 end_script() {
 	kill -INT "$SCRIPT"
 	if ! until_true 90 has_ended; then # it says where it hangs
