@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Line by line through libinih, which names no line but the first that is wrong, and takes an indented line for
- * a part of the one before. */
+/* Line by line through libinih, which names no line but the first that is wrong, takes an indented line for
+ * a part of the one before, and what follows the 199th character of a line for another line. */
 #include "server/config.h"
 
 #include <errno.h>
 #include <ini.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LINE_CHARS_MAX (INI_MAX_LINE - 1) /* without its comment and its end */
 
 struct config {
 	const char *path;
@@ -41,17 +43,43 @@ static int take_value(void *context, const char *section, const char *name, cons
 	return 1;
 }
 
-static void take_line(const struct config *config, const char *text)
+/* What libinih takes for one. */
+static void cut_comment(char *text)
 {
-	bool section = text[strspn(text, " \t")] == '[';
+	char *first = text + strspn(text, " \t");
 
-	if (!section && ini_parse_string(text, take_value, (void *)config) == 0)
+	if (*first == '#')
+		*first = '\0';
+	for (char *c = first; (c = strchr(c, ';')); c++)
+		if (c == first || c[-1] == ' ' || c[-1] == '\t') {
+			*c = '\0';
+			return;
+		}
+}
+
+/* Whatever its option says; NULL: nothing that is seen from here. */
+static const char *fault_of_line(const char *text)
+{
+	if (text[strspn(text, " \t")] == '[')
+		return "there are no sections";
+	return strcspn(text, "\r\n") > LINE_CHARS_MAX ? "it is too long" : NULL;
+}
+
+static void take_line(const struct config *config, char *text, size_t length)
+{
+	const char *fault = NULL;
+
+	if (strlen(text) < length)
+		fault = "there is a character 0";
+	cut_comment(text);
+	if (!fault)
+		fault = fault_of_line(text);
+	if (!fault && ini_parse_string(text, take_value, (void *)config) != 0)
+		fault = "expected `name = value`";
+	if (!fault)
 		return;
 	start_fault(config);
-	if (section)
-		fputs("there are no sections\n", config->faults);
-	else
-		fputs("expected `name = value`\n", config->faults);
+	fprintf(config->faults, "%s\n", fault);
 }
 
 int config_read_from(FILE *file, const char *name, const struct option_table *table, void *options,
@@ -60,14 +88,15 @@ int config_read_from(FILE *file, const char *name, const struct option_table *ta
 	struct config config = {.path = name, .table = table, .options = options, .faults = faults};
 	char *text = NULL;
 	size_t room = 0;
+	ssize_t length;
 	int r;
 
 	errno = 0;
-	while (getline(&text, &room, file) >= 0) {
+	while ((length = getline(&text, &room, file)) >= 0) {
 		config.line++;
-		take_line(&config, text);
+		take_line(&config, text, (size_t)length);
 	}
-	r = ferror(file) ? -errno : 0;
+	r = feof(file) ? 0 : -errno; /* ferror() knows of no lack of memory */
 	free(text);
 	return r;
 }

@@ -319,6 +319,48 @@ Test(options_file, one_that_is_named_must_be_there)
 	cr_assert_str_eq(options.config_faults, "/tmp: Is a directory\n");
 }
 
+/* libinih takes what follows the 199th character for a line of its own. */
+Test(options_file, a_long_line_is_one_line)
+{
+	char text[600], long_comment[300];
+
+	memset(long_comment, 'a', sizeof(long_comment));
+	long_comment[sizeof(long_comment) - 1] = '\0';
+	snprintf(text, sizeof(text), "# %.197smax-lazy = 7\n", long_comment);
+	take_file(text, "");
+	cr_assert_null(options.config_faults, "%s", options.config_faults);
+	cr_assert_eq(options.max_lazy, 4096, "a comment sets nothing");
+	snprintf(text, sizeof(text), "max-lazy = 7 ; %s\n", long_comment);
+	take_file(text, "");
+	cr_assert_null(options.config_faults, "%s", options.config_faults);
+	cr_assert_eq(options.max_lazy, 7);
+	snprintf(text, sizeof(text), "\nrecord = /%s\n", long_comment);
+	take_file(text, "");
+	expect_fault(2, "it is too long");
+	cr_assert_null(options.record, "no part of it is taken");
+	snprintf(text, sizeof(text), "record = %.190s\r\n", long_comment);
+	take_file(text, "");
+	cr_assert_null(options.config_faults, "%s", options.config_faults);
+	cr_assert_eq(strlen(options.record), 190);
+	free((char *)options.record);
+}
+
+Test(options_file, a_character_0_is_told)
+{
+	static const char text[] = "max-lazy = 7\0junk\nclear-delay = 3\n";
+	char path[] = "/tmp/dirtylogd-options.XXXXXX", line[64];
+	int fd = mkstemp(path);
+
+	cr_assert_eq(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
+	close(fd);
+	snprintf(line, sizeof(line), "--config %s", path);
+	take(line);
+	unlink(path);
+	expect_fault(1, "there is a character 0");
+	cr_assert_eq(options.max_lazy, 4096);
+	cr_assert_eq(options.clear_delay_ns, 3000000000);
+}
+
 Test(options_file, the_shipped_one_has_every_option_and_changes_none)
 {
 	char *text = NULL, *at;
