@@ -4,9 +4,13 @@
 #include "server/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define LINE_CHARS_MAX (INI_MAX_LINE - 1) /* without its comment and its end */
 
@@ -101,13 +105,40 @@ int config_read_from(FILE *file, const char *name, const struct option_table *ta
 	return r;
 }
 
-int config_read(const char *path, const struct option_table *table, void *options, FILE *faults)
+/* A pipe or a terminal would be waited for, some devices end nowhere: a start waits for nobody. */
+static int expect_plain_file(int fd)
 {
-	FILE *file = fopen(path, "re");
+	struct stat stat;
+
+	if (fstat(fd, &stat) != 0)
+		return -errno;
+	if (S_ISREG(stat.st_mode) || (S_ISCHR(stat.st_mode) && stat.st_rdev == makedev(1, 3)))
+		return 0; /* 1:3 is /dev/null */
+	return S_ISDIR(stat.st_mode) ? -EISDIR : -EINVAL;
+}
+
+static int open_config(const char *path, FILE **file)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int r;
 
-	if (!file)
+	if (fd < 0)
 		return -errno;
+	r = expect_plain_file(fd);
+	if (r == 0 && !(*file = fdopen(fd, "r")))
+		r = -errno;
+	if (r < 0)
+		close(fd);
+	return r;
+}
+
+int config_read(const char *path, const struct option_table *table, void *options, FILE *faults)
+{
+	FILE *file;
+	int r = open_config(path, &file);
+
+	if (r < 0)
+		return r;
 	r = config_read_from(file, path, table, options, faults);
 	fclose(file);
 	return r;

@@ -3,6 +3,7 @@
 #include "server/options.h"
 #include "tests/lib/command_line.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct options options;
@@ -359,6 +360,25 @@ Test(options_file, a_character_0_is_told)
 	expect_fault(1, "there is a character 0");
 	cr_assert_eq(options.max_lazy, 4096);
 	cr_assert_eq(options.clear_delay_ns, 3000000000);
+}
+
+/* A start waits for nobody: neither for who would write a pipe, nor for the end of a device. */
+Test(options_file, what_may_never_end_is_not_read, .timeout = 20)
+{
+	char path[] = "/tmp/dirtylogd-options.XXXXXX", line[64], fault[96];
+
+	take("--config /dev/null");
+	cr_assert_null(options.config_faults, "%s", options.config_faults);
+	cr_assert(mkdtemp(path));
+	rmdir(path);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	snprintf(line, sizeof(line), "--config %s", path);
+	take(line);
+	unlink(path);
+	snprintf(fault, sizeof(fault), "%s: Invalid argument\n", path);
+	cr_assert_str_eq(options.config_faults, fault);
+	take("--config /dev/zero");
+	cr_assert_str_eq(options.config_faults, "/dev/zero: Invalid argument\n");
 }
 
 Test(options_file, the_shipped_one_has_every_option_and_changes_none)
