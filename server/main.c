@@ -6,6 +6,7 @@
 #include "server/base/crash.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
+#include "server/base/standard_fds.h"
 #include "server/control.h"
 #include "server/control_socket.h"
 #include "server/log/mirror_wake.h"
@@ -940,8 +941,10 @@ int main(int argc, char **argv)
 {
 	static struct daemon self;
 	bool inherits;
-	int r = options_parse(&self.options, argc, argv);
+	int r;
 
+	standard_fds_open();
+	r = options_parse(&self.options, argc, argv);
 	if (r >= 0)
 		return r;
 	if (self.options.check)

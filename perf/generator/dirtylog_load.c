@@ -8,6 +8,7 @@
 #include "perf/generator/plot.h"
 #include "perf/generator/report.h"
 #include "server/base/clock.h"
+#include "server/base/standard_fds.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -234,8 +235,10 @@ int main(int argc, char **argv)
 {
 	static struct load_options options;
 	static struct load_server server;
-	int r = load_options_parse(&options, argc, argv);
+	int r;
 
+	standard_fds_open();
+	r = load_options_parse(&options, argc, argv);
 	if (r >= 0)
 		return r;
 	catch_signals();

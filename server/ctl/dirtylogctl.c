@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dirtylogctl: one program, many commands. */
 #include "server/base/option_table.h"
+#include "server/base/standard_fds.h"
 #include "server/ctl/command.h"
 
 #include <string.h>
@@ -60,9 +61,10 @@ int main(int argc, char **argv)
 		.in_order = true,
 	};
 	ctl_command *command;
-	int next;
-	int status = option_table_parse(&table, NULL, argc, argv, &next);
+	int next, status;
 
+	standard_fds_open();
+	status = option_table_parse(&table, NULL, argc, argv, &next);
 	if (status >= 0)
 		return status;
 	if (next == argc)

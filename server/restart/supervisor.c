@@ -36,6 +36,7 @@
 #define READY_LIMIT_NS (5 * NSEC_PER_SEC)
 #define READY_LOOK_NS (5 * NSEC_PER_MSEC)
 #define STOP_TRIES 3u /* servers that may crash while they stop */
+#define FORK_LIMIT_NS (5 * NSEC_PER_SEC) /* after a stop: requests in hand want one more server */
 #define QUICK_NS (1 * NSEC_PER_SEC) /* a server that has lived less has died of its start */
 #define QUICK_FREE 3u /* such deaths in a row that cost no pause */
 #define QUICK_FREE_KILLED 20u /* by SIGKILL: the kernel, for lack of memory? */
@@ -604,10 +605,26 @@ static bool start_server(struct supervisor *supervisor, int *status)
 		return true;
 	}
 	supervisor->server = fork();
+	if (supervisor->server < 0)
+		diag_limited(DIAG_ERROR, "no server can be started, and none serves: %s",
+			     strerror(errno));
 	if (supervisor->server != 0)
 		return true;
 	*status = become_server(supervisor, self);
 	return false;
+}
+
+/* No server could be started, again and again: whoever wants an end does not wait for one for ever. */
+static bool gives_up(struct supervisor *supervisor)
+{
+	if (!supervisor->stopping)
+		return false;
+	if (supervisor->forks_until_ns == 0)
+		supervisor->forks_until_ns = clock_now() + FORK_LIMIT_NS;
+	if (clock_now() < supervisor->forks_until_ns)
+		return false;
+	diag_error("the end: what is in hand is not answered, since no server can be started");
+	return true;
 }
 
 int supervisor_run(struct supervisor *supervisor)
@@ -636,6 +653,8 @@ int supervisor_run(struct supervisor *supervisor)
 					       atomic_load(supervisor->served) >
 						       supervisor->served_before,
 					       &quick);
+		} else if (gives_up(supervisor)) {
+			return 1;
 		}
 		wait_for(supervisor, pause_ns);
 		if (supervisor->relieved)

@@ -47,6 +47,7 @@ struct supervisor {
 	_Atomic int64_t *stays_until_ns; /* estate.h */
 	bool leaves; /* it ends, and the server stays */
 	int stop_signal; /* what the server is told then */
+	int64_t forks_until_ns; /* then one that cannot be started is no longer waited for. 0: no limit yet */
 	bool relieved; /* and another starts the next server */
 	pid_t trial; /* of a program that may take our place. 0: none */
 	int64_t trial_end_ns; /* INT64_MAX: it has been killed, and may be slow to go */

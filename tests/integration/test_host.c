@@ -8,12 +8,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -506,6 +510,41 @@ Test(host_program, a_hangup_during_a_trial_is_remembered)
 	cr_assert_eq(sync_count(), REGIONS);
 	expect_end();
 	remove_program();
+}
+
+/* --- processes --- */
+
+/* As where the cgroup has all the processes that it may have (TasksMax=). */
+static void have_no_process_more(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+		_exit(9);
+}
+
+/* It tries on until it is told to end, and then not for ever. */
+Test(host, who_can_start_no_server_says_so_and_ends)
+{
+	char *args[] = {"dirtylogd", "--foreground", "--config", "/dev/null", NULL};
+	int status;
+	pid_t pid;
+
+	bench.in_child = have_no_process_more;
+	pid = spawn(args);
+	expect_said("no server can be started", strerror(EAGAIN));
+	cr_assert_eq(waitpid(pid, &status, WNOHANG), 0, "it has ended");
+	cr_assert_eq(kill(pid, SIGTERM), 0);
+	EXPECT_SOON(waitpid(pid, &status, WNOHANG) == pid, "it does not end:\n%s", output());
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "status %#x", (unsigned)status);
+	expect_said("the end", "not answered");
 }
 
 /* --- file descriptors --- */

@@ -682,6 +682,17 @@ Test(image, what_is_converted_and_back_is_the_same)
 	expect_out("at_cmirrord      80 of ");
 }
 
+/* The file that is written would be in their place, and take the words. */
+Test(image, what_is_said_to_a_closed_descriptor_is_not_in_the_image)
+{
+	make_kernel_image("a");
+	run_image("convert --to dirtylogd --write a b");
+	expect_status(0);
+	cr_expect_eq(system(DIRTYLOGCTL " image convert --to dirtylogd --write a c <&- >&- 2>&-"),
+		     0);
+	cr_expect_eq(system("cmp b c"), 0);
+}
+
 Test(image, blocks_that_hold_header_and_bits_are_written_whole)
 {
 	struct loop_device loop = make_loop(DEVICE_BYTES, 4096);

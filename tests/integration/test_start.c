@@ -96,6 +96,27 @@ Test(start, it_goes_to_the_background)
 	EXPECT_SOON(!control_answers(), "it does not end");
 }
 
+static void close_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		close(fd);
+}
+
+/* Its lock and its sockets would be in their place, and be closed for /dev/null. */
+Test(start, it_goes_to_the_background_though_standard_descriptors_are_closed)
+{
+	char *args[] = {"dirtylogd", "--config", "/dev/null", "--supervise", "no", NULL};
+	pid_t pid;
+
+	bench.in_child = close_standard_fds;
+	cr_assert_eq(run(args), 0);
+	EXPECT_SOON(control_answers(), "it does not serve");
+	cr_assert_eq(run(args), 1, "there are two");
+	pid = (pid_t)stat_of("server_pid");
+	cr_assert_eq(kill(pid, SIGTERM), 0);
+	EXPECT_SOON(!control_answers(), "it does not end");
+}
+
 Test(start, check_tells_what_is_wrong_and_starts_nothing)
 {
 	char *args[] = {"dirtylogd", "--check", "--config", config, NULL};

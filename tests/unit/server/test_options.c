@@ -3,6 +3,7 @@
 #include "server/options.h"
 #include "tests/lib/command_line.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct options options;
@@ -317,6 +318,67 @@ Test(options_file, one_that_is_named_must_be_there)
 	cr_assert_str_eq(options.config_faults, "/nonexistent/file: No such file or directory\n");
 	take("--config /tmp");
 	cr_assert_str_eq(options.config_faults, "/tmp: Is a directory\n");
+}
+
+/* libinih takes what follows the 199th character for a line of its own. */
+Test(options_file, a_long_line_is_one_line)
+{
+	char text[600], long_comment[300];
+
+	memset(long_comment, 'a', sizeof(long_comment));
+	long_comment[sizeof(long_comment) - 1] = '\0';
+	snprintf(text, sizeof(text), "# %.197smax-lazy = 7\n", long_comment);
+	take_file(text, "");
+	cr_assert_null(options.config_faults, "%s", options.config_faults);
+	cr_assert_eq(options.max_lazy, 4096, "a comment sets nothing");
+	snprintf(text, sizeof(text), "max-lazy = 7 ; %s\n", long_comment);
+	take_file(text, "");
+	cr_assert_null(options.config_faults, "%s", options.config_faults);
+	cr_assert_eq(options.max_lazy, 7);
+	snprintf(text, sizeof(text), "\nrecord = /%s\n", long_comment);
+	take_file(text, "");
+	expect_fault(2, "it is too long");
+	cr_assert_null(options.record, "no part of it is taken");
+	snprintf(text, sizeof(text), "record = %.190s\r\n", long_comment);
+	take_file(text, "");
+	cr_assert_null(options.config_faults, "%s", options.config_faults);
+	cr_assert_eq(strlen(options.record), 190);
+	free((char *)options.record);
+}
+
+Test(options_file, a_character_0_is_told)
+{
+	static const char text[] = "max-lazy = 7\0junk\nclear-delay = 3\n";
+	char path[] = "/tmp/dirtylogd-options.XXXXXX", line[64];
+	int fd = mkstemp(path);
+
+	cr_assert_eq(write(fd, text, sizeof(text) - 1), (ssize_t)sizeof(text) - 1);
+	close(fd);
+	snprintf(line, sizeof(line), "--config %s", path);
+	take(line);
+	unlink(path);
+	expect_fault(1, "there is a character 0");
+	cr_assert_eq(options.max_lazy, 4096);
+	cr_assert_eq(options.clear_delay_ns, 3000000000);
+}
+
+/* A start waits for nobody: neither for who would write a pipe, nor for the end of a device. */
+Test(options_file, what_may_never_end_is_not_read, .timeout = 20)
+{
+	char path[] = "/tmp/dirtylogd-options.XXXXXX", line[64], fault[96];
+
+	take("--config /dev/null");
+	cr_assert_null(options.config_faults, "%s", options.config_faults);
+	cr_assert(mkdtemp(path));
+	rmdir(path);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	snprintf(line, sizeof(line), "--config %s", path);
+	take(line);
+	unlink(path);
+	snprintf(fault, sizeof(fault), "%s: Invalid argument\n", path);
+	cr_assert_str_eq(options.config_faults, fault);
+	take("--config /dev/zero");
+	cr_assert_str_eq(options.config_faults, "/dev/zero: Invalid argument\n");
 }
 
 Test(options_file, the_shipped_one_has_every_option_and_changes_none)
