@@ -93,7 +93,9 @@ look_at_legs_and_log() {
 	at_least "some are dirty" "$(wc -l </tmp/dirty)" 1
 	at_least "legs differ" "$(wc -l </tmp/differ)" 1
 	equal "regions that differ and are not dirty" "$(awk 'FILENAME == ARGV[1] { d[$1] = 1; next } !d[$1]' /tmp/dirty /tmp/differ)" ""
-	equal "dirty regions where nothing was written" "$(awk '$1 < 64 || $1 >= 320' /tmp/dirty)" ""
+	# Regions are marked ahead of an ascending run of writes, which may end at the last one.
+	equal "dirty regions where nothing was written" \
+		"$(awk '{ d[$1] = 1 } $1 < 64 || ($1 >= 320 && !($1 - 1 in d)) || $1 >= 384' /tmp/dirty)" ""
 }
 
 look_for_what_was_acknowledged() {
