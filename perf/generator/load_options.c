@@ -257,8 +257,7 @@ static const struct option_entry entries[] = {
 	 OPTION_UNSIGNED(struct load_options, kills, 1, KILLS_MAX), .wanted = "a number"},
 	{"kill-pause", 0, "MSEC",
 	 "kill this long after the kill before, or up to 100 ms later; a server stands by only "
-	 "after "
-	 "a while",
+	 "after a while",
 	 OPTION_UNSIGNED(struct load_options, kill_pause_msec, 0, KILL_PAUSE_MAX),
 	 .wanted = "milliseconds", .preset = "20"},
 	{"lost-after", 0, "S", "count an answer as lost if it takes longer",
