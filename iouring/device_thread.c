@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,22 +26,52 @@ static struct {
 	int fds[NEEDED_MAX]; /* ascending */
 	unsigned count;
 	_Atomic unsigned waiting;
+	void (*limit)(void);
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local bool has_own;
 static _Thread_local int process_fd = -1; /* a pidfd of the process, in the own table */
+static _Thread_local bool limited;
+
+struct start {
+	void *(*body)(void *argument);
+	void *argument;
+	bool limited;
+};
+
+void device_thread_limit_by(void (*limit)(void))
+{
+	shared.limit = limit;
+}
+
+static void *run(void *argument)
+{
+	struct start start = *(struct start *)argument;
+
+	free(argument);
+	limited = true;
+	if (!start.limited && shared.limit)
+		shared.limit();
+	return start.body(start.argument);
+}
 
 int device_thread_start(void *(*body)(void *), void *argument)
 {
+	struct start *start = malloc(sizeof(*start));
 	pthread_attr_t attr;
 	pthread_t thread;
 	int r;
 
+	if (!start)
+		return -ENOMEM;
+	*start = (struct start){.body = body, .argument = argument, .limited = limited};
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&thread, &attr, body, argument);
+	r = pthread_create(&thread, &attr, run, start);
 	pthread_attr_destroy(&attr);
+	if (r != 0)
+		free(start);
 	return -r;
 }
 

@@ -7,8 +7,8 @@
  * of its own, with nothing in it but what it needs; and the supervisor waits for nobody who is lost in the
  * kernel (process_state.h).
  *
- * Each call is for the thread that it speaks of, but for device_thread_start, _needs, _needs_not and _waiting,
- * which are for any.
+ * Each call is for the thread that it speaks of, but for device_thread_start, _limit_by, _needs, _needs_not and
+ * _waiting, which are for any.
  */
 #ifndef IOURING_DEVICE_THREAD_H
 #define IOURING_DEVICE_THREAD_H
@@ -18,6 +18,10 @@
 /* Such threads use this descriptor (an eventfd, to tell that they are done). Before they begin. */
 void device_thread_needs(int fd);
 void device_thread_needs_not(int fd);
+
+/* What each thread does first that is begun from now on (a filter of system calls, say), and that those which it
+ * begins inherit. NULL: nothing. Before the first is started. */
+void device_thread_limit_by(void (*limit)(void));
 
 /* Start one, detached, since nobody can wait for its end, with a small stack, which is locked memory. 0 or
  * -errno. Any thread. */

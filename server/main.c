@@ -605,11 +605,18 @@ out:
 	return r;
 }
 
+/* Those that exist before the workers, too; who is begun by one inherits it. */
+static void confine_device_thread(void)
+{
+	(void)confine_to_serving(); /* the first worker tells, if it cannot be */
+}
+
 static int run_threads(struct daemon *daemon)
 {
 	int r = registry_create(&daemon->registry);
 
 	(void)confine_prepare(); /* who cannot be confined then says so */
+	device_thread_limit_by(confine_device_thread);
 	if (r < 0)
 		return r;
 	/* Its pages are not mapped in a fork, and a datagram shall not meet a fault that a signal ends. */

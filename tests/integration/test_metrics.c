@@ -411,6 +411,12 @@ Test(metrics, threads_that_serve_have_few_rights)
 	make_odd_logs();
 	cr_assert_geq(threads_of("worker-", 2), 1);
 	cr_assert_eq(threads_of("worker-", 0), 0);
+	EXPECT_SOON(threads_of("device-open", 2) >= 1, "nobody opens devices");
+	cr_assert_eq(threads_of("device-open", 0), 0);
+	cr_assert_geq(threads_of("leg-flush", 2), 1);
+	cr_assert_eq(threads_of("leg-flush", 0), 0);
+	cr_assert_geq(threads_of("device-io", 2), 1);
+	cr_assert_eq(threads_of("device-io", 0), 0);
 	cr_assert_null(strstr(output(), "keep all their rights"));
 }
 
