@@ -9,8 +9,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/filter.h>
-#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -754,6 +754,57 @@ static void its_ring_is_restricted(struct flush_engine *engine)
 Test(uring, its_ring_is_restricted, .timeout = 60)
 {
 	with_engine(FLUSH_ENGINE_URING, its_ring_is_restricted);
+}
+
+/* The engine's ring as who has taken over its thread would use it: another one of this size tells where its parts are. */
+static void map_its_ring(struct io_uring *mapped, unsigned entries)
+{
+	struct io_uring_params params = {0};
+	struct io_uring other;
+	int fd = ring_fd();
+
+	cr_assert_eq(io_uring_queue_init_params(entries, &other, &params), 0);
+	cr_assert_eq(io_uring_queue_mmap(fd, &params, mapped), 0);
+	mapped->sq.sqe_head = mapped->sq.sqe_tail = *mapped->sq.ktail;
+	io_uring_queue_exit(&other);
+}
+
+static int result_of(struct io_uring *ring, const void *mark)
+{
+	struct io_uring_cqe *cqe;
+	int result;
+
+	do {
+		cr_assert_eq(io_uring_wait_cqe(ring, &cqe), 0);
+		result = io_uring_cqe_get_data(cqe) == mark ? cqe->res : 1;
+		io_uring_cqe_seen(ring, cqe);
+	} while (result == 1);
+	return result;
+}
+
+static void its_ring_opens_and_connects_nothing(struct flush_engine *engine)
+{
+	static const int forbidden[] = {IORING_OP_OPENAT, IORING_OP_SOCKET, IORING_OP_CONNECT,
+					IORING_OP_SENDMSG, IORING_OP_NOP};
+	struct io_uring ring;
+
+	(void)engine;
+	map_its_ring(&ring, DEPTH + 3);
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+		int submitted;
+
+		io_uring_prep_rw(forbidden[i], sqe, AT_FDCWD, "/dev/null", 0, 0);
+		io_uring_sqe_set_data(sqe, &ring);
+		submitted = io_uring_submit(&ring);
+		cr_assert_eq(submitted, 1, "operation %d: %d", forbidden[i], submitted);
+		cr_assert_eq(result_of(&ring, &ring), -EACCES, "operation %d", forbidden[i]);
+	}
+}
+
+Test(uring, its_ring_opens_and_connects_nothing, .timeout = 60)
+{
+	with_engine(FLUSH_ENGINE_URING, its_ring_opens_and_connects_nothing);
 }
 
 Test(create, aRingThatCannotBeRestrictedIsNotUsed)
