@@ -65,10 +65,11 @@ Test(server_process, memory_counts_when_it_is_touched)
 Test(server_process, one_that_has_ended_uses_nothing_that_is_known)
 {
 	struct server_process_usage used;
+	siginfo_t ended;
 
 	cr_assert_eq(server_process_usage(&process, &used), -ESRCH);
 	cr_assert_eq(server_process_start(&process, "true", -1), 0);
-	usleep(200000); /* a zombie by then */
+	cr_assert_eq(waitid(P_PID, (id_t)process.pid, &ended, WEXITED | WNOWAIT), 0);
 	cr_assert_eq(server_process_usage(&process, &used), -ESRCH);
 	waitpid(process.pid, NULL, 0);
 }
