@@ -3,12 +3,13 @@
 
 #include <dirent.h>
 #include <limits.h>
-#include <mntent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#define MOUNTINFO "/proc/self/mountinfo"
 #define LAYERS_MAX \
 	32u /* device-mapper lets no device stand on itself; this is for what we cannot know */
 
@@ -45,7 +46,8 @@ static bool stands_on(const char *sys, dev_t above, dev_t device, unsigned layer
 	if (!directory)
 		return false;
 	while (!found && (entry = readdir(directory))) {
-		dev_t slave = device_of(slaves, entry->d_name);
+		/* `..` is the device itself, which has a number, too. */
+		dev_t slave = entry->d_name[0] == '.' ? 0 : device_of(slaves, entry->d_name);
 
 		found = slave && stands_on(sys, slave, device, layers - 1);
 	}
@@ -58,33 +60,45 @@ bool beneath_device(const char *sys, dev_t above, dev_t device)
 	return stands_on(sys, above, device, LAYERS_MAX);
 }
 
-/* By its source: a file system of several devices has a number of its own. The last one mounted there is seen. */
-static dev_t source_of(const char *directory)
+/* What a line of mountinfo says is mounted on the directory; false: another one. By its number, for the name may be
+ * another device's by now; a file system of several devices has a number of its own, and is known by its source. */
+static bool mounted_device(const char *line, const char *directory, dev_t *device)
 {
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	struct mntent *mount;
-	dev_t source = 0;
+	unsigned device_major, device_minor;
+	char mounted[PATH_MAX], source[PATH_MAX];
+	const char *rest = strstr(line, " - ");
 	struct stat st;
 
-	if (!mounts)
-		return 0;
-	while ((mount = getmntent(mounts)))
-		if (strcmp(mount->mnt_dir, directory) == 0)
-			source = stat(mount->mnt_fsname, &st) == 0 && S_ISBLK(st.st_mode)
-					 ? st.st_rdev
-					 : 0;
-	endmntent(mounts);
-	return source;
+	if (!rest || sscanf(line, "%*u %*u %u:%u %*s %4095s", &device_major, &device_minor,
+			    mounted) != 3 ||
+	    strcmp(mounted, directory) != 0)
+		return false;
+	*device = makedev(device_major, device_minor);
+	if (device_major != 0)
+		return true;
+	*device = 0;
+	if (sscanf(rest, " - %*s %4095s", source) == 1 && stat(source, &st) == 0 &&
+	    S_ISBLK(st.st_mode))
+		*device = st.st_rdev;
+	return true;
 }
 
-bool beneath_mount(const char *directory, dev_t device)
+bool beneath_mount(const char *mountinfo, const char *directory, dev_t device)
 {
-	dev_t source = source_of(directory);
+	FILE *mounts = fopen(mountinfo, "re");
+	char *line = NULL;
+	size_t room = 0;
+	dev_t above = 0;
 
-	return source && beneath_device("/sys", source, device);
+	while (mounts && getline(&line, &room, mounts) > 0)
+		mounted_device(line, directory, &above); /* the last one is seen */
+	free(line);
+	if (mounts)
+		fclose(mounts);
+	return above && beneath_device("/sys", above, device);
 }
 
 bool beneath_root(dev_t device)
 {
-	return beneath_mount("/", device) || beneath_mount("/usr", device);
+	return beneath_mount(MOUNTINFO, "/", device) || beneath_mount(MOUNTINFO, "/usr", device);
 }

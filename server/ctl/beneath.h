@@ -11,8 +11,8 @@
 bool beneath_device(const char *sys, dev_t above, dev_t device);
 
 /* Whether the file system that is mounted there stands on the device. One that is mounted from no device, or not
- * there, stands on none. */
-bool beneath_mount(const char *directory, dev_t device);
+ * there, stands on none. mountinfo: /proc/self/mountinfo, but for tests. */
+bool beneath_mount(const char *mountinfo, const char *directory, dev_t device);
 
 /* Whether / or /usr does: what dirtylogd is started from. */
 bool beneath_root(dev_t device);
