@@ -310,9 +310,10 @@ static bool is_major_minor(const struct word *word)
 	       memchr(word->text, ':', word->length);
 }
 
+/* A number in the table is the log device; what dirtylogd has open may be the one of a log before. */
 static bool fix_device(struct log_words *log, const char *device)
 {
-	if (device)
+	if (device && !is_major_minor(&log->arguments[0]))
 		log->arguments[0] = (struct word){.text = device, .length = strlen(device)};
 	return is_major_minor(&log->arguments[0]);
 }

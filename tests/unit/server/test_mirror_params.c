@@ -93,6 +93,10 @@ Test(mirror_params, a_device_that_is_named_goes_by_its_number_alone)
 	cr_assert_not(mirror_params_resync(named, true, NULL, text, sizeof(text)));
 	cr_assert(mirror_params_resync(named, true, "254:7", text, sizeof(text)));
 	cr_assert_str_eq(text, "userspace 5 u disk 254:7 1024 sync 2 254:1 0 254:2 0");
+	/* A log of this uuid that dirtylogd had before: its device's number may be another one's by now. */
+	cr_assert(mirror_params_release("userspace 4 u disk 254:9 1024 2 254:1 0 254:2 0", false,
+					"254:7", text, sizeof(text)));
+	cr_assert_str_eq(text, "disk 2 254:9 1024 2 254:1 0 254:2 0");
 }
 
 static void fronts(const char *params, bool in_sync, bool front, const char *wanted)
