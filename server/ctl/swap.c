@@ -12,16 +12,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PARAMS_MAX 4096u
+#define GUARDIAN_READY_MSEC 10000
 
 /* The log that a mirror shall get. */
 enum wanted_log {
@@ -235,7 +238,8 @@ static void guard(int fd)
 	ssize_t n;
 
 	setsid();
-	dm_device_brace();
+	if (dm_device_brace() < 0 || send(fd, "", 1, MSG_NOSIGNAL) != 1)
+		_exit(1);
 	do
 		n = read(fd, &byte, 1);
 	while (n < 0 && errno == EINTR);
@@ -244,27 +248,29 @@ static void guard(int fd)
 	_exit(0);
 }
 
-static int start_guardian(void)
+static pid_t fork_guardian(const int ends[2])
 {
 	sigset_t all, before;
-	int fds[2];
+	pid_t pid;
 
-	if (pipe2(fds, O_CLOEXEC) != 0)
-		return -errno;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
-	swap.guardian = fork();
-	if (swap.guardian == 0) {
-		close(fds[1]);
-		guard(fds[0]);
+	pid = fork();
+	if (pid == 0) {
+		close(ends[1]);
+		guard(ends[0]);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	close(fds[0]);
-	swap.guardian_fd = fds[1];
-	if (swap.guardian > 0)
-		return 0;
-	close(fds[1]);
-	return -EAGAIN;
+	return pid;
+}
+
+/* Its memory is locked before the mirror is suspended: it would wait for a page that lies there. */
+static bool guardian_is_ready(void)
+{
+	struct pollfd ready = {.fd = swap.guardian_fd, .events = POLLIN};
+	char byte;
+
+	return poll(&ready, 1, GUARDIAN_READY_MSEC) == 1 && read(swap.guardian_fd, &byte, 1) == 1;
 }
 
 /* It does what is to be done if nothing is well. */
@@ -273,10 +279,29 @@ static void dismiss_guardian(bool well)
 	if (swap.guardian <= 0)
 		return;
 	if (well)
-		(void)!write(swap.guardian_fd, "", 1);
+		(void)!send(swap.guardian_fd, "", 1, MSG_NOSIGNAL);
 	close(swap.guardian_fd);
 	waitpid(swap.guardian, NULL, 0);
 	swap.guardian = 0;
+}
+
+static int start_guardian(void)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return -errno;
+	swap.guardian = fork_guardian(ends);
+	swap.guardian_fd = ends[1];
+	close(ends[0]);
+	if (swap.guardian > 0 && guardian_is_ready())
+		return 0;
+	if (swap.guardian <= 0)
+		close(ends[1]);
+	else
+		kill(swap.guardian, SIGKILL);
+	dismiss_guardian(true);
+	return -EAGAIN;
 }
 
 /* --- the steps --- */
@@ -316,12 +341,23 @@ static int load_first(void)
 	return swap.error;
 }
 
-/* Nobody writes now. A region may have been found out of sync, or a leg dead, since the table was made. Another is
- * not loaded: that allocates, and may wait for the mirror that is suspended. */
+static bool answers(const char *question)
+{
+	char *answer = ctl_try(question);
+
+	free(answer);
+	return answer;
+}
+
+/* Nobody writes now. A region may have been found out of sync, or a leg dead, since the table was made; and a leg that
+ * hung may have held us up so long that dirtylogd has been stopped, and removed. Another table is not loaded: that
+ * allocates, and may wait for the mirror that is suspended. */
 static int review(void)
 {
 	if (!dm_device_all_alive())
 		return -EIO;
+	if (swap.wanted != WANTED_KERNELS && !answers("stats"))
+		return -ESRCH;
 	if (!swap.in_sync || dm_device_status(is_in_sync, NULL) == 0)
 		return 0;
 	return -EAGAIN;
