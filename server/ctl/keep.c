@@ -58,6 +58,7 @@ static struct keep_options options;
 static volatile sig_atomic_t stopping;
 static struct due *dues;
 static unsigned children;
+static unsigned left_alone; /* children that were told to end and have not */
 
 static struct due *find_due(uint32_t major, uint32_t minor)
 {
@@ -147,9 +148,24 @@ static bool is_server_there(void)
 	return there;
 }
 
+/* Who is told to end meanwhile ends behind the command, which is told as well: one that hangs is the only one of its
+ * volume. */
+static enum lvm_tagged is_tagged(const char *volume, const char *tag)
+{
+	enum lvm_tagged tagged;
+	sigset_t end;
+
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	sigprocmask(SIG_BLOCK, &end, NULL);
+	tagged = lvm_tagged(volume, tag);
+	sigprocmask(SIG_UNBLOCK, &end, NULL);
+	return tagged;
+}
+
 static bool wants_front(const char *volume)
 {
-	return front_is_there() && lvm_tagged(volume, LVM_PLAIN_TAG) == LVM_NOT_TAGGED;
+	return front_is_there() && is_tagged(volume, LVM_PLAIN_TAG) == LVM_NOT_TAGGED;
 }
 
 static enum keep_status adopt_tagged(struct ctl_mirror *mirror, const char *volume)
@@ -158,7 +174,7 @@ static enum keep_status adopt_tagged(struct ctl_mirror *mirror, const char *volu
 	enum swap_result result =
 		is_server_there() ? swap_adopt(mirror, wants_front(volume), &why) : SWAP_LATER;
 
-	if (result == SWAP_DONE && lvm_tagged(volume, LVM_TAG) == LVM_NOT_TAGGED)
+	if (result == SWAP_DONE && is_tagged(volume, LVM_TAG) == LVM_NOT_TAGGED)
 		give_to_kernel(mirror);
 	else if (result == SWAP_DONE)
 		tell_adopted(volume);
@@ -187,7 +203,7 @@ static enum keep_status keep_device(uint32_t major, uint32_t minor, bool late)
 	if (!swap_look(&mirror) || (mirror.kernels == 0 && !late) ||
 	    !lvm_volume_of(mirror.name, mirror.uuid, volume) || lvm_is_hidden(volume))
 		return NOT_TAGGED;
-	tagged = lvm_tagged(volume, LVM_TAG);
+	tagged = is_tagged(volume, LVM_TAG);
 	if (tagged == LVM_UNKNOWN)
 		return TRY_AGAIN;
 	if (mirror.kernels == 0)
@@ -209,6 +225,7 @@ static void start_attempt(struct due *due)
 	sigset_t none;
 
 	if (pid == 0) {
+		setpgid(0, 0);
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		signal(SIGTERM, SIG_DFL);
@@ -218,21 +235,24 @@ static void start_attempt(struct due *due)
 		put_off(due);
 		return;
 	}
+	setpgid(pid, pid); /* whoever of the two is first */
 	due->child = pid;
 	due->again = due->told = false;
 	due->started_ns = clock_now();
 	children++;
 }
 
-/* One that hangs holds LVM's lock. Told to end it does, and its guardian lets the mirror go; but not while it suspends the
- * mirror (dm_device_brace): dm-mirror would be without a resync for ever. Its device is not tried meanwhile. */
+/* One that hangs holds LVM's lock. Told to end it does, with the command of LVM's that it waits for, and its guardian (in a
+ * session of its own) lets the mirror go; but not while it suspends the mirror (dm_device_brace): dm-mirror would be
+ * without a resync for ever. Its device is not tried meanwhile, and others are. */
 static void watch_child(struct due *due)
 {
 	if (due->told || clock_now() - due->started_ns <= CHILD_LIMIT_NS)
 		return;
 	warn_of("device %u:%u does not answer\n", due->major, due->minor);
-	kill(due->child, SIGTERM);
+	kill(-due->child, SIGTERM);
 	due->told = true;
+	left_alone++;
 }
 
 static void end_attempt(struct due *due, int status)
@@ -240,6 +260,7 @@ static void end_attempt(struct due *due, int status)
 	bool unsettled = !WIFEXITED(status) || WEXITSTATUS(status) == TRY_AGAIN;
 
 	children--;
+	left_alone -= due->told;
 	due->child = 0;
 	due->late = unsettled && (due->told || due->late);
 	if (due->again) {
@@ -271,7 +292,8 @@ static void attend_dues(void)
 		next = due->next;
 		if (due->child > 0)
 			look_after(due);
-		else if (!stopping && due->when_ns <= clock_now() && children < CHILDREN_MAX)
+		else if (!stopping && due->when_ns <= clock_now() &&
+			 children - left_alone < CHILDREN_MAX)
 			start_attempt(due);
 	}
 }

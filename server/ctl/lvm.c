@@ -2,6 +2,7 @@
 #include "server/ctl/lvm.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,18 +48,26 @@ bool lvm_is_hidden(const char *volume)
 
 /* --- commands --- */
 
-/* Its standard output goes to the fd. LVM would complain of fds that it does not know: ours close on exec. */
+/* Its standard output goes to the fd, and no signal is blocked in it. LVM would complain of fds that it does not know: ours
+ * close on exec. */
 static bool run_lvm(char *const *words, int output)
 {
 	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
 	int status = -1;
+	sigset_t none;
 	pid_t pid;
 	bool started;
 
+	sigemptyset(&none);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
-	started = posix_spawnp(&pid, words[0], &files, NULL, words, environ) == 0;
+	started = posix_spawnp(&pid, words[0], &files, &attributes, words, environ) == 0;
 	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attributes);
 	if (!started) {
 		fprintf(stderr, "dirtylogctl: %s cannot be run\n", words[0]);
 		return false;
@@ -86,6 +95,11 @@ bool lvm_remove_tag(const char *volume, const char *tag)
 	return change_tag("--deltag", volume, tag);
 }
 
+/* What lvm.conf may have said of reports. */
+#define AS_WE_READ_IT                                                                 \
+	"report{prefixes=0 quoted=1 compact_output=0 list_item_separator=\",\"} log{" \
+	"report_command_log=0}"
+
 /* Of a list with commas. */
 static bool lists_tag(char *text, const char *wanted)
 {
@@ -99,7 +113,8 @@ static bool lists_tag(char *text, const char *wanted)
 
 enum lvm_tagged lvm_tagged(const char *volume, const char *tag)
 {
-	char *words[] = {"lvs", "-q", "--noheadings", "-o", "lv_tags", (char *)volume, NULL};
+	char *words[] = {"lvs", "-q", "--noheadings", "--reportformat", "basic", "--config",
+			 AS_WE_READ_IT, "-o", "lv_tags", (char *)volume, NULL};
 	char text[4096];
 	int fds[2];
 	ssize_t n;
