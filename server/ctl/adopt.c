@@ -178,6 +178,19 @@ static int adopt_one(const struct ctl_mirror *mirror, const struct adopt_options
 	return tell_result(mirror, result, "adopted", why);
 }
 
+/* LVM could not take the tag away, or cannot be asked. */
+static int tell_if_tagged(const char *volume)
+{
+	if (lvm_tagged(volume, LVM_TAG) != LVM_TAGGED)
+		return 0;
+	fflush(stdout);
+	fprintf(stderr,
+		"dirtylogctl: %s still has the tag %s, and dirtylogd-keep adopts it again: lvchange "
+		"--deltag %s %s, which has failed, says why\n",
+		volume, LVM_TAG, LVM_TAG, volume);
+	return 1;
+}
+
 /* Without the tag first, or it would be adopted again. */
 static int release_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
@@ -186,13 +199,15 @@ static int release_one(const struct ctl_mirror *mirror, const struct adopt_optio
 		      lvm_tagged(volume, LVM_TAG) != LVM_NOT_TAGGED;
 	enum swap_result result;
 	const char *why;
+	int status;
 
 	if (untags)
 		lvm_remove_tag(volume, LVM_TAG);
 	result = try_swap(mirror, swap_release, &why);
 	if (untags && result != SWAP_DONE && result != SWAP_NOTHING)
 		lvm_add_tag(volume, LVM_TAG); /* it is on dirtylogd, and shall be kept there */
-	return tell_result(mirror, result, "released to the kernel's log", why);
+	status = tell_result(mirror, result, "released to the kernel's log", why);
+	return untags && status == 0 ? tell_if_tagged(volume) : status;
 }
 
 /* The second table is for the sake of the next one: a log that is told `sync` believes it each time it is made. One
