@@ -21,6 +21,7 @@
 #include "server/work/image_read.h"
 #include "server/work/pace.h"
 #include "server/work/probe.h"
+#include "server/work/rewrite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -599,10 +600,12 @@ static void finish_resume(struct worker *worker, struct mirror_log *log, struct 
 	log->life.ever_resumed |= good;
 	mirror_log_record_status(log);
 	kill_point("resume");
-	if (good)
+	if (good) {
 		commit_wait(worker, log, slot);
-	else
-		life_read_when_idle(worker, log, slot);
+		return;
+	}
+	rewrite_watch(worker, log);
+	life_read_when_idle(worker, log, slot);
 }
 
 static int fill_core(struct mirror_log *log)

@@ -36,6 +36,11 @@ static struct mirror_log *log_of_probe(struct list_node *node)
 	return container_of(node, struct mirror_log, sched.probe.node);
 }
 
+static struct mirror_log *log_of_rewrite(struct list_node *node)
+{
+	return container_of(node, struct mirror_log, sched.rewrite.node);
+}
+
 static struct mirror_log *log_of_pace(struct list_node *node)
 {
 	return container_of(node, struct mirror_log, sched.pace.node);
@@ -63,6 +68,7 @@ void schedule_dismiss(struct mirror_log *log)
 	list_remove(&log->sched.patience.node);
 	list_remove(&log->sched.pace.node);
 	list_remove(&log->sched.probe.node);
+	list_remove(&log->sched.rewrite.node);
 	list_remove(&log->sched.retry.node);
 	list_remove(&log->sched.starved);
 	list_remove(&log->sched.all);
@@ -139,6 +145,23 @@ static int64_t attend_probing(struct worker *worker, int64_t now)
 	return INT64_MAX;
 }
 
+/* In order, and each once. */
+static int64_t attend_rewriting(struct worker *worker, int64_t now)
+{
+	struct list_node *node;
+
+	while ((node = worker->rewriting.first)) {
+		struct mirror_log *log = log_of_rewrite(node);
+
+		if (log->sched.rewrite.at_ns > now)
+			return log->sched.rewrite.at_ns;
+		list_remove(node);
+		log->sched.rewrite_due = true;
+		schedule_attend(log);
+	}
+	return INT64_MAX;
+}
+
 /* Those of a list that is in no order. */
 static int64_t attend_all_due(struct list *list,
 			      struct mirror_log *(*log_of)(struct list_node *node), int64_t now)
@@ -169,6 +192,7 @@ int64_t schedule_attend_due(struct worker *worker, int64_t now)
 	int64_t next = earlier(attend_aging(worker, now), attend_draining(worker, now));
 
 	next = earlier(next, attend_probing(worker, now));
+	next = earlier(next, attend_rewriting(worker, now));
 	next = earlier(next, attend_all_due(&worker->impatient, log_of_patience, now));
 	next = earlier(next, attend_pacing(worker, now));
 	return earlier(next, attend_all_due(&worker->retrying, log_of_retry, now));
@@ -252,6 +276,11 @@ void schedule_again(struct worker *worker, int64_t delay_ns)
 void schedule_probe(struct worker *worker, struct mirror_log *log, int64_t at_ns)
 {
 	set_deadline(&worker->probing, &log->sched.probe, at_ns);
+}
+
+void schedule_rewrite(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	set_deadline(&worker->rewriting, &log->sched.rewrite, at_ns);
 }
 
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns)

@@ -3,7 +3,7 @@
  * log. All calls are the worker's thread's own.
  *
  * Six lists of deadlines (lazy clears that age, and that a POSTSUSPEND waits for; commits that are tried
- * again; writes that a suspend waits for; devices that are to be probed; resync that is held back), one of logs that wait for a buffer,
+ * again; writes that a suspend waits for; devices that are to be probed, or written again; resync that is held back), one of logs that wait for a buffer,
  * and one of all that are the worker's. A log whose time has come is attended: executed from the run queue
  * like any other, since the receiver may hold it at the moment.
  */
@@ -37,6 +37,7 @@ struct worker {
 	struct list impatient; /* in no order */
 	struct list pacing; /* in no order */
 	struct list probing; /* as aging */
+	struct list rewriting; /* likewise */
 	int64_t next_probes_ns; /* not before */
 	int64_t next_pace_ns; /* none of pacing is due before */
 	uint32_t settings_seen; /* estate_settings.changes */
@@ -85,6 +86,7 @@ void schedule_no_patience(struct mirror_log *log);
 void schedule_pace(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_no_pace(struct mirror_log *log);
 void schedule_probe(struct worker *worker, struct mirror_log *log, int64_t at_ns);
+void schedule_rewrite(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_no_retry(struct mirror_log *log);
 

@@ -29,6 +29,7 @@
 #include "server/work/life.h"
 #include "server/work/pace.h"
 #include "server/work/probe.h"
+#include "server/work/rewrite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -215,6 +216,7 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 		commit_start(worker, log);
 	clears_check(worker, log, now);
 	probe_check(worker, log, now);
+	rewrite_check(worker, log);
 	pace_check(worker, log, now);
 	life_rest(log);
 }

@@ -100,6 +100,23 @@ Test(bad_day, the_tables_of_one_mirror_follow_one_another)
 	cr_assert_eq(sync_count(), REGIONS - 1);
 }
 
+/* The kernel's `disk` log may write its bits once more when its table has been replaced by ours already. */
+Test(bad_day, what_a_former_owner_writes_late_is_written_over)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t bits[REGIONS / 8];
+
+	memset(bits, 0xff, sizeof(bits));
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	mark(5);
+	cr_assert_not(clean_on_disk(&loop, 5));
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	cr_assert(clean_on_disk(&loop, 5));
+	EXPECT_SOON(!clean_on_disk(&loop, 5), "it stays clean");
+	cr_assert(clean_on_disk(&loop, 6));
+}
+
 /* Memory is not to be believed when another table of the mirror has written the device meanwhile. */
 Test(bad_day, resume_reads_what_another_table_has_written)
 {
