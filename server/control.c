@@ -236,21 +236,41 @@ static void send_answer(const struct control *control, struct control_client *cl
 		leave_client(client);
 }
 
+static void print_whole(const struct control *control, char *line, FILE *out)
+{
+	bool whole = strncmp(line, CONTROL_WHOLE, strlen(CONTROL_WHOLE)) == 0;
+
+	print_answer(control, whole ? line + strlen(CONTROL_WHOLE) : line, out);
+	if (whole)
+		fputs(CONTROL_END, out);
+}
+
+/* Better none than a part of it. */
+static void leave_without_memory(struct control_client *client)
+{
+	static const char text[] = CONTROL_ERROR "dirtylogd has no memory for the answer\n";
+
+	(void)!send(client->fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	leave_client(client);
+}
+
 static void answer_client(const struct control *control, struct control_client *client)
 {
 	FILE *out = open_memstream(&client->text, &client->size);
+	bool lost;
 
 	if (!out) {
-		leave_client(client);
+		leave_without_memory(client);
 		return;
 	}
 	kill_point("control");
 	if (strcmp(client->line, RELIEF_REQUEST) == 0)
 		client->relieves = print_relief(control, out);
 	else
-		print_answer(control, client->line, out);
-	if (fclose(out) != 0)
-		leave_client(client);
+		print_whole(control, client->line, out);
+	lost = ferror(out);
+	if (fclose(out) != 0 || lost)
+		leave_without_memory(client);
 	else
 		send_answer(control, client);
 }

@@ -14,6 +14,10 @@
 #include "server/work/worker.h"
 
 #define CONTROL_ERROR "error: "
+
+/* Before a line: its answer ends with CONTROL_END, so that who asks sees that it is whole. */
+#define CONTROL_WHOLE "whole "
+#define CONTROL_END "\n.end\n"
 #define CONTROL_CLIENTS 32u
 #define CONTROL_LINE_MAX 255u
 #define CONTROL_SOCKETS 2u /* control_socket.h */

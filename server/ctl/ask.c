@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/ctl/ask.h"
 
+#include "server/base/clock.h"
 #include "server/control.h"
 #include "server/control_socket.h"
 
@@ -9,9 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE_SEC 2
+#define TRIES 5u
+#define AGAIN_MSEC 100
 
 static void fault(int error, FILE *complaints)
 {
@@ -59,44 +63,79 @@ static bool is_refusal(const char *text)
 	return text && strncmp(text, CONTROL_ERROR, strlen(CONTROL_ERROR)) == 0;
 }
 
-/* error: how the answer ended. One that says what is wrong is whole: who is refused has asked in vain, and the
- * socket was closed before that was read. */
-static bool is_answer(const char *text, int error, FILE *complaints)
-{
-	if (is_refusal(text)) {
-		fprintf(complaints, "dirtylogctl: %s", text + strlen(CONTROL_ERROR));
-		return false;
-	}
-	if (error < 0)
-		fault(error, complaints);
-	return error == 0;
-}
-
-/* Also a refusal, and half an answer; NULL: there is nobody. */
-static char *ask_anyway(const char *line, size_t *size, int *error, FILE *complaints)
+static char *ask_once(const char *words, const char *line, size_t *size, int *error, FILE *complaints)
 {
 	struct ucred holder;
 	int fd = control_connect((struct timeval){.tv_sec = PATIENCE_SEC}, &holder);
 	char *text;
 
+	*error = 0;
 	if (fd < 0) {
 		no_daemon(fd, &holder, complaints);
 		return NULL;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	dprintf(fd, "%s\n", line);
+	dprintf(fd, "%s%s\n", words, line);
 	text = read_answer(fd, size, error);
 	close(fd);
 	return text;
 }
 
+/* And without the mark of its end. */
+static bool is_whole(char *text, size_t *size)
+{
+	size_t end = strlen(CONTROL_END);
+
+	if (*size < end || memcmp(text + *size - end, CONTROL_END, end) != 0)
+		return false;
+	*size -= end;
+	text[*size] = '\0';
+	return true;
+}
+
+/* A server of before there was a mark. */
+static bool knows_no_end(const char *text)
+{
+	return is_refusal(text) && strstr(text, "unknown command");
+}
+
+/* A server that ends, or has ended, leaves what it has not sent: its successor is asked again. Who is refused has asked in
+ * vain, and the socket may be closed before all of that is read. Also a refusal; NULL: there is no answer. */
+static char *ask_anyway(const char *line, size_t *size, FILE *complaints)
+{
+	const struct timespec pause = {.tv_nsec = AGAIN_MSEC * NSEC_PER_MSEC};
+	int error = 0;
+
+	for (unsigned tries = 0; tries < TRIES; tries++) {
+		char *text = ask_once(CONTROL_WHOLE, line, size, &error, complaints);
+
+		if (text && knows_no_end(text)) {
+			free(text);
+			text = ask_once("", line, size, &error, complaints);
+			if (text && error == 0 && *size > 0)
+				return text;
+		}
+		if (!text || (error == 0 && is_whole(text, size)) || is_refusal(text))
+			return text;
+		free(text);
+		if (error == -EAGAIN)
+			break; /* it hangs */
+		nanosleep(&pause, NULL);
+	}
+	if (error < 0)
+		fault(error, complaints);
+	else
+		fprintf(complaints, "dirtylogctl: dirtylogd ended before it answered: again\n");
+	return NULL;
+}
+
 static char *ask(const char *line, size_t *size, FILE *complaints)
 {
-	int error = 0;
-	char *text = ask_anyway(line, size, &error, complaints);
+	char *text = ask_anyway(line, size, complaints);
 
-	if (text && is_answer(text, error, complaints))
+	if (!is_refusal(text))
 		return text;
+	fprintf(complaints, "dirtylogctl: %s", text + strlen(CONTROL_ERROR));
 	free(text);
 	return NULL;
 }
@@ -104,18 +143,13 @@ static char *ask(const char *line, size_t *size, FILE *complaints)
 int ctl_order(const char *line, FILE *out)
 {
 	size_t size = 0;
-	int error = 0, status = CTL_NO_ANSWER;
-	char *text = ask_anyway(line, &size, &error, stderr);
+	char *text = ask_anyway(line, &size, stderr);
+	int status = !text ? CTL_NO_ANSWER : is_refusal(text) ? 1 : 0;
 
-	if (text && is_answer(text, error, stderr)) {
-		status = size > 0 ? 0 : CTL_NO_ANSWER;
-		if (status != 0)
-			fprintf(stderr, "dirtylogctl: dirtylogd ended before it answered: again\n");
-		else if (out)
-			fputs(text, out);
-	} else if (is_refusal(text)) {
-		status = 1;
-	}
+	if (status == 1)
+		fprintf(stderr, "dirtylogctl: %s", text + strlen(CONTROL_ERROR));
+	else if (status == 0 && out)
+		fputs(text, out);
 	free(text);
 	return status;
 }

@@ -268,6 +268,65 @@ Test(control, dirtylogctl_believes_root_alone)
 	end_squatter(squatter);
 }
 
+/* A process of root's that has the abstract name, and says this to whoever asks, or what is wrong if that begins with
+ * `whole`, as it was before there was that word. */
+static pid_t answer_all(const char *answer, bool knows_whole)
+{
+	static const char wrong[] = "error: unknown command, expected stats\n";
+	struct ucred holder;
+	int listening = control_listen(&holder);
+	pid_t pid = fork();
+
+	cr_assert_geq(listening, 0);
+	if (pid == 0) {
+		char line[64] = "";
+		int fd;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		control_listen_again(listening);
+		fcntl(listening, F_SETFL, 0);
+		while ((fd = accept(listening, NULL, NULL)) >= 0) {
+			const char *text = answer;
+
+			(void)!read(fd, line, sizeof(line) - 1);
+			if (!knows_whole && strncmp(line, "whole ", 6) == 0)
+				text = wrong;
+			(void)!write(fd, text, strlen(text));
+			close(fd);
+		}
+		_exit(1);
+	}
+	close(listening);
+	return pid;
+}
+
+/* A server that is killed, or hands over, leaves what it has not sent. */
+Test(control, dirtylogctl_takes_no_part_of_an_answer_for_a_whole_one)
+{
+	static const char *const parts[] = {"", "MARK_REGION 1\n", "MARK_REGION 1\nserver_pid 1",
+					    "error"};
+
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		pid_t cuts = answer_all(parts[i], true);
+
+		run_ctl("stats", 0);
+		expect_fault("ended before it answered");
+		run_ctl("logs", 0);
+		expect_fault("ended before it answered");
+		end_squatter(cuts);
+	}
+}
+
+Test(control, dirtylogctl_understands_a_server_of_before)
+{
+	pid_t before = answer_all("server 1\n", false);
+
+	run_ctl("stats", 0);
+	cr_assert_eq(ctl.status, 0, "%s", ctl.err);
+	cr_assert_str_eq(ctl.out, "server 1\n");
+	end_squatter(before);
+}
+
 /* A second daemon, which must not come up. */
 static void expect_second_refused(void)
 {
