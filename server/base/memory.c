@@ -94,6 +94,13 @@ static uint64_t left_to_our_groups(void)
 	return left;
 }
 
+uint64_t memory_mappings_max(void)
+{
+	uint64_t most;
+
+	return read_number("/proc/sys/vm/max_map_count", "", &most) ? most : UINT64_MAX;
+}
+
 uint64_t memory_available(void)
 {
 	uint64_t kib;

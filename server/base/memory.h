@@ -10,4 +10,7 @@
  * files. */
 uint64_t memory_available(void);
 
+/* How many mappings a process may have (proc(5), /proc/sys/vm/max_map_count). UINT64_MAX: it cannot be told. Reads a file. */
+uint64_t memory_mappings_max(void);
+
 #endif

@@ -185,7 +185,8 @@ static int tell_if_tagged(const char *volume)
 		return 0;
 	fflush(stdout);
 	fprintf(stderr,
-		"dirtylogctl: %s still has the tag %s, and dirtylogd-keep adopts it again: lvchange "
+		"dirtylogctl: %s still has the tag %s, and dirtylogd-keep adopts it again: "
+		"lvchange "
 		"--deltag %s %s, which has failed, says why\n",
 		volume, LVM_TAG, LVM_TAG, volume);
 	return 1;

@@ -63,7 +63,8 @@ static bool is_refusal(const char *text)
 	return text && strncmp(text, CONTROL_ERROR, strlen(CONTROL_ERROR)) == 0;
 }
 
-static char *ask_once(const char *words, const char *line, size_t *size, int *error, FILE *complaints)
+static char *ask_once(const char *words, const char *line, size_t *size, int *error,
+		      FILE *complaints)
 {
 	struct ucred holder;
 	int fd = control_connect((struct timeval){.tv_sec = PATIENCE_SEC}, &holder);
@@ -129,7 +130,7 @@ static char *ask_anyway(const char *line, size_t *size, FILE *complaints)
 	return NULL;
 }
 
-static char *ask(const char *line, size_t *size, FILE *complaints)
+static char *ask_or_say(const char *line, size_t *size, FILE *complaints)
 {
 	char *text = ask_anyway(line, size, complaints);
 
@@ -157,7 +158,7 @@ int ctl_order(const char *line, FILE *out)
 char *ctl_ask(const char *line, size_t *size)
 {
 	size_t bytes = 0;
-	char *text = ask(line, &bytes, stderr);
+	char *text = ask_or_say(line, &bytes, stderr);
 
 	if (size)
 		*size = bytes;
@@ -168,7 +169,7 @@ char *ctl_try(const char *line)
 {
 	FILE *nobody = fopen("/dev/null", "we");
 	size_t size = 0;
-	char *text = nobody ? ask(line, &size, nobody) : NULL;
+	char *text = nobody ? ask_or_say(line, &size, nobody) : NULL;
 
 	if (nobody)
 		fclose(nobody);

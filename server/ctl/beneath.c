@@ -69,8 +69,8 @@ static bool mounted_device(const char *line, const char *directory, dev_t *devic
 	const char *rest = strstr(line, " - ");
 	struct stat st;
 
-	if (!rest || sscanf(line, "%*u %*u %u:%u %*s %4095s", &device_major, &device_minor,
-			    mounted) != 3 ||
+	if (!rest ||
+	    sscanf(line, "%*u %*u %u:%u %*s %4095s", &device_major, &device_minor, mounted) != 3 ||
 	    strcmp(mounted, directory) != 0)
 		return false;
 	*device = makedev(device_major, device_minor);

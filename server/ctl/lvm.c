@@ -113,8 +113,8 @@ static bool lists_tag(char *text, const char *wanted)
 
 enum lvm_tagged lvm_tagged(const char *volume, const char *tag)
 {
-	char *words[] = {"lvs", "-q", "--noheadings", "--reportformat", "basic", "--config",
-			 AS_WE_READ_IT, "-o", "lv_tags", (char *)volume, NULL};
+	char *words[] = {"lvs",		"-q", "--noheadings", "--reportformat", "basic", "--config",
+			 AS_WE_READ_IT, "-o", "lv_tags",      (char *)volume,	NULL};
 	char text[4096];
 	int fds[2];
 	ssize_t n;

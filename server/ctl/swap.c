@@ -344,9 +344,10 @@ static int load_first(void)
 static bool answers(const char *question)
 {
 	char *answer = ctl_try(question);
+	bool answered = answer;
 
 	free(answer);
-	return answer;
+	return answered;
 }
 
 /* Nobody writes now. A region may have been found out of sync, or a leg dead, since the table was made; and a leg that

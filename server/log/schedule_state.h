@@ -29,7 +29,8 @@ struct schedule_state {
 		patience; /* of a mirror that is to be suspended or removed, with the log device */
 	struct deadline retry; /* of a commit that failed, or whose device is not ours yet */
 	struct deadline probe; /* of a log device that has not been written for long */
-	struct deadline rewrite; /* of what a former owner of the log device may have written over */
+	struct deadline
+		rewrite; /* of what a former owner of the log device may have written over */
 	struct deadline pace; /* of resync work that was held back */
 	struct list_node starved; /* waits for a log_io */
 	struct list_node all; /* of the worker's logs */

@@ -11,6 +11,7 @@
 #include "server/restart/estate.h"
 
 #include "server/base/check.h"
+#include "server/base/diag.h"
 #include "server/base/fnv.h"
 #include "server/base/memory.h"
 #include "server/protocol/dirty_log.h"
@@ -27,8 +28,20 @@
 #define LAYOUT 11u /* to be raised when anything in it gets another meaning */
 #define FILE_BYTES (INT64_C(1) << 60) /* holes all but a little */
 #define PAGE 4096u
+#define LOOK_LOGS 64u
+#define OTHER_MAPPINGS 1000u /* stacks, libraries, rings, the allocator's */
 #define LOOK_BYTES (UINT64_C(64) << 20)
 #define RECORD_BYTES ((sizeof(struct log_record) + 63) & ~(size_t)63)
+
+/* One for each extent, and a tenth more, measured, of a successor's memory for them. */
+static uint64_t logs_that_can_be_mapped(void)
+{
+	uint64_t most = memory_mappings_max();
+
+	if (most == UINT64_MAX)
+		return most;
+	return most > OTHER_MAPPINGS ? (most - OTHER_MAPPINGS) * 100 / 115 : 0;
+}
 
 static uint64_t page_up(uint64_t bytes)
 {
@@ -86,7 +99,8 @@ int estate_create(struct estate *estate)
 	int r;
 
 	*estate = (struct estate){
-		.fd = memfd_create("dirtylogd-estate", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+		.fd = memfd_create("dirtylogd-estate", MFD_CLOEXEC | MFD_ALLOW_SEALING),
+		.logs_max = logs_that_can_be_mapped()};
 	if (estate->fd < 0)
 		return -errno;
 	r = ftruncate(estate->fd, FILE_BYTES) == 0 ? map(estate) : -errno;
@@ -139,7 +153,7 @@ int estate_take_over(struct estate *estate, int fd, const char **why)
 	int r;
 
 	*why = NULL;
-	*estate = (struct estate){.fd = fd};
+	*estate = (struct estate){.fd = fd, .logs_max = logs_that_can_be_mapped()};
 	if (!size_is_sealed(fd) || pread(fd, &header, sizeof(header), 0) != sizeof(header))
 		*why = "it has another size";
 	else
@@ -222,6 +236,35 @@ static bool may_take(struct estate *estate, uint64_t bytes)
 	return true;
 }
 
+static uint32_t count_entries(const struct estate *estate)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < atomic_load(&estate->fixed->entries); i++)
+		count += atomic_load(&estate->fixed->directory[i].offset) != 0;
+	return count;
+}
+
+/* Under the lock. A log more than a successor can map would be lost with the next death. */
+static bool may_map(struct estate *estate)
+{
+	if (estate->logs_granted == 0) {
+		uint64_t count = count_entries(estate);
+		uint64_t left = estate->logs_max > count ? estate->logs_max - count : 0;
+
+		estate->logs_granted = left < LOOK_LOGS ? (uint32_t)left : LOOK_LOGS;
+	}
+	if (estate->logs_granted == 0) {
+		diag_limited(DIAG_ERROR,
+			     "no more than %llu logs: a successor could not map more (sysctl "
+			     "vm.max_map_count, and a reload)",
+			     (unsigned long long)estate->logs_max);
+		return false;
+	}
+	estate->logs_granted--;
+	return true;
+}
+
 /* The entry is there before the extent has a page: a successor finds what we were making, and frees it.
  * Returns ESTATE_LOGS_MAX if there is no room. */
 static uint32_t reserve(struct estate *estate, uint64_t bytes, uint64_t *offset)
@@ -233,7 +276,7 @@ static uint32_t reserve(struct estate *estate, uint64_t bytes, uint64_t *offset)
 	*offset = atomic_load(&estate->fixed->end);
 	CHECK(*offset % PAGE == 0);
 	number = free_entry(estate);
-	if (bytes > (uint64_t)FILE_BYTES - *offset || !may_take(estate, bytes))
+	if (bytes > (uint64_t)FILE_BYTES - *offset || !may_take(estate, bytes) || !may_map(estate))
 		number = ESTATE_LOGS_MAX;
 	if (number != ESTATE_LOGS_MAX) {
 		atomic_store(&estate->fixed->end, *offset + bytes);

@@ -163,6 +163,8 @@ struct estate {
 	pthread_mutex_t lock; /* directory entries are taken and freed under it */
 	uint32_t hint;
 	uint64_t granted; /* bytes that were there when we looked last, and are not taken yet */
+	uint64_t logs_max; /* for whom a successor has a mapping; before the first log */
+	uint32_t logs_granted; /* of these, when we counted last, and not made yet */
 };
 
 /* Make an empty one. 0 or -errno. */

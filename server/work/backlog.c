@@ -216,8 +216,8 @@ static void look_for_end(struct backlog *backlog)
 	if (backlog->left > 0 || !backlog->entries)
 		return;
 	if (backlog->damaged)
-		diag_error("%u logs are not taken over, their records are damaged: the kernel has "
-			   "to make them again",
+		diag_error("%u logs are not taken over, their records are damaged, or cannot be "
+			   "mapped: the kernel has to make them again",
 			   backlog->damaged);
 	forget_list(backlog);
 	registry_is_whole(backlog->registry);

@@ -7,7 +7,7 @@
 #define TIMES 3u
 #define PAUSE_NS (2 * NSEC_PER_SEC) /* the same for all: the list stays in order */
 
-static void count_down(struct worker *worker, struct mirror_log *log)
+static void again_later(struct worker *worker, struct mirror_log *log)
 {
 	schedule_rewrite(worker, log, clock_coarse() + PAUSE_NS);
 }
@@ -17,7 +17,7 @@ void rewrite_watch(struct worker *worker, struct mirror_log *log)
 	if (!log->device)
 		return;
 	log->rewrites_left = TIMES;
-	count_down(worker, log);
+	again_later(worker, log);
 }
 
 void rewrite_check(struct worker *worker, struct mirror_log *log)
@@ -33,5 +33,5 @@ void rewrite_check(struct worker *worker, struct mirror_log *log)
 		log->rewrites_left--;
 	}
 	if (log->rewrites_left > 0)
-		count_down(worker, log);
+		again_later(worker, log);
 }

@@ -209,6 +209,24 @@ Test(estate, what_is_not_there_is_refused)
 	expect_logs(1, 0);
 }
 
+/* Who could not be mapped by a successor would be lost when this server dies. */
+Test(estate, there_are_no_more_logs_than_a_successor_can_map)
+{
+	struct log_record *first = make_record("one");
+
+	cr_assert_gt(estate.logs_max, 10000);
+	cr_assert_lt(estate.logs_max, UINT64_MAX);
+	estate.logs_max = 3;
+	estate.logs_granted = 0;
+	make_record("two");
+	make_record("three");
+	cr_assert_null(estate_add(&estate, 4096));
+	estate_free(&estate, first);
+	make_record("four");
+	cr_assert_null(estate_add(&estate, 4096));
+	expect_logs(3, 0);
+}
+
 Test(estate, another_magic_is_no_estate)
 {
 	estate.fixed->header.magic++;
