@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-/* Write text in quotes, whatever bytes it has: what is not printable ASCII becomes \u00XX, a byte each, since
- * nobody says in which encoding it is. */
+/* Write text in quotes, whatever bytes it has. UTF-8 stays so; what is neither that nor printable becomes \u00XX, a byte
+ * each. */
 void json_text_write(FILE *out, const char *text);
 
 #endif
