@@ -6,6 +6,7 @@
 #include "server/base/crash.h"
 #include "server/base/diag.h"
 #include "server/base/kill_point.h"
+#include "server/base/output.h"
 #include "server/base/standard_fds.h"
 #include "server/control.h"
 #include "server/control_socket.h"
@@ -953,12 +954,12 @@ int main(int argc, char **argv)
 	standard_fds_open();
 	r = options_parse(&self.options, argc, argv);
 	if (r >= 0)
-		return r;
+		return output_end("dirtylogd", r);
 	if (self.options.check)
 		return check_config(&self.options);
 	if (self.options.print_config) {
 		options_print_config(stdout);
-		return 0;
+		return output_end("dirtylogd", 0);
 	}
 	if (self.options.query_device)
 		return mirrors_query_device(self.options.query_device);

@@ -8,6 +8,7 @@
 #include "perf/generator/plot.h"
 #include "perf/generator/report.h"
 #include "server/base/clock.h"
+#include "server/base/output.h"
 #include "server/base/standard_fds.h"
 
 #include <errno.h>
@@ -231,13 +232,13 @@ static int run_and_report(struct load_server *server, const struct load_options 
 	return r;
 }
 
-int main(int argc, char **argv)
+/* Returns the exit status. */
+static int load(int argc, char **argv)
 {
 	static struct load_options options;
 	static struct load_server server;
 	int r;
 
-	standard_fds_open();
 	r = load_options_parse(&options, argc, argv);
 	if (r >= 0)
 		return r;
@@ -251,4 +252,10 @@ int main(int argc, char **argv)
 	if (leave_server(&server) < 0)
 		r = -EPIPE;
 	return r < 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	standard_fds_open();
+	return output_end("dirtylog-load", load(argc, argv));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dirtylogctl: one program, many commands. */
 #include "server/base/option_table.h"
+#include "server/base/output.h"
 #include "server/base/standard_fds.h"
 #include "server/ctl/command.h"
 
@@ -51,7 +52,8 @@ static ctl_command *find_command(const char *text)
 	return NULL;
 }
 
-int main(int argc, char **argv)
+/* Returns the exit status. */
+static int run_command(int argc, char **argv)
 {
 	static const struct option_table table = {
 		.program = "dirtylogctl",
@@ -63,7 +65,6 @@ int main(int argc, char **argv)
 	ctl_command *command;
 	int next, status;
 
-	standard_fds_open();
 	status = option_table_parse(&table, NULL, argc, argv, &next);
 	if (status >= 0)
 		return status;
@@ -73,4 +74,10 @@ int main(int argc, char **argv)
 	if (!command)
 		return option_table_fault(&table, "%s: no such command", argv[next]);
 	return command(argc - next, argv + next);
+}
+
+int main(int argc, char **argv)
+{
+	standard_fds_open();
+	return output_end("dirtylogctl", run_command(argc, argv));
 }

@@ -184,6 +184,45 @@ Test(control, dirtylogctl_does_not_wait_for_a_daemon_that_does_not_answer)
 	expect_fault("dirtylogd does not answer");
 }
 
+/* The exit status of dirtylogctl with these words, whose output goes to a full disk. */
+static int status_when_full(const char *words)
+{
+	char command[256], text[512];
+	size_t n;
+	FILE *err;
+	int status;
+
+	snprintf(command, sizeof(command), "%s %s 2>&1 >/dev/full", DIRTYLOGCTL, words);
+	err = popen(command, "re");
+	n = fread(text, 1, sizeof(text) - 1, err);
+	text[n] = '\0';
+	status = pclose(err);
+	cr_expect(strstr(text, "dirtylogctl: cannot write to stdout"), "%s: %s", words, text);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+Test(control, an_output_that_is_lost_is_a_failure)
+{
+	const char *words[] = {"--help", "--version",	  "set --help", "image --help",
+			       "status", "set",		  "set --json", "pause --json --all",
+			       "reload", "reload --json", "stats",	"logs --json"};
+
+	bench.supervised = true;
+	start();
+	ctr_ok("160 core 8 sync");
+	for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++)
+		cr_expect_eq(status_when_full(words[i]), 1, "%s", words[i]);
+}
+
+/* Who has read enough of it is told nothing. */
+Test(control, an_output_that_nobody_reads_any_more_is_not_told)
+{
+	start();
+	cr_assert_eq(
+		system("test -z \"$( ( (sleep 0.3; " DIRTYLOGCTL " stats 2>&3) | true ) 3>&1 )\""),
+		0);
+}
+
 /* --- the place of the one daemon --- */
 
 /* A process of another user that has the abstract name; it does nothing with it but, if told so, listen. */

@@ -3,6 +3,7 @@
 #include "tests/lib/daemon.h"
 #include "tests/lib/requests.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,6 +128,25 @@ Test(start, check_tells_what_is_wrong_and_starts_nothing)
 	write_config("max-lazy = %s\n", "5");
 	cr_assert_eq(run(args), 0);
 	cr_assert_not(control_answers());
+}
+
+static void write_to_a_full_disk(void)
+{
+	dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO);
+}
+
+Test(start, an_output_that_is_lost_is_a_failure)
+{
+	const char *words[] = {"--help", "--version", "--print-config"};
+
+	bench.in_child = write_to_a_full_disk;
+	for (unsigned i = 0; i < 3; i++) {
+		char *args[] = {"dirtylogd", (char *)words[i], NULL};
+
+		cr_assert_eq(run(args), 1, "%s", words[i]);
+	}
+	expect_said("dirtylogd: cannot write to stdout", "No space left on device");
+	bench.in_child = NULL;
 }
 
 Test(start, a_recording_that_cannot_be_made_keeps_it_from_nothing)
