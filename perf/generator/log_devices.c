@@ -8,6 +8,7 @@
 #include "perf/generator/loop_device.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define DEVICE_SLACK (64 << 10) /* for the header, and blocks of any size */
+#define WIPED_BYTES 4096 /* header and first bits: without them it is a new log */
 
 uint64_t log_devices_bytes(uint64_t regions)
 {
@@ -87,6 +89,31 @@ int log_devices_make_loops(struct log_devices *devices, unsigned count, const ch
 	return r;
 }
 
+static int write_zeros(int fd)
+{
+	static const uint8_t zeros[WIPED_BYTES];
+	ssize_t n = pwrite(fd, zeros, sizeof(zeros), 0);
+
+	if (n != sizeof(zeros))
+		return n < 0 ? -errno : -ENOSPC;
+	return fsync(fd) == 0 ? 0 : -errno;
+}
+
+/* The log of a run before would be believed, and the model knows nothing of it. A device that is mounted, or below another,
+ * or whose log a dirtylogd serves, is left alone. */
+static int wipe(const char *path)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open(path, O_RDWR | O_EXCL | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = fcntl(fd, F_OFD_SETLK, &whole) == 0 ? write_zeros(fd) : -EBUSY;
+	close(fd);
+	return r;
+}
+
 int log_devices_add(struct log_devices *devices, const char *path)
 {
 	int r = grow_entries(devices, 1);
@@ -96,8 +123,11 @@ int log_devices_add(struct log_devices *devices, const char *path)
 		snprintf(entry->path, sizeof(entry->path), "%s", path);
 		r = set_number(entry);
 	}
+	if (r == 0)
+		r = wipe(path);
 	if (r < 0) {
-		fprintf(stderr, "dirtylog-load: --device %s: %s\n", path, strerror(-r));
+		fprintf(stderr, "dirtylog-load: --device %s: %s\n", path,
+			r == -EBUSY ? "is in use" : strerror(-r));
 		return r;
 	}
 	devices->count++;

@@ -26,7 +26,7 @@ uint64_t log_devices_bytes(uint64_t regions);
 int log_devices_make_loops(struct log_devices *devices, unsigned count, const char *directory,
 			   uint64_t regions);
 
-/* Use this device too. 0, or -errno said on stderr. */
+/* Use this device too, as a new log: its first bytes are wiped. 0, or -errno said on stderr. */
 int log_devices_add(struct log_devices *devices, const char *path);
 
 void log_devices_release(struct log_devices *devices);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dirtylog-load: what it says, and its exit status, where it cannot do as it was told. */
 #include "tests/lib/daemon.h"
+#include "tests/lib/log_device.h"
+#include "tests/lib/requests.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,4 +49,38 @@ Test(load, an_output_that_is_lost_is_a_failure)
 		cr_expect_eq(load(line), 1, "%s: %s", words[i], said);
 		expect_told("dirtylog-load: cannot write to stdout");
 	}
+}
+
+/* The log of the run before is not to be believed. */
+Test(load, a_device_is_overwritten)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	char line[256];
+
+	snprintf(line, sizeof(line), "--spawn --type disk --device %s" SHORT " >/dev/null",
+		 loop.path);
+	for (unsigned i = 0; i < 3; i++)
+		cr_assert_eq(load(line), 0, "run %u: %s", i, said);
+}
+
+Test(load, a_device_that_is_in_use_is_not_overwritten)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	char line[256];
+	int claim;
+
+	snprintf(line, sizeof(line), "--spawn --type disk --device %s" SHORT " >/dev/null",
+		 loop.path);
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	cr_expect_eq(load(line), 1, "%s", said);
+	expect_told("is in use");
+	cr_expect_eq(regions_on_disk(&loop), REGIONS);
+	end_daemon(SIGTERM);
+	claim = open(loop.path, O_RDWR | O_EXCL);
+	cr_assert_geq(claim, 0);
+	cr_expect_eq(load(line), 1, "%s", said);
+	expect_told("is in use");
+	cr_expect_eq(regions_on_disk(&loop), REGIONS);
+	close(claim);
 }
