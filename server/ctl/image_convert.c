@@ -127,7 +127,8 @@ static void plan(struct conversion *job)
 	/* Others keep bytes that they do not know, and so a note that would be theirs to keep true. */
 	if (job->options->to == IMAGE_FOR_DIRTYLOGD)
 		job->region_size = noted ? noted : job->options->region_size;
-	job->from->scan = job->from->regions;
+	/* What is counted alone need not be gone through where nothing vouches for it: all is dirty. */
+	job->from->scan = job->options->write ? job->from->regions : job->from->believed;
 }
 
 /* --- doing it --- */
@@ -157,7 +158,7 @@ static int pass_bits(struct conversion *job, bool write)
 		if (r < 0)
 			return r;
 	}
-	job->dirty = runs.members;
+	job->dirty = runs.members + (job->from->regions - job->from->scan);
 	return r;
 }
 
@@ -191,7 +192,7 @@ static int write_image(struct conversion *job)
 		r = write_header(job);
 	if (r == 0)
 		r = image_target_sync(&job->target);
-	image_target_close(&job->target);
+	image_target_close(&job->target, r == 0);
 	return r;
 }
 

@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -105,7 +107,7 @@ static int open_device(const struct image_target *target)
 	return fd;
 }
 
-static int open_file(const struct image_target *target)
+static int open_or_make(const struct image_target *target)
 {
 	int fd = open(target->path, O_RDWR | O_CLOEXEC | (target->exists ? 0 : O_CREAT | O_EXCL),
 		      0600);
@@ -113,11 +115,44 @@ static int open_file(const struct image_target *target)
 	return fd < 0 ? -errno : fd;
 }
 
+/* A file of zeros may take no room yet: who writes it through would fill the file system before it is told. */
+static int check_free(const struct image_target *target, uint64_t wanted)
+{
+	struct statvfs system;
+	uint64_t left;
+
+	if (fstatvfs(target->fd, &system) != 0 || system.f_blocks == 0)
+		return 0; /* it tells no size, as a tmpfs without a limit does not */
+	left = system.f_bavail * system.f_frsize;
+	if (left >= wanted)
+		return 0;
+	image_fault(target->path,
+		    "its file system has %" PRIu64 " bytes left, and so many regions take %" PRIu64
+		    " more: give another place, or --regions if FROM's number is damaged",
+		    left, wanted);
+	return -ENOSPC;
+}
+
 static int grow(const struct image_target *target, uint64_t bytes)
 {
+	int r;
+
 	if (target->is_device || target->bytes >= bytes)
 		return 0;
-	return ftruncate(target->fd, (off_t)bytes) == 0 ? 0 : -errno;
+	if (ftruncate(target->fd, (off_t)bytes) == 0)
+		return 0;
+	r = -errno;
+	image_fault(target->path, "cannot be made %" PRIu64 " bytes long: %s", bytes, strerror(-r));
+	return r;
+}
+
+static int make_room(const struct image_target *target, uint64_t bytes)
+{
+	int r = 0;
+
+	if (!target->is_device && target->bytes < bytes)
+		r = check_free(target, bytes - target->bytes);
+	return r == 0 ? grow(target, bytes) : r;
 }
 
 static int take_header_away(struct image_target *target)
@@ -137,23 +172,26 @@ int image_target_begin(struct image_target *target, uint64_t bytes)
 {
 	int r;
 
-	target->fd = target->is_device ? open_device(target) : open_file(target);
-	r = target->fd < 0 ? target->fd : grow(target, bytes);
-	if (r == -EBUSY)
+	target->fd = target->is_device ? open_device(target) : open_or_make(target);
+	if (target->fd == -EBUSY)
 		return refuse_in_use(target->path, "another program");
-	if (r < 0) {
-		image_fault(target->path, "cannot be opened for writing: %s", strerror(-r));
-		return r;
+	if (target->fd < 0) {
+		image_fault(target->path, "cannot be opened for writing: %s",
+			    strerror(-target->fd));
+		return target->fd;
 	}
-	return take_header_away(target);
+	r = make_room(target, bytes);
+	return r == 0 ? take_header_away(target) : r;
 }
 
 static int say_unwritten(const struct image_target *target, uint64_t offset, int error)
 {
 	image_fault(target->path,
-		    "cannot be written at byte %llu: %s; it has no header, so it counts as a new "
-		    "log: convert again when the cause is gone",
-		    (unsigned long long)offset, strerror(-error));
+		    "cannot be written at byte %llu: %s; it %s: convert again when the cause is "
+		    "gone",
+		    (unsigned long long)offset, strerror(-error),
+		    target->exists ? "has no header, so it counts as a new log"
+				   : "is taken away again");
 	return error;
 }
 
@@ -178,8 +216,11 @@ int image_target_sync(struct image_target *target)
 	return fsync(target->fd) == 0 ? 0 : say_unwritten(target, 0, -errno);
 }
 
-void image_target_close(struct image_target *target)
+void image_target_close(struct image_target *target, bool done)
 {
-	if (target->fd >= 0)
-		close(target->fd);
+	if (target->fd < 0)
+		return;
+	if (!done && !target->exists)
+		unlink(target->path);
+	close(target->fd);
 }

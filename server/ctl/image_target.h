@@ -22,7 +22,7 @@ struct image_target {
  * something else than a log or nothing. 0 or -errno. */
 int image_target_look(struct image_target *target, const char *path, const struct image *from);
 
-/* Open it for writing, of at least so many bytes, and take its header away. 0 or -errno. */
+/* Open it for writing, of at least so many bytes, which its file system must have, and take its header away. 0 or -errno. */
 int image_target_begin(struct image_target *target, uint64_t bytes);
 
 /* Write length bytes, whole blocks, of a piece at this byte; buffer is aligned as image_file's. 0 or -errno. */
@@ -32,6 +32,7 @@ int image_target_write(struct image_target *target, const uint8_t *buffer, uint6
 /* All that was written is durable. 0 or -errno. */
 int image_target_sync(struct image_target *target);
 
-void image_target_close(struct image_target *target);
+/* done: it stays. Else a file that was made for it is taken away again. */
+void image_target_close(struct image_target *target, bool done);
 
 #endif

@@ -7,12 +7,14 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -65,6 +67,7 @@ static void run_words(char **argv)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(out, STDOUT_FILENO);
 		dup2(err, STDERR_FILENO);
 		execv(DIRTYLOGCTL, argv);
@@ -837,16 +840,72 @@ Test(image, a_number_that_the_reader_cannot_count_is_refused)
 	expect_err("cmirrord counts 2147483647 at most");
 }
 
+/* As of a header that is damaged. */
+static void make_absurd_image(const char *name)
+{
+	int fd = make_image(name, UINT64_C(1) << 62, 0, 1088);
+
+	put(fd, (uint8_t[]){0xF7}, 1, LOG_IMAGE_BITS_OFFSET);
+	close(fd);
+}
+
+Test(image, regions_that_no_device_can_have_are_counted_at_once)
+{
+	make_absurd_image("a");
+	run_image("convert --to dirtylogd a b");
+	expect_status(0);
+	expect_out("4611686018427387904 regions for dirtylogd, 4611686018427387897 of them dirty");
+	expect_out("4611686018427387392 regions are dirty since FROM does not vouch for them");
+}
+
+static void mount_small(void)
+{
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mkdir("full", 0700), 0);
+	cr_assert_eq(mount("none", "full", "tmpfs", 0, "size=64k"), 0);
+}
+
+Test(image, a_file_that_there_is_no_room_for_is_not_written)
+{
+	mount_small();
+	make_absurd_image("a");
+	run_image("convert --to dirtylogd --write a full/b");
+	expect_status(1);
+	expect_err("full/b: its file system has 65536 bytes left");
+	cr_expect_neq(access("full/b", F_OK), 0);
+	make_kernel_image("full/c");
+	run_image("convert --to dirtylogd --write a full/c");
+	expect_status(1);
+	cr_expect_eq(byte_of("full/c", LOG_IMAGE_BITS_OFFSET), 0xF7);
+	run_image("show full/c");
+	expect_line("kind", "kernel");
+	umount2("full", MNT_DETACH);
+}
+
+Test(image, a_file_that_was_made_and_cannot_be_written_is_taken_away)
+{
+	struct rlimit limit = {.rlim_cur = 65536, .rlim_max = RLIM_INFINITY};
+
+	make_large_image("a", 1 << 24, 0, 0);
+	make_kernel_image("c");
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	run_image("convert --to kernel --write a b");
+	expect_status(1);
+	cr_expect_neq(access("b", F_OK), 0);
+	run_image("convert --to kernel --write a c");
+	expect_status(1);
+	cr_expect_eq(access("c", F_OK), 0, "somebody else's");
+}
+
 /* A device with room for the first of several pieces alone (a loop device tells nothing of a write that was
  * cut), and a log on it that was believed. */
 static struct loop_device make_small_loop(void)
 {
 	struct loop_device loop;
 
-	cr_assert_eq(unshare(CLONE_NEWNS), 0);
-	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	cr_assert_eq(mkdir("full", 0700), 0);
-	cr_assert_eq(mount("none", "full", "tmpfs", 0, "size=64k"), 0);
+	mount_small();
 	loop = make_loop_in("full", 4 * DEVICE_BYTES, 512);
 	fill_loop(&loop, 2, REGIONS, (uint8_t[]){0xFF}, 1);
 	return loop;
