@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/ctl/image.h"
 
+#include "server/base/json_text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -151,6 +154,29 @@ int image_next(struct image *image, struct image_piece *piece)
 }
 
 /* --- what the commands share --- */
+
+static json_t *bytes_as_json(const char *bytes)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	json_t *json = NULL;
+
+	if (!out)
+		return NULL;
+	json_text_write(out, bytes);
+	if (fclose(out) == 0)
+		json = json_loadb(text, size, JSON_DECODE_ANY, NULL);
+	free(text);
+	return json;
+}
+
+json_t *image_text_as_json(const char *text)
+{
+	json_t *json = json_string(text);
+
+	return json ? json : bytes_as_json(text);
+}
 
 void image_warn_of_holder(const struct image *image)
 {

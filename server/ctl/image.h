@@ -9,6 +9,8 @@
 #include "server/base/option_table.h"
 #include "server/ctl/image_file.h"
 
+#include <jansson.h>
+
 /* Exit statuses of the image commands, beside 0 and CTL_WRONG_COMMAND_LINE. */
 #define IMAGE_TROUBLE 1 /* something is wrong, differs, or cannot be done */
 
@@ -59,6 +61,9 @@ const char *image_kind_meaning(enum image_kind kind);
 
 /* Bytes that an image of so many regions takes on its device. */
 uint64_t image_bytes(const struct image *image, uint64_t regions);
+
+/* For JSON, which is UTF-8. A text that is not, such as a path, is taken as a character a byte (json_text.h). */
+json_t *image_text_as_json(const char *text);
 
 /* Say on stderr if it may change while it is looked at. */
 void image_warn_of_holder(const struct image *image);

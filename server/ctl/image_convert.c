@@ -200,9 +200,10 @@ static void say_done_as_json(const struct conversion *job)
 {
 	const struct image *from = job->from;
 	json_t *all = json_pack(
-		"{s:s, s:s, s:b, s:I, s:I, s:I, s:I}", "target", job->target.path, "for",
-		image_reader_word(job->options->to), "written", job->options->write, "regions",
-		(json_int_t)from->regions, "dirty", (json_int_t)job->dirty, "not_vouched_for",
+		"{s:o, s:s, s:b, s:I, s:I, s:I, s:I}", "target",
+		image_text_as_json(job->target.path), "for", image_reader_word(job->options->to),
+		"written", job->options->write, "regions", (json_int_t)from->regions, "dirty",
+		(json_int_t)job->dirty, "not_vouched_for",
 		(json_int_t)(from->regions - from->believed), "bytes", (json_int_t)job->bytes);
 
 	json_dumpf(all, stdout, JSON_INDENT(1));

@@ -39,14 +39,10 @@ static const struct option_table show_table = {
 
 static void emit_quoted(const char *text)
 {
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\' || (unsigned char)*text < ' ')
-			printf("\\u%04x", (unsigned char)*text);
-		else
-			putchar(*text);
-	}
-	putchar('"');
+	json_t *json = image_text_as_json(text);
+
+	json_dumpf(json, stdout, JSON_ENCODE_ANY);
+	json_decref(json);
 }
 
 static void emit_text(const struct show *show, const char *name, const char *text)

@@ -592,6 +592,29 @@ Test(image, each_command_prints_json)
 	json_decref(json);
 }
 
+/* A name is bytes: what is no UTF-8 is told a character a byte. */
+Test(image, a_name_that_is_no_text_is_told_in_json)
+{
+	json_t *json;
+
+	make_kernel_image("a\xff");
+	run_image("show --json a\xff");
+	expect_status(0);
+	json = json_out();
+	cr_expect_str_eq(json_string_value(json_object_get(json, "image")), "a\u00ff");
+	json_decref(json);
+	run_image("convert --json --to kernel a\xff \xe9\\\u00e9");
+	expect_status(0);
+	json = json_out();
+	cr_expect_str_eq(json_string_value(json_object_get(json, "target")),
+			 "\u00e9\\\u00c3\u00a9");
+	json_decref(json);
+	run_image("convert --json --to kernel a\xff \u00e9");
+	json = json_out();
+	cr_expect_str_eq(json_string_value(json_object_get(json, "target")), "\u00e9");
+	json_decref(json);
+}
+
 /* As LVM makes it: there is no end to compare up to, nor to convert. */
 Test(image, an_image_that_tells_no_number_of_regions_needs_one)
 {
