@@ -26,7 +26,8 @@ struct recorder {
 	pthread_t thread;
 	sem_t ended; /* the thread is about to */
 	int64_t start_ns;
-	uint64_t recorded, missed; /* requests; the receiver's */
+	uint64_t put, missed; /* requests; the receiver's */
+	uint64_t recorded; /* whole in the file; the thread's */
 	_Atomic bool stop;
 	_Atomic bool broken; /* the file cannot be written */
 	/* Bytes ever put and ever written; each has one writer. */
@@ -35,7 +36,8 @@ struct recorder {
 	uint8_t ring[RING_BYTES];
 };
 
-static int write_all(int fd, const uint8_t *bytes, size_t count)
+/* 0 or -errno; *written grows by what was, in either case. */
+static int write_all(int fd, const uint8_t *bytes, size_t count, uint64_t *written)
 {
 	while (count > 0) {
 		ssize_t n = write(fd, bytes, count);
@@ -45,28 +47,58 @@ static int write_all(int fd, const uint8_t *bytes, size_t count)
 		if (n > 0) {
 			bytes += n;
 			count -= (size_t)n;
+			*written += (uint64_t)n;
 		}
 	}
 	return 0;
 }
 
-/* Bring what is in the ring to the file. */
+/* Records are multiples of 8 bytes, as the ring is: none has its length in two pieces. */
+static uint64_t record_end(const struct recorder *recorder, uint64_t at)
+{
+	uint64_t length_at = (at + RECORDING_LENGTH_OFFSET) % RING_BYTES;
+
+	return at + recording_record_bytes(recorder->ring + length_at);
+}
+
+/* Count the records that end at `written` at most, from the tail on. Returns where the last one ends. */
+static uint64_t count_whole(struct recorder *recorder, uint64_t tail, uint64_t written)
+{
+	for (uint64_t end; tail < written; tail = end) {
+		end = record_end(recorder, tail);
+		if (end > written)
+			break;
+		recorder->recorded++;
+	}
+	return tail;
+}
+
+/* Half a record could not be played again, nor anything behind it. */
+static void cut(const struct recorder *recorder, uint64_t tail)
+{
+	if (ftruncate(recorder->fd, (off_t)(RECORDING_HEADER_BYTES + tail)) != 0)
+		diag_warning("the recording ends with half a request: %s", strerror(errno));
+}
+
+/* Bring what is in the ring to the file. The ring keeps it until all of it is there. */
 static int drain(struct recorder *recorder)
 {
 	uint64_t tail = atomic_load_explicit(&recorder->tail, memory_order_relaxed);
 	uint64_t head = atomic_load_explicit(&recorder->head, memory_order_acquire);
+	uint64_t written = tail;
+	int r = 0;
 
-	while (tail != head) {
-		size_t at = tail % RING_BYTES;
-		size_t count = head - tail < RING_BYTES - at ? head - tail : RING_BYTES - at;
-		int r = write_all(recorder->fd, recorder->ring + at, count);
+	while (r == 0 && written != head) {
+		size_t at = written % RING_BYTES;
+		size_t count = head - written < RING_BYTES - at ? head - written : RING_BYTES - at;
 
-		if (r < 0)
-			return r;
-		tail += count;
-		atomic_store_explicit(&recorder->tail, tail, memory_order_release);
+		r = write_all(recorder->fd, recorder->ring + at, count, &written);
 	}
-	return 0;
+	tail = count_whole(recorder, tail, written);
+	if (r < 0)
+		cut(recorder, tail);
+	atomic_store_explicit(&recorder->tail, tail, memory_order_release);
+	return r;
 }
 
 static void *recorder_thread(void *argument)
@@ -93,13 +125,14 @@ static void *recorder_thread(void *argument)
 static int open_file(const char *path)
 {
 	uint8_t header[RECORDING_HEADER_BYTES];
+	uint64_t written = 0;
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0)
 		return -errno;
 	recording_encode_header(header);
-	r = write_all(fd, header, sizeof(header));
+	r = write_all(fd, header, sizeof(header), &written);
 	if (r == 0)
 		return fd;
 	close(fd);
@@ -158,7 +191,7 @@ void recorder_put(struct recorder *recorder, const struct wire_message *message)
 	}
 	copy_in(recorder, head, record, count);
 	atomic_store_explicit(&recorder->head, head + count, memory_order_release);
-	recorder->recorded++;
+	recorder->put++;
 }
 
 /* By a clock that nobody sets: neither a longer wait, nor an end that is given up at once. */
@@ -185,7 +218,7 @@ void recorder_stop(struct recorder *recorder)
 		return; /* the thread still uses it */
 	}
 	diag_info("%" PRIu64 " requests recorded, %" PRIu64 " missed", recorder->recorded,
-		  recorder->missed);
+		  recorder->missed + recorder->put - recorder->recorded);
 	close(recorder->fd);
 	sem_destroy(&recorder->ended);
 	free(recorder);

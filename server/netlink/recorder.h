@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Recording the requests that come, for dirtylog-load --replay. The receiver leaves them in a ring, and
  * a thread of the recorder's brings the ring to a file, so that no request waits for that file's
- * storage. What finds the ring full is not recorded, and counted.
+ * storage. What finds the ring full is not recorded, and counted. Where the file can take no more it ends with the last
+ * whole request, and can be played.
  */
 #ifndef SERVER_NETLINK_RECORDER_H
 #define SERVER_NETLINK_RECORDER_H

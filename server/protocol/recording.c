@@ -49,6 +49,11 @@ size_t recording_encode(uint8_t *out, uint64_t time_ns, const struct dm_ulog_req
 	return RECORDING_HEADER_BYTES + padded(length);
 }
 
+size_t recording_record_bytes(const uint8_t length[4])
+{
+	return RECORDING_HEADER_BYTES + padded(get_u32(length));
+}
+
 int recording_open(struct recording_reader *reader, const void *data, size_t bytes)
 {
 	*reader = (struct recording_reader){.data = data, .bytes = bytes};

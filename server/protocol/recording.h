@@ -29,6 +29,10 @@ void recording_encode_header(uint8_t out[RECORDING_HEADER_BYTES]);
 size_t recording_encode(uint8_t *out, uint64_t time_ns, const struct dm_ulog_request *request,
 			uint32_t length);
 
+/* Bytes of a record, of which these are those at RECORDING_LENGTH_OFFSET. */
+#define RECORDING_LENGTH_OFFSET 8u
+size_t recording_record_bytes(const uint8_t length[4]);
+
 /* Where a reader stands in a recording that is in memory. */
 struct recording_reader {
 	const uint8_t *data;

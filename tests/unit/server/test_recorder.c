@@ -2,6 +2,7 @@
 /* Recordings whose file cannot be had, or not be written. */
 #include "server/base/diag.h"
 #include "server/netlink/recorder.h"
+#include "server/protocol/recording.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,5 +99,71 @@ Test(recorder, a_full_disk_ends_the_recording_and_nothing_else)
 	limit_files(RLIM_INFINITY);
 	recorder_put(recorder, &message);
 	recorder_stop(recorder);
-	expect_said("1 requests recorded, 1 missed");
+	expect_said("0 requests recorded, 2 missed");
+}
+
+/* Whole records, all of which were read. Returns how many. */
+static unsigned read_back(void)
+{
+	static _Alignas(8) uint8_t bytes[8192];
+	struct recording_reader reader;
+	struct recording_record record;
+	FILE *file = fopen(path, "re");
+	unsigned count = 0;
+	int r;
+
+	cr_assert_not_null(file);
+	cr_assert_eq(recording_open(&reader, bytes, fread(bytes, 1, sizeof(bytes), file)), 0);
+	fclose(file);
+	while ((r = recording_next(&reader, &record)) > 0)
+		count++;
+	cr_assert_eq(r, 0, "half a record behind %u", count);
+	return count;
+}
+
+/* It can be played again: half a record could not. */
+Test(recorder, what_a_full_disk_has_taken_is_whole)
+{
+	struct wire_message message = {.request = {.request_type = DM_ULOG_FLUSH}};
+	struct recorder *recorder = NULL;
+
+	cr_assert_eq(pipe2(log_pipe, O_NONBLOCK), 0);
+	dup2(log_pipe[1], STDERR_FILENO);
+	diag_open(DIAG_INFO, false);
+	unlink(path);
+	cr_assert_eq(recorder_start(&recorder, path), 0);
+	limit_files(RECORDING_HEADER_BYTES + 5 * (RECORDING_HEADER_BYTES + RECORDING_DATA_MIN) / 2);
+	for (unsigned i = 0; i < 4; i++)
+		recorder_put(recorder, &message);
+	expect_said("recording ends: cannot write its file: File too large");
+	limit_files(RLIM_INFINITY);
+	recorder_stop(recorder);
+	expect_said("2 requests recorded, 2 missed");
+	cr_assert_eq(read_back(), 2);
+}
+
+/* More than the ring holds, which goes round: in pieces that no record fits into evenly. */
+Test(recorder, all_is_recorded_and_counted_round_the_ring)
+{
+	struct wire_message message = {.request = {.request_type = DM_ULOG_FLUSH}};
+	const unsigned count = 300000, at_a_time = 30000;
+	struct recorder *recorder = NULL;
+	struct stat st;
+
+	cr_assert_eq(pipe2(log_pipe, O_NONBLOCK), 0);
+	dup2(log_pipe[1], STDERR_FILENO);
+	diag_open(DIAG_INFO, false);
+	unlink(path);
+	cr_assert_eq(recorder_start(&recorder, path), 0);
+	for (unsigned i = 0; i < count; i++) {
+		recorder_put(recorder, &message);
+		if (i % at_a_time == 0)
+			usleep(200000); /* it is written meanwhile */
+	}
+	recorder_stop(recorder);
+	expect_said("300000 requests recorded, 0 missed");
+	cr_assert_eq(stat(path, &st), 0);
+	cr_assert_eq((size_t)st.st_size,
+		     RECORDING_HEADER_BYTES +
+			     count * (size_t)(RECORDING_HEADER_BYTES + RECORDING_DATA_MIN));
 }
