@@ -132,10 +132,29 @@ static void say_no_server(const struct load_server *server, int r)
 			"namespace, with --accept-from any? Or let --spawn start one.\n");
 }
 
+static int check_cpu(int cpu)
+{
+	int r = server_process_try_pin(cpu);
+
+	if (r < 0)
+		fprintf(stderr, "dirtylog-load: --cpus: processor %d: %s\n", cpu, strerror(-r));
+	return r;
+}
+
+/* Figures of threads that run anywhere would be taken for those of a processor of their own. */
+static int check_cpus(const struct load_options *options)
+{
+	int r = check_cpu(options->generator_cpu);
+
+	return r == 0 ? check_cpu(options->server_cpu) : r;
+}
+
 static int find_server(struct load_server *server, const struct load_options *options)
 {
-	int r = options->spawn ? spawn(server, options) : 0;
+	int r = check_cpus(options);
 
+	if (r == 0 && options->spawn)
+		r = spawn(server, options);
 	if (r < 0)
 		return r;
 	r = client_open(&server->client, 0);

@@ -32,6 +32,18 @@ int server_process_pin(int cpu)
 	return sched_setaffinity(0, sizeof(set), &set) == 0 ? 0 : -errno;
 }
 
+int server_process_try_pin(int cpu)
+{
+	cpu_set_t before;
+	int r;
+
+	if (sched_getaffinity(0, sizeof(before), &before) != 0)
+		return -errno;
+	r = server_process_pin(cpu);
+	sched_setaffinity(0, sizeof(before), &before);
+	return r;
+}
+
 /* In the child. A terminal's Ctrl-C is for the generator, which ends the daemon in order. */
 static void run_command(const char *line, int cpu)
 {

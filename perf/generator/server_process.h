@@ -17,6 +17,9 @@ struct server_process {
 /* Bind the calling thread to a CPU; -1 changes nothing. 0 or -errno. */
 int server_process_pin(int cpu);
 
+/* Whether it can be bound to it. Changes nothing. 0 or -errno. */
+int server_process_try_pin(int cpu);
+
 /* Run command with a shell (so that it may be quoted), with `--foreground --accept-from any`
  * behind it, in the caller's network namespace. 0 or -errno. */
 int server_process_start(struct server_process *process, const char *command, int cpu);

@@ -84,3 +84,12 @@ Test(load, a_device_that_is_in_use_is_not_overwritten)
 	cr_expect_eq(regions_on_disk(&loop), REGIONS);
 	close(claim);
 }
+
+Test(load, a_processor_that_cannot_be_had_is_told)
+{
+	cr_expect_eq(load("--spawn --cpus 1023,-1" SHORT " >/dev/null"), 1);
+	expect_told("--cpus: processor 1023: Invalid argument");
+	cr_expect_eq(load("--spawn --cpus -1,1022" SHORT " >/dev/null"), 1);
+	expect_told("--cpus: processor 1022: Invalid argument");
+	cr_expect_eq(load("--spawn --cpus 0,0" SHORT " >/dev/null"), 0, "%s", said);
+}
