@@ -120,9 +120,12 @@ static int spawn(struct load_server *server, const struct load_options *options)
 
 static void say_no_server(const struct load_server *server, int r)
 {
-	if (r == -EPIPE) /* its end is told when it is stopped */
+	if (r == -EPIPE && server->process.status != 0) /* is told when it is stopped */
 		return;
-	if (r != -ETIMEDOUT)
+	if (r == -EPIPE)
+		fprintf(stderr, "dirtylog-load: the daemon ended at once, with status 0: is it a "
+				"dirtylogd that stays in the foreground? See --spawn\n");
+	else if (r != -ETIMEDOUT)
 		fprintf(stderr, "dirtylog-load: cannot talk to the daemon: %s\n", strerror(-r));
 	else if (server->spawned)
 		fprintf(stderr, "dirtylog-load: the daemon started but does not answer\n");

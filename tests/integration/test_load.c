@@ -93,3 +93,9 @@ Test(load, a_processor_that_cannot_be_had_is_told)
 	expect_told("--cpus: processor 1022: Invalid argument");
 	cr_expect_eq(load("--spawn --cpus 0,0" SHORT " >/dev/null"), 0, "%s", said);
 }
+
+Test(load, a_program_that_ends_well_at_once_is_told)
+{
+	cr_expect_eq(load("--spawn=/bin/true" SHORT " >/dev/null"), 1);
+	expect_told("the daemon ended at once, with status 0");
+}
