@@ -977,7 +977,10 @@ int main(int argc, char **argv)
 	r = supervisor_prepare(&self.supervisor, argv);
 	watchdog_open(&self.supervisor.watchdog, &self.estate, self.options.watchdog_ns,
 		      self.options.config_faults ? "options are wrong (dirtylogd --check)" : NULL);
-	if (r == 0)
+	if (r < 0)
+		diag_error("cannot start: %s%s", strerror(-r),
+			   r == -ENOENT ? " (is /proc mounted?)" : "");
+	else
 		r = inherits ? inherit(&self) : start_anew(&self);
 	return r < 0 ? 1 : supervise(&self);
 }

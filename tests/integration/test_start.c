@@ -3,7 +3,9 @@
 #include "tests/lib/daemon.h"
 #include "tests/lib/requests.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,6 +148,26 @@ Test(start, an_output_that_is_lost_is_a_failure)
 		cr_assert_eq(run(args), 1, "%s", words[i]);
 	}
 	expect_said("dirtylogd: cannot write to stdout", "No space left on device");
+	bench.in_child = NULL;
+}
+
+/* As without a /proc, which a sanitizer could not do without either. */
+static void find_no_program(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOENT), SCMP_SYS(readlink), 0) != 0 ||
+	    seccomp_load(filter) != 0)
+		_exit(9);
+}
+
+Test(start, who_does_not_find_its_program_says_so)
+{
+	char *args[] = {"dirtylogd", "--foreground", NULL};
+
+	bench.in_child = find_no_program;
+	cr_assert_eq(run(args), 1);
+	expect_said("cannot start: No such file or directory", "is /proc mounted?");
 	bench.in_child = NULL;
 }
 
