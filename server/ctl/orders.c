@@ -83,6 +83,8 @@ int ctl_set(int argc, char **argv)
 	if (next != argc && snprintf(line, sizeof(line), "set %s %s", argv[next], argv[next + 1]) >=
 				    (int)sizeof(line))
 		return option_table_fault(&set_table, "the value is too long");
+	if (strchr(line, '\n')) /* the daemon would take what is before it */
+		return option_table_fault(&set_table, "a name and a value have one line");
 	return options.json ? order_as_json(line) : ctl_order(line, stdout);
 }
 

@@ -134,11 +134,13 @@ Test(settings, who_is_refused_is_told_so_by_the_exit_status)
 	cr_assert_eq(ctl("set max-lazy 7"), 0);
 	cr_assert_eq(ctl("set max-lazy many"), 1);
 	cr_assert_eq(ctl("set max-lazy"), 2);
+	cr_assert_eq(ctl("set max-lazy '5\nanything'"), 2);
 	cr_assert_eq(ctl("pause LVM-one"), 0);
 	cr_assert_eq(ctl("pause --json LVM-one"), 0);
 	cr_assert_eq(ctl("set --json"), 0);
 	cr_assert_eq(ctl("pause LVM-two"), 1);
 	cr_assert_eq(ctl("pause --all LVM-one"), 2);
+	expect_told("set", "max-lazy 7\n");
 	end_daemon(SIGKILL);
 	cr_assert_eq(ctl("set max-lazy 7"), 3);
 }
