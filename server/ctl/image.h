@@ -62,7 +62,7 @@ const char *image_kind_meaning(enum image_kind kind);
 /* Bytes that an image of so many regions takes on its device. */
 uint64_t image_bytes(const struct image *image, uint64_t regions);
 
-/* For JSON, which is UTF-8. A text that is not, such as a path, is taken as a character a byte (json_text.h). */
+/* For JSON, which is UTF-8. Bytes that are not, as a path can have, are a character each (json_text.h). */
 json_t *image_text_as_json(const char *text);
 
 /* Say on stderr if it may change while it is looked at. */
