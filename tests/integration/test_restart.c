@@ -679,6 +679,21 @@ Test(restart, a_large_log_that_kills_who_reads_it_through_is_left)
 	cr_assert_eq(stat_of("server"), 5);
 }
 
+/* Its worker has it in hand, but is not through. */
+Test(restart, a_log_that_is_being_taken_over_is_told)
+{
+	char text[256];
+	uint64_t region = 5;
+
+	start_supervised("mark:0");
+	ctr_ok("%llu core 8 nosync", 8ULL << 23);
+	resume();
+	send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_said("took over 1 logs", "");
+	control_ask("logs\n", text, sizeof(text));
+	cr_assert(strstr(text, "LVM-one "), "%s", text);
+}
+
 /* --- another program --- */
 
 Test(restart, a_hangup_hands_over)
