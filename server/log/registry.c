@@ -11,11 +11,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define NEVER_RESUMED_MAX 16u
 #define VISIT_BUCKETS 64u /* under the lock, which the receiver waits for */
-#define WORKERS_LIMIT_NS (1500 * NSEC_PER_MSEC) /* a device may hang */
 #define ORPHAN_AGE_NS (900 * NSEC_PER_SEC)
 
 _Static_assert(REGISTRY_BUCKETS % VISIT_BUCKETS == 0, "all are visited");
@@ -261,20 +259,9 @@ static void gather(struct registry *registry, unsigned first, struct crowd *crow
 	pthread_mutex_unlock(&registry->lock);
 }
 
-/* A predecessor's, which its worker has not looked at yet: it is no more missing than one that is served. */
-static void await_worker(const struct mirror_log *log, int64_t until_ns)
-{
-	const struct timespec pause = {.tv_nsec = NSEC_PER_MSEC};
-
-	while (log->life.former_state != LOG_OPENING && mirror_log_state(log) == LOG_OPENING &&
-	       clock_now() < until_ns)
-		nanosleep(&pause, NULL);
-}
-
 void registry_visit(struct registry *registry, void (*visit)(const struct mirror_log *, void *),
 		    void *context)
 {
-	int64_t until_ns = clock_now() + WORKERS_LIMIT_NS;
 	struct crowd crowd = {0};
 
 	lock_whole(registry);
@@ -282,7 +269,6 @@ void registry_visit(struct registry *registry, void (*visit)(const struct mirror
 	for (unsigned first = 0; first < REGISTRY_BUCKETS; first += VISIT_BUCKETS) {
 		gather(registry, first, &crowd);
 		for (unsigned i = 0; i < crowd.count; i++) {
-			await_worker(crowd.logs[i], until_ns);
 			visit(crowd.logs[i], context);
 			mirror_log_put(crowd.logs[i]);
 		}
