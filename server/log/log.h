@@ -70,7 +70,6 @@ struct mirror_log {
 	_Alignas(64) struct dirty_log dirty;
 	struct commit_state commit;
 	struct probe_state probe;
-	unsigned rewrites_left; /* work/rewrite.h */
 	struct pace_state pace;
 	struct express_state express;
 	struct clears_state clears;

@@ -623,23 +623,19 @@ void dirty_log_restore_changed(struct dirty_log *log, uint64_t first, uint64_t c
 		end_change(log);
 }
 
-static uint64_t regions_of_word(const struct dirty_log *log, uint64_t word)
-{
-	uint64_t left = log->config.region_count - word * 64;
-
-	return left < 64 ? (1ULL << left) - 1 : ~0ULL;
-}
-
 void dirty_log_change_dirty(struct dirty_log *log)
 {
-	bool unsettled = atomic_load_explicit(&log->head->changing, memory_order_relaxed);
+	uint64_t n = log->config.region_count;
+	uint64_t region = region_bitmap_next_zero(&log->image, 0);
 
 	begin_change(log);
-	for (uint64_t word = 0; word * 64 < log->config.region_count; word++)
-		if (~region_bitmap_word(&log->image, word) & regions_of_word(log, word))
-			change_block_of(log, word * 64);
-	if (!unsettled)
-		end_change(log);
+	for (; region < n; region = region_bitmap_next_zero(&log->image, region)) {
+		change_block_of(log, region);
+		region = (region / SHARD_REGIONS + 1) * SHARD_REGIONS; /* of the same block */
+		if (region >= n)
+			break;
+	}
+	end_change(log);
 }
 
 /* --- after the owner's death --- */

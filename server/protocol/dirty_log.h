@@ -196,8 +196,8 @@ void dirty_log_take_changed(struct dirty_log *log, uint64_t first, uint64_t coun
  * again. */
 void dirty_log_restore_changed(struct dirty_log *log, uint64_t first, uint64_t count);
 
-/* All blocks are changed that hold a region which is dirty on the log device: somebody else may have written there. Goes
- * through all regions. */
+/* All blocks are changed that hold a region which is dirty on the log device, where somebody else may have written. Of a
+ * settled log (dirty_log_settle). O(dirty shards). */
 void dirty_log_change_dirty(struct dirty_log *log);
 
 static inline bool dirty_log_has_changed(const struct dirty_log *log)

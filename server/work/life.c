@@ -461,6 +461,7 @@ static void be_what_it_was(struct worker *worker, struct mirror_log *log)
 {
 	schedule_enrol(worker, log);
 	probe_watch(worker, log);
+	rewrite_watch(worker, log);
 	mirror_log_set_state(log, log->life.former_state);
 	if (mirror_log_state(log) == LOG_ACTIVE || log->life.reconnects > 0)
 		device_is_anothers(log); /* which only another server could have brought about */
@@ -604,7 +605,7 @@ static void finish_resume(struct worker *worker, struct mirror_log *log, struct 
 		commit_wait(worker, log, slot);
 		return;
 	}
-	rewrite_watch(worker, log);
+	rewrite_begin(worker, log);
 	life_read_when_idle(worker, log, slot);
 }
 

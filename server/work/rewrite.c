@@ -4,20 +4,31 @@
 #include "server/base/clock.h"
 #include "server/work/commit.h"
 
-#define TIMES 3u
 #define PAUSE_NS (2 * NSEC_PER_SEC) /* the same for all: the list stays in order */
+#define LIMIT_NS (7 * NSEC_PER_SEC) /* three times */
+#define REGIONS_MAX \
+	(UINT64_C(1) << 27) /* 16 MiB of bits, which the kernel's log would write at each flush */
 
-static void again_later(struct worker *worker, struct mirror_log *log)
+/* What a damaged record says may be any number. */
+static bool is_watched(const struct mirror_log *log, int64_t now_ns)
 {
-	schedule_rewrite(worker, log, clock_coarse() + PAUSE_NS);
+	int64_t read_ns = atomic_load_explicit(&log->record->read_ns, memory_order_relaxed);
+
+	return read_ns != 0 && (uint64_t)now_ns - (uint64_t)read_ns < LIMIT_NS;
 }
 
 void rewrite_watch(struct worker *worker, struct mirror_log *log)
 {
-	if (!log->device)
-		return;
-	log->rewrites_left = TIMES;
-	again_later(worker, log);
+	int64_t now_ns = clock_now();
+
+	if (log->args.disk && log->args.region_count <= REGIONS_MAX && is_watched(log, now_ns))
+		schedule_rewrite(worker, log, now_ns + PAUSE_NS);
+}
+
+void rewrite_begin(struct worker *worker, struct mirror_log *log)
+{
+	atomic_store_explicit(&log->record->read_ns, clock_now(), memory_order_relaxed);
+	rewrite_watch(worker, log);
 }
 
 void rewrite_check(struct worker *worker, struct mirror_log *log)
@@ -30,8 +41,6 @@ void rewrite_check(struct worker *worker, struct mirror_log *log)
 	if (dirty_log_known(&log->dirty)) {
 		dirty_log_change_dirty(&log->dirty);
 		commit_start(worker, log);
-		log->rewrites_left--;
 	}
-	if (log->rewrites_left > 0)
-		again_later(worker, log);
+	rewrite_watch(worker, log);
 }

@@ -2,16 +2,19 @@
 /* What a log device's former owner may still write. When a mirror's table is replaced the kernel's `disk` log may not have
  * seen the end of the last writes yet: its thread (kmirrord) then clears their regions, and writes all of its bits,
  * until the old table has been taken apart, which comes behind our RESUME and is waited for by nobody whom we could
- * ask (dm_swap_table, mirror_dtr). What we have marked meanwhile would be clean on the device. So a log that has been read from
- * its device has what is dirty written again, some times in the seconds behind. Called by the worker that
- * executes the log.
+ * ask (dm_swap_table, mirror_dtr). What we have marked meanwhile would be clean on the device. So a log that has been
+ * read from its device has what is dirty written again, three times in the seconds behind; not one of more than 16
+ * MiB of bits. Called by the worker that executes the log.
  */
 #ifndef SERVER_WORK_REWRITE_H
 #define SERVER_WORK_REWRITE_H
 
 #include "server/work/schedule.h"
 
-/* It is resumed, and what the device holds is to be read. */
+/* It is resumed, and what the device holds is to be read. A core log is none of its business. */
+void rewrite_begin(struct worker *worker, struct mirror_log *log);
+
+/* Go on, if that was only just, by whatever server. */
 void rewrite_watch(struct worker *worker, struct mirror_log *log);
 
 /* Write again what is dirty if it is time to. */

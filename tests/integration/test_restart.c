@@ -679,6 +679,23 @@ Test(restart, a_large_log_that_kills_who_reads_it_through_is_left)
 	cr_assert_eq(stat_of("server"), 5);
 }
 
+/* As bad_day has it of one server: the kernel's log may write its bits behind our RESUME, and ours die meanwhile. */
+Test(restart, what_a_former_owner_writes_late_is_written_over_by_a_successor)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t bits[REGIONS / 8];
+
+	memset(bits, 0xff, sizeof(bits));
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(5);
+	kill_server();
+	cr_assert_eq(sync_count(), REGIONS);
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	EXPECT_SOON(!clean_on_disk(&loop, 5), "it stays clean");
+	cr_assert(clean_on_disk(&loop, 6));
+}
+
 /* Its worker has it in hand, but is not through. */
 Test(restart, a_log_that_is_being_taken_over_is_told)
 {
