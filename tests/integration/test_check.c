@@ -2,12 +2,12 @@
 /* dirtylogctl check, on a host of which things are wrong that a test can bring about; the rest is for guests. */
 #include "server/netlink/transport.h"
 #include "tests/lib/daemon.h"
+#include "tests/lib/shell.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 TestSuite(check, .init = set_up, .fini = tear_down, .timeout = 60);
 
@@ -17,18 +17,11 @@ static char found[16384];
 static void check(const char *options)
 {
 	char command[256];
-	FILE *pipe;
-	size_t n;
 	int status;
 
 	snprintf(command, sizeof(command), "%s check %s 2>&1", DIRTYLOGCTL, options);
-	pipe = popen(command, "re");
-	cr_assert(pipe);
-	n = fread(found, 1, sizeof(found) - 1, pipe);
-	found[n] = '\0';
-	status = pclose(pipe);
-	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == (strstr(found, "bad  ") != NULL),
-		  "status %#x: %s", (unsigned)status, found);
+	status = shell_says(command, found, sizeof(found));
+	cr_assert_eq(status, strstr(found, "bad  ") != NULL, "status %d: %s", status, found);
 }
 
 static void expect_found(const char *line, bool is)

@@ -4,6 +4,7 @@
 #include "server/restart/place.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/requests.h"
+#include "tests/lib/shell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -188,17 +189,12 @@ Test(control, dirtylogctl_does_not_wait_for_a_daemon_that_does_not_answer)
 static int status_when_full(const char *words)
 {
 	char command[256], text[512];
-	size_t n;
-	FILE *err;
 	int status;
 
 	snprintf(command, sizeof(command), "%s %s 2>&1 >/dev/full", DIRTYLOGCTL, words);
-	err = popen(command, "re");
-	n = fread(text, 1, sizeof(text) - 1, err);
-	text[n] = '\0';
-	status = pclose(err);
+	status = shell_says(command, text, sizeof(text));
 	cr_expect(strstr(text, "dirtylogctl: cannot write to stdout"), "%s: %s", words, text);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return status;
 }
 
 Test(control, an_output_that_is_lost_is_a_failure)

@@ -3,13 +3,13 @@
 #include "tests/lib/daemon.h"
 #include "tests/lib/log_device.h"
 #include "tests/lib/requests.h"
+#include "tests/lib/shell.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define SHORT " --logs 1 --warmup 0 --seconds 0.3 --lost-after 20"
@@ -22,16 +22,9 @@ TestSuite(load, .init = set_up, .fini = tear_down, .timeout = 60);
 static int load(const char *words)
 {
 	char command[512];
-	size_t n;
-	FILE *err;
-	int status;
 
 	snprintf(command, sizeof(command), "%s 2>&1 %s", DIRTYLOG_LOAD, words);
-	err = popen(command, "re");
-	n = fread(said, 1, sizeof(said) - 1, err);
-	said[n] = '\0';
-	status = pclose(err);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return shell_says(command, said, sizeof(said));
 }
 
 static void expect_told(const char *words)

@@ -2,13 +2,13 @@
 /* dirtylogctl reload: another server of the program that is installed now, or a reason why not, and the same one. */
 #include "tests/lib/daemon.h"
 #include "tests/lib/requests.h"
+#include "tests/lib/shell.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static char directory[] = "/tmp/dirtylogd-reload.XXXXXX";
@@ -67,19 +67,12 @@ static void start_installed(void)
 static int reload(const char *options, const char *text)
 {
 	char command[PATH_MAX + 64], said[4096];
-	FILE *pipe;
-	size_t n;
 	int status;
 
 	snprintf(command, sizeof(command), "%s reload %s 2>&1", DIRTYLOGCTL, options);
-	pipe = popen(command, "re");
-	cr_assert(pipe);
-	n = fread(said, 1, sizeof(said) - 1, pipe);
-	said[n] = '\0';
-	status = pclose(pipe);
+	status = shell_says(command, said, sizeof(said));
 	cr_assert(strstr(said, text), "no \"%s\" in: %s", text, said);
-	cr_assert(WIFEXITED(status));
-	return WEXITSTATUS(status);
+	return status;
 }
 
 static void expect_reloads(const char *options, bool another)

@@ -82,10 +82,9 @@ static void expect_said(const char *text)
 	cr_assert(strstr(said, text), "no \"%s\" in: %s", text, said);
 }
 
-/* Whoever asks is served on. */
-Test(recorder, a_full_disk_ends_the_recording_and_nothing_else)
+/* To a file that can take so many bytes; what is said goes to the pipe. */
+static struct recorder *start_limited(rlim_t bytes)
 {
-	struct wire_message message = {.request = {.request_type = DM_ULOG_FLUSH}};
 	struct recorder *recorder = NULL;
 
 	cr_assert_eq(pipe2(log_pipe, O_NONBLOCK), 0);
@@ -93,7 +92,16 @@ Test(recorder, a_full_disk_ends_the_recording_and_nothing_else)
 	diag_open(DIAG_INFO, false);
 	unlink(path);
 	cr_assert_eq(recorder_start(&recorder, path), 0);
-	limit_files(100);
+	limit_files(bytes);
+	return recorder;
+}
+
+/* Whoever asks is served on. */
+Test(recorder, a_full_disk_ends_the_recording_and_nothing_else)
+{
+	struct wire_message message = {.request = {.request_type = DM_ULOG_FLUSH}};
+	struct recorder *recorder = start_limited(100);
+
 	recorder_put(recorder, &message);
 	expect_said("recording ends: cannot write its file: File too large");
 	limit_files(RLIM_INFINITY);
@@ -125,14 +133,9 @@ static unsigned read_back(void)
 Test(recorder, what_a_full_disk_has_taken_is_whole)
 {
 	struct wire_message message = {.request = {.request_type = DM_ULOG_FLUSH}};
-	struct recorder *recorder = NULL;
+	struct recorder *recorder = start_limited(
+		RECORDING_HEADER_BYTES + 5 * (RECORDING_HEADER_BYTES + RECORDING_DATA_MIN) / 2);
 
-	cr_assert_eq(pipe2(log_pipe, O_NONBLOCK), 0);
-	dup2(log_pipe[1], STDERR_FILENO);
-	diag_open(DIAG_INFO, false);
-	unlink(path);
-	cr_assert_eq(recorder_start(&recorder, path), 0);
-	limit_files(RECORDING_HEADER_BYTES + 5 * (RECORDING_HEADER_BYTES + RECORDING_DATA_MIN) / 2);
 	for (unsigned i = 0; i < 4; i++)
 		recorder_put(recorder, &message);
 	expect_said("recording ends: cannot write its file: File too large");
