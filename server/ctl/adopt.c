@@ -178,17 +178,16 @@ static int adopt_one(const struct ctl_mirror *mirror, const struct adopt_options
 	return tell_result(mirror, result, "adopted", why);
 }
 
-/* LVM could not take the tag away, or cannot be asked. */
+/* LVM could not take the tag away; perhaps there was none. */
 static int tell_if_tagged(const char *volume)
 {
 	if (lvm_tagged(volume, LVM_TAG) != LVM_TAGGED)
 		return 0;
 	fflush(stdout);
 	fprintf(stderr,
-		"dirtylogctl: %s still has the tag %s, and dirtylogd-keep adopts it again: "
-		"lvchange "
-		"--deltag %s %s, which has failed, says why\n",
-		volume, LVM_TAG, LVM_TAG, volume);
+		"dirtylogctl: %s still has the tag " LVM_TAG ", by which dirtylogd-keep adopts it "
+		"again: lvchange --deltag " LVM_TAG " %s, which has failed, says why\n",
+		volume, volume);
 	return 1;
 }
 
@@ -199,16 +198,15 @@ static int release_one(const struct ctl_mirror *mirror, const struct adopt_optio
 	bool untags = !options->once && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
 		      lvm_tagged(volume, LVM_TAG) != LVM_NOT_TAGGED;
 	enum swap_result result;
+	bool stays = untags && !lvm_remove_tag(volume, LVM_TAG);
 	const char *why;
 	int status;
 
-	if (untags)
-		lvm_remove_tag(volume, LVM_TAG);
 	result = try_swap(mirror, swap_release, &why);
 	if (untags && result != SWAP_DONE && result != SWAP_NOTHING)
 		lvm_add_tag(volume, LVM_TAG); /* it is on dirtylogd, and shall be kept there */
 	status = tell_result(mirror, result, "released to the kernel's log", why);
-	return untags && status == 0 ? tell_if_tagged(volume) : status;
+	return stays && status == 0 ? tell_if_tagged(volume) : status;
 }
 
 /* The second table is for the sake of the next one: a log that is told `sync` believes it each time it is made. One

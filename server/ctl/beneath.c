@@ -60,9 +60,9 @@ bool beneath_device(const char *sys, dev_t above, dev_t device)
 	return stands_on(sys, above, device, LAYERS_MAX);
 }
 
-/* What a line of mountinfo says is mounted on the directory; false: another one. By its number, for the name may be
+/* The device that a line of mountinfo says is mounted on the directory, if it is of that. By its number, for the name may be
  * another device's by now; a file system of several devices has a number of its own, and is known by its source. */
-static bool mounted_device(const char *line, const char *directory, dev_t *device)
+static void find_mounted(const char *line, const char *directory, dev_t *device)
 {
 	unsigned device_major, device_minor;
 	char mounted[PATH_MAX], source[PATH_MAX];
@@ -72,15 +72,11 @@ static bool mounted_device(const char *line, const char *directory, dev_t *devic
 	if (!rest ||
 	    sscanf(line, "%*u %*u %u:%u %*s %4095s", &device_major, &device_minor, mounted) != 3 ||
 	    strcmp(mounted, directory) != 0)
-		return false;
-	*device = makedev(device_major, device_minor);
-	if (device_major != 0)
-		return true;
-	*device = 0;
-	if (sscanf(rest, " - %*s %4095s", source) == 1 && stat(source, &st) == 0 &&
-	    S_ISBLK(st.st_mode))
+		return;
+	*device = device_major != 0 ? makedev(device_major, device_minor) : 0;
+	if (device_major == 0 && sscanf(rest, " - %*s %4095s", source) == 1 &&
+	    stat(source, &st) == 0 && S_ISBLK(st.st_mode))
 		*device = st.st_rdev;
-	return true;
 }
 
 bool beneath_mount(const char *mountinfo, const char *directory, dev_t device)
@@ -91,7 +87,7 @@ bool beneath_mount(const char *mountinfo, const char *directory, dev_t device)
 	dev_t above = 0;
 
 	while (mounts && getline(&line, &room, mounts) > 0)
-		mounted_device(line, directory, &above); /* the last one is seen */
+		find_mounted(line, directory, &above); /* the last one is seen */
 	free(line);
 	if (mounts)
 		fclose(mounts);
