@@ -175,3 +175,12 @@ char *ctl_try(const char *line)
 		fclose(nobody);
 	return text;
 }
+
+bool ctl_answers(void)
+{
+	char *stats = ctl_try("stats");
+	bool there = stats;
+
+	free(stats);
+	return there;
+}

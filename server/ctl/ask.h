@@ -3,6 +3,7 @@
 #ifndef SERVER_CTL_ASK_H
 #define SERVER_CTL_ASK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -20,5 +21,8 @@ int ctl_order(const char *line, FILE *out);
 
 /* As ctl_ask, and nobody is told why there is no answer. */
 char *ctl_try(const char *line);
+
+/* Whether a dirtylogd answers; nobody is told why not. */
+bool ctl_answers(void);
 
 #endif

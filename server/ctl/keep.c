@@ -138,16 +138,6 @@ static void give_to_kernel(struct ctl_mirror *mirror)
 			ctl_mirror_text(mirror), why);
 }
 
-/* The kernel would wait for ever for a log that nobody serves, and LVM for the lock that we hold. */
-static bool is_server_there(void)
-{
-	char *stats = ctl_try("stats");
-	bool there = stats;
-
-	free(stats);
-	return there;
-}
-
 /* Who is told to end meanwhile ends behind the command, which is told as well: one that hangs is the only one of its
  * volume. */
 static enum lvm_tagged is_tagged(const char *volume, const char *tag)
@@ -171,8 +161,9 @@ static bool wants_front(const char *volume)
 static enum keep_status adopt_tagged(struct ctl_mirror *mirror, const char *volume)
 {
 	const char *why = "no dirtylogd answers";
+	/* The kernel would wait for ever for a log that nobody serves, and LVM for the lock that we hold. */
 	enum swap_result result =
-		is_server_there() ? swap_adopt(mirror, wants_front(volume), &why) : SWAP_LATER;
+		ctl_answers() ? swap_adopt(mirror, wants_front(volume), &why) : SWAP_LATER;
 
 	if (result == SWAP_DONE && is_tagged(volume, LVM_TAG) == LVM_NOT_TAGGED)
 		give_to_kernel(mirror);

@@ -341,15 +341,6 @@ static int load_first(void)
 	return swap.error;
 }
 
-static bool answers(const char *question)
-{
-	char *answer = ctl_try(question);
-	bool answered = answer;
-
-	free(answer);
-	return answered;
-}
-
 /* Nobody writes now. A region may have been found out of sync, or a leg dead, since the table was made; and a leg that
  * hung may have held us up so long that dirtylogd has been stopped, and removed. Another table is not loaded: that
  * allocates, and may wait for the mirror that is suspended. */
@@ -357,7 +348,7 @@ static int review(void)
 {
 	if (!dm_device_all_alive())
 		return -EIO;
-	if (swap.wanted != WANTED_KERNELS && !answers("stats"))
+	if (swap.wanted != WANTED_KERNELS && !ctl_answers())
 		return -ESRCH;
 	if (!swap.in_sync || dm_device_status(is_in_sync, NULL) == 0)
 		return 0;
