@@ -63,13 +63,24 @@ static void close_all(int *fds, unsigned count)
 	}
 }
 
-/* Into fds, which are -1. */
+/* Into fds, which are -1. What is padding in the message's space is room for a descriptor more, which the kernel fills if
+ * the other sends one. */
 static void take_fds(struct msghdr *message, int fds[RELIEF_FDS])
 {
 	const struct cmsghdr *head = CMSG_FIRSTHDR(message);
+	int given[CMSG_SPACE(RELIEF_FDS * sizeof(int)) / sizeof(int)];
+	unsigned count;
 
-	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-		memcpy(fds, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
+	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
+		return;
+	count = (unsigned)((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	memcpy(given, CMSG_DATA(head), count * sizeof(int));
+	for (unsigned i = 0; i < count; i++) {
+		if (i < RELIEF_FDS)
+			fds[i] = given[i];
+		else
+			close(given[i]);
+	}
 }
 
 static int receive(int from, struct relief *relief)

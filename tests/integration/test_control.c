@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The control socket and dirtylogctl, among clients that mean no good. */
 #include "server/control_socket.h"
+#include "server/relief.h"
 #include "server/restart/place.h"
 #include "tests/lib/daemon.h"
 #include "tests/lib/requests.h"
@@ -58,7 +59,7 @@ Test(control, a_silent_client_is_left_after_a_second)
 
 	start();
 	fd = connect_control();
-	EXPECT_SOON(recv(fd, text, sizeof(text), MSG_DONTWAIT) == 0, "it is not closed");
+	cr_assert_eq(recv(fd, text, sizeof(text), 0), 0, "it is not closed");
 	close(fd);
 }
 
@@ -105,6 +106,66 @@ Test(control, it_does_not_spin_without_file_descriptors)
 	cr_assert_eq(prlimit(bench.daemon, RLIMIT_NOFILE, &before, NULL), 0);
 	EXPECT_SOON(control_answers(), "it does not accept any more");
 	close(fd);
+}
+
+/* --- one that is to be relieved, and is not what it seems --- */
+
+/* Answers one that asks to relieve it, with a descriptor more than there should be. */
+static void answer_with_too_many(int listener)
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE((RELIEF_FDS + 1) * sizeof(int))];
+	} ancillary = {.head = {.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = CMSG_LEN((RELIEF_FDS + 1) * sizeof(int))}};
+	char text[32];
+	struct iovec part = {.iov_base = text};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &ancillary,
+				 .msg_controllen = sizeof(ancillary)};
+	int client = accept(listener, NULL, NULL);
+	int fds[RELIEF_FDS + 1];
+
+	for (unsigned i = 0; i <= RELIEF_FDS; i++)
+		fds[i] = listener;
+	memcpy(CMSG_DATA(&ancillary.head), fds, sizeof(fds));
+	part.iov_len = (size_t)snprintf(text, sizeof(text), "0 %d\n", getpid());
+	recv(client, (char[16]){0}, 16, 0);
+	sendmsg(client, &message, MSG_NOSIGNAL);
+	pause();
+}
+
+static unsigned count_open(void)
+{
+	unsigned count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) != -1;
+	return count;
+}
+
+Test(control, a_descriptor_too_many_is_closed)
+{
+	pid_t holder, other;
+	int listener = control_listen_file(), lock = place_take(&holder);
+	unsigned before = count_open();
+	struct relief relief;
+
+	other = fork();
+
+	if (other == 0)
+		answer_with_too_many(listener);
+	cr_assert_eq(relief_ask(&relief), 0);
+	cr_expect_eq(relief.supervisor, 0);
+	cr_expect_eq(relief.server, other);
+	/* Those given, the pidfd of the server and the turn. */
+	cr_expect_eq(count_open() - before, RELIEF_FDS + 2, "%u", count_open() - before);
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	close(listener);
+	close(lock);
 }
 
 /* --- dirtylogctl --- */
