@@ -15,17 +15,19 @@
 #define READ_BYTES 4096u
 #define SECTOR_BYTES 512
 
-static size_t format_place(char *text, size_t bytes, const struct wake_place *place)
+/* Without the offset: what is of one mirror has one name. */
+static size_t format_mirror(char *text, size_t bytes, const struct wake_place *place)
 {
 	return (size_t)snprintf(text, bytes, "%u:%u@%" PRIu64, place->major, place->minor,
-				place->sector);
+				place->start);
 }
 
 bool wake_list_add(char list[WAKE_LIST_MAX], const struct wake_place *place)
 {
-	char text[64];
-	size_t length = strlen(list), more = format_place(text, sizeof(text), place);
+	char text[80];
+	size_t length = strlen(list), more = format_mirror(text, sizeof(text), place);
 
+	more += (size_t)snprintf(text + more, sizeof(text) - more, "+%" PRIu64, place->offset);
 	if (length + 1 + more >= WAKE_LIST_MAX)
 		return false;
 	snprintf(list + length, WAKE_LIST_MAX - length, "%s%s", length ? "," : "", text);
@@ -36,20 +38,20 @@ bool wake_list_next(const char **at, struct wake_place *place)
 {
 	int length = 0;
 
-	if (sscanf(*at, "%" SCNu32 ":%" SCNu32 "@%" SCNu64 "%n", &place->major, &place->minor,
-		   &place->sector, &length) != 3)
+	if (sscanf(*at, "%" SCNu32 ":%" SCNu32 "@%" SCNu64 "+%" SCNu64 "%n", &place->major,
+		   &place->minor, &place->start, &place->offset, &length) != 4)
 		return false;
 	*at += length;
 	*at += **at == ',';
 	return true;
 }
 
-/* The one before may hang still. */
+/* The one before may hang still. The file stays, one for each mirror. */
 static bool is_alone(const struct wake_place *place)
 {
 	char name[80] = "wake-";
 
-	format_place(name + strlen(name), sizeof(name) - strlen(name), place);
+	format_mirror(name + strlen(name), sizeof(name) - strlen(name), place);
 	return device_lock_try(PLACE_DIR, name) >= 0; /* held until we end */
 }
 
@@ -63,7 +65,8 @@ static void read_block(const struct wake_place *place)
 		return;
 	fd = log_device_open_number(place->major, place->minor, O_RDONLY | O_DIRECT);
 	if (fd >= 0)
-		(void)!pread(fd, block, READ_BYTES, (off_t)place->sector * SECTOR_BYTES);
+		(void)!pread(fd, block, READ_BYTES,
+			     (off_t)(place->start + place->offset) * SECTOR_BYTES);
 }
 
 int mirror_wake(const char *list)

@@ -248,7 +248,7 @@ static void spawn_wakes(struct mirrors *mirrors)
 
 static void add_wake(struct mirrors *mirrors, const struct mirror_log *log, struct wake_place place)
 {
-	place.sector += atomic_load_explicit(&log->pace.offset, memory_order_relaxed);
+	place.offset = atomic_load_explicit(&log->pace.offset, memory_order_relaxed);
 	if (wake_list_add(mirrors->wakes, &place))
 		return;
 	spawn_wakes(mirrors);
@@ -267,7 +267,7 @@ static void find_and_wake(struct mirrors *mirrors, const struct mirror_scan *sca
 
 		if (strcmp(found->table.uuid, log->uuid) != 0)
 			continue;
-		place = (struct wake_place){found->major, found->minor, found->start};
+		place = (struct wake_place){found->major, found->minor, found->start, 0};
 		add_wake(mirrors, log, place);
 		count++;
 	}

@@ -88,6 +88,9 @@ rm_mirror two
 mk_mirror m dirtylogd $SECTORS "$LOG" $REGION "$A" "$B" || exit 1
 check "in sync as before" in_sync m
 
+# Not one for each place that was read.
+at_most "files of who reads the mirrors" "$(find /run/dirtylogd -name 'device-wake-*' | wc -l)" 8
+
 # --- all of it again: the second leg gets what the first has, whatever the bits say
 wipe "$B" 8
 echo 3 >/sys/module/dm_mirror/parameters/raid1_resync_throttle
