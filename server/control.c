@@ -68,28 +68,26 @@ static void print_stats(FILE *out, const struct control *control)
 	print_stall(out, control);
 }
 
-/* A predecessor's log, until its worker has taken it over, has the device of its record. */
-static void print_device(FILE *out, const struct mirror_log *log, enum log_state state)
+static void print_device(FILE *out, const struct mirror_log *log)
 {
-	if (state == LOG_OPENING && log->args.disk)
-		fprintf(out, "%u:%u", log->record->major, log->record->minor);
-	else if (state != LOG_OPENING && log->device)
-		fprintf(out, "%u:%u", log->device->major, log->device->minor);
+	uint32_t device_major, device_minor;
+
+	if (mirror_log_device(log, &device_major, &device_minor))
+		fprintf(out, "%u:%u", device_major, device_minor);
 	else
 		fputc('-', out);
 }
 
-/* One that a CTR makes is none before that is answered; a predecessor's is one. */
 static void print_log(const struct mirror_log *log, void *context)
 {
 	enum log_state state = mirror_log_state(log);
 	bool failed = mirror_log_health(log) != LOG_SOUND;
 	FILE *out = context;
 
-	if ((state == LOG_OPENING && log->life.former_state == LOG_OPENING) || state >= LOG_CLOSING)
+	if (!mirror_log_is_told(log))
 		return;
 	fprintf(out, "%s %llx %s ", log->uuid, (unsigned long long)log->luid, log->args.type);
-	print_device(out, log, state);
+	print_device(out, log);
 	fprintf(out, " %" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s%s\n",
 		log->args.region_size, log->args.region_count, dirty_log_sync_count(&log->dirty),
 		dirty_log_dirty_count(&log->dirty), dirty_log_lazy_count(&log->dirty),

@@ -73,11 +73,13 @@ static enum log_condition condition_of(const struct mirror_log *log,
 	return sample->in_sync < sample->regions ? LOG_RESYNCS : LOG_IS_WELL;
 }
 
-static void name_device(struct log_sample *sample, const struct log_device *device)
+static void name_device(struct log_sample *sample, const struct mirror_log *log)
 {
-	if (device)
-		snprintf(sample->device, sizeof(sample->device), "%u:%u", device->major,
-			 device->minor);
+	uint32_t device_major, device_minor;
+
+	if (mirror_log_device(log, &device_major, &device_minor))
+		snprintf(sample->device, sizeof(sample->device), "%u:%u", device_major,
+			 device_minor);
 	else
 		strcpy(sample->device, "-");
 }
@@ -106,10 +108,10 @@ static void sample_log(const struct mirror_log *log, void *context)
 	struct metrics_logs *logs = context;
 	struct log_sample sample = {.state = mirror_log_state(log)};
 
-	if (!mirror_log_is_open(log))
+	if (!mirror_log_is_told(log))
 		return;
 	strcpy(sample.uuid, log->uuid);
-	name_device(&sample, log->device);
+	name_device(&sample, log);
 	sample.regions = log->args.region_count;
 	sample.in_sync = dirty_log_sync_count(&log->dirty);
 	sample.dirty = dirty_log_dirty_count(&log->dirty);

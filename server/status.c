@@ -51,13 +51,14 @@ static void print_identity(FILE *out, const struct mirror_log *log, enum log_sta
 static void print_regions_of(FILE *out, const struct mirror_log *log)
 {
 	const struct dirty_log *dirty = &log->dirty;
+	uint32_t device_major, device_minor;
 
 	fprintf(out, ",\"in_sync\":%" PRIu64 ",\"dirty\":%" PRIu64 ",\"lazy\":%" PRIu64,
 		dirty_log_sync_count(dirty), dirty_log_dirty_count(dirty),
 		dirty_log_lazy_count(dirty));
-	if (log->device)
+	if (mirror_log_device(log, &device_major, &device_minor))
 		fprintf(out, ",\"dirty_on_disk\":%" PRIu64 ",\"device\":\"%u:%u\"",
-			dirty_log_disk_dirty_count(dirty), log->device->major, log->device->minor);
+			dirty_log_disk_dirty_count(dirty), device_major, device_minor);
 }
 
 static const char *truth(bool value)
@@ -98,7 +99,7 @@ static void print_last_error(FILE *out, const struct tally *tally)
 	fprintf(out, ",\"time\":%" PRId64 "}", error.time);
 }
 
-/* A log that is being opened has no more than its name: what a CTR sets is not ours to read yet. */
+/* A log that a CTR makes has no more than its name: what that sets is not ours to read yet. */
 static void print_status_of(const struct mirror_log *log, void *context)
 {
 	enum log_state state = mirror_log_state(log);
@@ -113,7 +114,7 @@ static void print_status_of(const struct mirror_log *log, void *context)
 	if (status->count++ > 0)
 		fputs(",\n", status->out);
 	print_identity(status->out, log, state);
-	if (state != LOG_OPENING) {
+	if (mirror_log_is_told(log)) {
 		print_regions_of(status->out, log);
 		print_health(status->out, log);
 		print_tally(status->out, &log->tally, status->now_ns);
@@ -221,7 +222,7 @@ bool status_print_regions(FILE *out, struct registry *registry, char *arguments,
 {
 	struct mirror_log *log;
 	uint64_t cells, luid;
-	bool open;
+	bool told;
 
 	*why = "regions: UUID LUID CELLS are expected, with 1 to 8192 cells";
 	if (!parse_word(cut_word(arguments), 10, &cells) || cells < 1 || cells > STATUS_CELLS_MAX ||
@@ -231,9 +232,9 @@ bool status_print_regions(FILE *out, struct registry *registry, char *arguments,
 	log = registry_get(registry, luid, arguments);
 	if (!log)
 		return false;
-	open = mirror_log_is_open(log);
-	if (open)
+	told = mirror_log_is_told(log);
+	if (told)
 		print_cells(out, log, cells);
 	mirror_log_put(log);
-	return open;
+	return told;
 }

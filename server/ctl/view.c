@@ -216,6 +216,9 @@ enum view_verdict view_judge(const json_t *mirror)
 		return VIEW_FAILED;
 	if (judge_legs(mirror) != VIEW_GOOD)
 		return judge_legs(mirror);
+	/* One whose health is not known yet is being made for a mirror that runs, and waits for it. */
+	if (*health == '\0' && strcmp(view_text(log, "state"), "opening") == 0)
+		return VIEW_DEGRADED;
 	if (json_is_true(json_object_get(log, "retries")) ||
 	    json_is_true(json_object_get(log, "spoilt")))
 		return VIEW_DEGRADED;

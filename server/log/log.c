@@ -110,6 +110,25 @@ int mirror_log_make_bits(struct mirror_log *log)
 	return 0;
 }
 
+bool mirror_log_is_told(const struct mirror_log *log)
+{
+	enum log_state state = mirror_log_state(log);
+
+	return state == LOG_OPENING ? log->life.former_state != LOG_OPENING : state < LOG_CLOSING;
+}
+
+bool mirror_log_device(const struct mirror_log *log, uint32_t *major, uint32_t *minor)
+{
+	bool opens = mirror_log_state(log) == LOG_OPENING;
+
+	/* What is being opened for it is the worker's. */
+	if (opens ? !log->args.disk : !log->device)
+		return false;
+	*major = opens ? log->record->major : log->device->major;
+	*minor = opens ? log->record->minor : log->device->minor;
+	return true;
+}
+
 static uint64_t with_check(uint32_t status)
 {
 	return status | (uint64_t)~status << 32;
@@ -174,6 +193,17 @@ void mirror_log_record_status(struct mirror_log *log)
 	atomic_store_explicit(&log->record->status, with_check(status_of(log)),
 			      memory_order_relaxed);
 	atomic_signal_fence(memory_order_seq_cst);
+}
+
+void mirror_log_record_failure(struct mirror_log *log)
+{
+	uint64_t recorded;
+
+	if (!log->record)
+		return;
+	recorded = atomic_load_explicit(&log->record->status, memory_order_relaxed);
+	atomic_store_explicit(&log->record->status, with_check((uint32_t)recorded | STATUS_FAILED),
+			      memory_order_relaxed);
 }
 
 bool mirror_log_is_spoilt(const struct mirror_log *log)

@@ -134,6 +134,10 @@ bool mirror_log_heals(const struct mirror_log *log);
  * it. The one executing it. */
 void mirror_log_record_status(struct mirror_log *log);
 
+/* Tell a successor that the kernel has heard of an error of its device, which this server cannot write: one that can
+ * says so too. Otherwise as the former. */
+void mirror_log_record_failure(struct mirror_log *log);
+
 /* Count it as what it is now, in the estate. After each change of what enum estate_standing tells apart; the one
  * executing it. */
 void mirror_log_count_standing(struct mirror_log *log);
@@ -196,6 +200,13 @@ static inline bool mirror_log_is_open(const struct mirror_log *log)
 
 	return state == LOG_CREATED || state == LOG_ACTIVE || state == LOG_SUSPENDED;
 }
+
+/* There for who asks about it: one that a CTR makes is not before that is answered; a predecessor's is, before its worker
+ * has taken it over. */
+bool mirror_log_is_told(const struct mirror_log *log);
+
+/* The number of its log device. False: it has none. Any thread, of a log that is told. */
+bool mirror_log_device(const struct mirror_log *log, uint32_t *major, uint32_t *minor);
 
 static inline enum log_health mirror_log_health(const struct mirror_log *log)
 {

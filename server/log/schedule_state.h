@@ -40,6 +40,7 @@ struct schedule_state {
 	bool attend_posted; /* it is in the inbox, or unread */
 	bool probe_due; /* its deadline has come */
 	bool rewrite_due; /* likewise */
+	bool fed; /* there is a log_io that it has waited for */
 #ifndef NDEBUG
 	_Atomic bool queued; /* on the run queue: there exactly once */
 #endif

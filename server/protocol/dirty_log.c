@@ -629,6 +629,7 @@ void dirty_log_change_dirty(struct dirty_log *log)
 	uint64_t region = region_bitmap_next_zero(&log->image, 0);
 
 	begin_change(log);
+	bit_tree_set(&log->changed, 0); /* the header, which another writer has as well */
 	for (; region < n; region = region_bitmap_next_zero(&log->image, region)) {
 		change_block_of(log, region);
 		region = (region / SHARD_REGIONS + 1) * SHARD_REGIONS; /* of the same block */

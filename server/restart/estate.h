@@ -85,7 +85,9 @@ struct log_record {
 	char ctr_text[CTR_ARGS_TEXT_MAX + 1];
 	uint64_t checksum; /* over all before */
 	_Atomic uint64_t status; /* log.c; 0: not published */
-	_Atomic int64_t read_ns; /* clock_now() when a RESUME last had its device read; 0: never */
+	/* Of rewrite.c, clock_now(): when a RESUME last had its device read, and was not answered yet; when what is dirty
+	 * was written again behind it. 0: never. */
+	_Atomic int64_t read_ns, rewritten_ns;
 	_Atomic uint64_t wrote; /* estate_fixed.writers when this log began to write its device */
 	_Atomic uint32_t deaths; /* of servers that were taking it up */
 	_Atomic uint64_t gone; /* not 0: the kernel was told that the log is gone */

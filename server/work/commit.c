@@ -90,7 +90,7 @@ void commit_write_failed(struct executor *executor, struct mirror_log *log)
 	struct worker *worker = worker_of(executor);
 	int64_t now = clock_coarse();
 	bool waits = log->commit.running.first || log->commit.waiters.first || log->probe.on;
-	bool known = waits && mirror_log_health(log) != LOG_SOUND;
+	bool known = mirror_log_health(log) != LOG_SOUND;
 	bool expired = waits && log->commit.retry_since_ns != 0 &&
 		       now - log->commit.retry_since_ns >= executor->options->retry_limit_ns;
 
@@ -134,6 +134,8 @@ void commit_start(struct worker *worker, struct mirror_log *log)
 		return;
 	}
 	if (writer == LOG_WRITER_NEVER) {
+		if (log->commit.waiters.first)
+			mirror_log_record_failure(log);
 		executor_reply_all(&worker->executor, &log->commit.waiters, -EIO);
 		return;
 	}
@@ -151,6 +153,20 @@ void commit_wait(struct worker *worker, struct mirror_log *log, struct slot *slo
 {
 	log_write_wait(&worker->executor, log, slot);
 	commit_start(worker, log);
+}
+
+static bool has_resume(const struct slot_list *list)
+{
+	for (const struct slot *slot = list->first; slot; slot = slot->next_waiter)
+		if (wire_type(&slot->message) == DM_ULOG_RESUME)
+			return true;
+	return false;
+}
+
+bool commit_resumes(const struct mirror_log *log)
+{
+	return log->life.resuming || has_resume(&log->commit.waiters) ||
+	       has_resume(&log->commit.running);
 }
 
 void commit_retry(struct worker *worker, struct mirror_log *log, int64_t now)

@@ -22,6 +22,9 @@ bool commit_claim(struct worker *worker, struct mirror_log *log);
 void commit_written(struct executor *executor, struct mirror_log *log);
 void commit_write_failed(struct executor *executor, struct mirror_log *log);
 
+/* A RESUME waits, for a commit or for the device to be read. */
+bool commit_resumes(const struct mirror_log *log);
+
 /* The back-off of a failed commit may have ended. */
 void commit_retry(struct worker *worker, struct mirror_log *log, int64_t now);
 

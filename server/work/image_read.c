@@ -13,6 +13,7 @@
 #include "server/base/stats.h"
 #include "server/log/answer.h"
 #include "server/work/commit.h"
+#include "server/work/rewrite.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -129,6 +130,7 @@ static bool take_header(struct mirror_log *log, const uint8_t *bytes)
 		take_valid_header(log, &header);
 		return true;
 	case LOG_IMAGE_NEW:
+		rewrite_not(log);
 		/* The log of a mirror that runs or ran was written: this is another volume by now. */
 		return (!log->image_read.reconnect && !log->life.ever_resumed) ||
 		       leave_alone(log, "since there is no log on it, and there was");

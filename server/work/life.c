@@ -124,6 +124,7 @@ static void begin_reconnected(struct worker *worker, struct mirror_log *log, str
 			mirror_log_health(log) != LOG_UNUSABLE;
 
 	if (readable) {
+		rewrite_begin(worker, log);
 		image_read_start(worker, log, slot, true);
 		return;
 	}
@@ -585,6 +586,12 @@ static bool memory_is_good(const struct mirror_log *log)
 	return writer == log->id || (writer == 0 && log->life.reconnects > 0);
 }
 
+/* That it was made with, and that could not be opened since. */
+static bool has_no_device(const struct mirror_log *log)
+{
+	return log->device && log->device->fd < 0;
+}
+
 /* Its device is another mirror's log, or not there: nothing is known, and nothing is written. */
 static void resume_unusable(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
@@ -645,7 +652,8 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
 	schedule_no_patience(log);
 	pace_restarts(log);
 	ask_mirrors_after_resume(worker, log);
-	if (device_is_anothers(log)) {
+	rewrite_watch(worker, log);
+	if (device_is_anothers(log) || (!good && has_no_device(log))) {
 		resume_unusable(worker, log, slot);
 		return;
 	}

@@ -146,11 +146,11 @@ static int64_t attend_probing(struct worker *worker, int64_t now)
 }
 
 /* In order, and each once. */
-static int64_t attend_rewriting(struct worker *worker, int64_t now)
+static int64_t attend_rewriting(struct list *rewriting, int64_t now)
 {
 	struct list_node *node;
 
-	while ((node = worker->rewriting.first)) {
+	while ((node = rewriting->first)) {
 		struct mirror_log *log = log_of_rewrite(node);
 
 		if (log->sched.rewrite.at_ns > now)
@@ -192,7 +192,8 @@ int64_t schedule_attend_due(struct worker *worker, int64_t now)
 	int64_t next = earlier(attend_aging(worker, now), attend_draining(worker, now));
 
 	next = earlier(next, attend_probing(worker, now));
-	next = earlier(next, attend_rewriting(worker, now));
+	next = earlier(next, attend_rewriting(&worker->rewriting_soon, now));
+	next = earlier(next, attend_rewriting(&worker->rewriting, now));
 	next = earlier(next, attend_all_due(&worker->impatient, log_of_patience, now));
 	next = earlier(next, attend_pacing(worker, now));
 	return earlier(next, attend_all_due(&worker->retrying, log_of_retry, now));
@@ -204,6 +205,7 @@ void schedule_attend_starved(struct worker *worker)
 		struct mirror_log *log = log_of_starved(worker->starved.first);
 
 		list_remove(&log->sched.starved);
+		log->sched.fed = true;
 		schedule_attend(log);
 	}
 }
@@ -281,6 +283,11 @@ void schedule_probe(struct worker *worker, struct mirror_log *log, int64_t at_ns
 void schedule_rewrite(struct worker *worker, struct mirror_log *log, int64_t at_ns)
 {
 	set_deadline(&worker->rewriting, &log->sched.rewrite, at_ns);
+}
+
+void schedule_rewrite_soon(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	set_deadline(&worker->rewriting_soon, &log->sched.rewrite, at_ns);
 }
 
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns)

@@ -37,7 +37,7 @@ struct worker {
 	struct list impatient; /* in no order */
 	struct list pacing; /* in no order */
 	struct list probing; /* as aging */
-	struct list rewriting; /* likewise */
+	struct list rewriting, rewriting_soon; /* likewise */
 	int64_t next_probes_ns; /* not before */
 	int64_t next_pace_ns; /* none of pacing is due before */
 	uint32_t settings_seen; /* estate_settings.changes */
@@ -87,6 +87,7 @@ void schedule_pace(struct worker *worker, struct mirror_log *log, int64_t at_ns)
 void schedule_no_pace(struct mirror_log *log);
 void schedule_probe(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_rewrite(struct worker *worker, struct mirror_log *log, int64_t at_ns);
+void schedule_rewrite_soon(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_no_retry(struct mirror_log *log);
 

@@ -212,8 +212,10 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 	if (keeps(log))
 		return;
 	commit_retry(worker, log, now);
-	if (log->commit.waiters.first || log->probe.on)
+	if (log->commit.waiters.first || log->probe.on || log->sched.fed) {
+		log->sched.fed = false;
 		commit_start(worker, log);
+	}
 	clears_check(worker, log, now);
 	probe_check(worker, log, now);
 	rewrite_check(worker, log);

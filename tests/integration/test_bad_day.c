@@ -100,21 +100,55 @@ Test(bad_day, the_tables_of_one_mirror_follow_one_another)
 	cr_assert_eq(sync_count(), REGIONS - 1);
 }
 
+static void read_header(const struct loop_device *loop, uint8_t header[LOG_IMAGE_HEADER_BYTES])
+{
+	cr_assert_eq(pread(loop->file, header, LOG_IMAGE_HEADER_BYTES, 0), LOG_IMAGE_HEADER_BYTES);
+}
+
+static bool has_header(const struct loop_device *loop, const uint8_t header[LOG_IMAGE_HEADER_BYTES])
+{
+	uint8_t now[LOG_IMAGE_HEADER_BYTES];
+
+	read_header(loop, now);
+	return memcmp(now, header, sizeof(now)) == 0;
+}
+
 /* The kernel's `disk` log may write its bits once more when its table has been replaced by ours already. */
 Test(bad_day, what_a_former_owner_writes_late_is_written_over)
 {
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
-	uint8_t bits[REGIONS / 8];
+	uint8_t bits[REGIONS / 8 + 1], header[LOG_IMAGE_HEADER_BYTES];
 
 	memset(bits, 0xff, sizeof(bits));
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
 	start();
-	make_log(&loop, REGIONS, " nosync");
+	make_log(&loop, REGIONS, "");
 	mark(5);
 	cr_assert_not(clean_on_disk(&loop, 5));
+	read_header(&loop, header);
 	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
-	cr_assert(clean_on_disk(&loop, 5));
 	EXPECT_SOON(!clean_on_disk(&loop, 5), "it stays clean");
 	cr_assert(clean_on_disk(&loop, 6));
+	EXPECT_SOON(has_header(&loop, header), "the size of a region is lost");
+}
+
+/* What was to be written meanwhile is written when it may be. */
+Test(bad_day, what_a_former_owner_writes_late_is_written_over_behind_a_suspend)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t bits[REGIONS / 8 + 1];
+
+	memset(bits, 0xff, sizeof(bits));
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	start();
+	make_log(&loop, REGIONS, "");
+	mark(5);
+	suspend();
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	sleep_msec(2500);
+	cr_assert(clean_on_disk(&loop, 5), "written while it is suspended");
+	resume();
+	EXPECT_SOON(!clean_on_disk(&loop, 5), "it stays clean");
 }
 
 /* Memory is not to be believed when another table of the mirror has written the device meanwhile. */

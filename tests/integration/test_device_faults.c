@@ -225,6 +225,31 @@ Test(device_faults, an_image_that_cannot_be_read_says_nothing)
 	cr_assert(status_is(&loop, 'D'), "nobody is told");
 }
 
+/* What nobody waits for is not tried without end: each try is a line of the kernel's, for each mirror. */
+Test(device_faults, a_log_that_has_failed_is_not_written_for_nobody)
+{
+	struct loop_device loop = make_full_loop();
+	struct wire_message request;
+	unsigned long before;
+
+	bench.io_retry = "0.3";
+	start_with("any", "auto", "0");
+	make_log(&loop, FULL_REGIONS, "");
+	request = begin_failing_write();
+	cr_assert_lt(await_answer(&request).message.request.error, 0);
+	cr_assert_lt(ask_error(DM_ULOG_RESUME, NULL, 0), 0);
+	cr_assert(status_is(&loop, 'D'));
+	before = stat_of("write_errors");
+	cr_assert_eq(set_region_sync(IN_A_HOLE + 1, 1), 0);
+	clear(IN_A_HOLE + 1);
+	EXPECT_SOON(stat_of("write_errors") > before, "it is not tried at all");
+	sleep_msec(200);
+	before = stat_of("write_errors");
+	sleep_msec(1500);
+	cr_assert_eq(stat_of("write_errors"), before);
+	end_full_loop();
+}
+
 /* The last mark is answered before the probe that it leads to. */
 Test(device_faults, a_device_that_dies_while_all_regions_are_hot_is_noticed)
 {

@@ -433,6 +433,18 @@ Test(metrics, the_thread_of_http_has_next_to_no_rights)
 	cr_assert_null(strstr(output(), "keeps all its rights"));
 }
 
+/* A luid is an address in the kernel. */
+Test(metrics, http_tells_no_luid)
+{
+	start_http();
+	become(0xfeedbeef123, "LVM-seen");
+	ctr_ok("160 core 8");
+	get("GET", "/metrics", "");
+	expect_head("uuid=\"LVM-seen\"");
+	cr_assert_null(strstr(text, "feedbeef123"));
+	cr_assert_null(strstr(text, "17518566502691")); /* the same */
+}
+
 Test(metrics, http_has_nothing_else)
 {
 	start_http();

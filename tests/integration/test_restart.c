@@ -683,11 +683,12 @@ Test(restart, a_large_log_that_kills_who_reads_it_through_is_left)
 Test(restart, what_a_former_owner_writes_late_is_written_over_by_a_successor)
 {
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
-	uint8_t bits[REGIONS / 8];
+	uint8_t bits[REGIONS / 8 + 1];
 
 	memset(bits, 0xff, sizeof(bits));
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
 	start_supervised(NULL);
-	make_log(&loop, REGIONS, " nosync");
+	make_log(&loop, REGIONS, "");
 	mark(5);
 	kill_server();
 	cr_assert_eq(sync_count(), REGIONS);
@@ -699,7 +700,7 @@ Test(restart, what_a_former_owner_writes_late_is_written_over_by_a_successor)
 /* Its worker has it in hand, but is not through. */
 Test(restart, a_log_that_is_being_taken_over_is_told)
 {
-	char text[256];
+	static char text[65536];
 	uint64_t region = 5;
 
 	start_supervised("mark:0");
@@ -709,6 +710,13 @@ Test(restart, a_log_that_is_being_taken_over_is_told)
 	expect_said("took over 1 logs", "");
 	control_ask("logs\n", text, sizeof(text));
 	cr_assert(strstr(text, "LVM-one "), "%s", text);
+	control_ask("status\n", text, sizeof(text));
+	cr_assert(strstr(text, "\"state\":\"opening\""), "%s", text);
+	cr_assert(strstr(text, "\"health\":\"sound\""), "%s", text);
+	control_ask("metrics\n", text, sizeof(text));
+	cr_assert(strstr(text, "uuid=\"LVM-one\""), "%s", text);
+	control_ask("regions LVM-one 1 4\n", text, sizeof(text));
+	cr_assert(strstr(text, "\"cells\":4"), "%s", text);
 }
 
 /* --- another program --- */
@@ -1205,6 +1213,40 @@ Test(restart, a_log_whose_device_is_gone_is_taken_over_as_failed)
 	ask_ok(DM_ULOG_DTR, NULL, 0);
 	cr_assert_eq(stat_of("server"), 2);
 	cr_assert_eq(stat_of("unknown_log"), 0);
+}
+
+/* Made, and not resumed: what its device holds nobody has read. */
+Test(restart, a_log_that_is_resumed_without_its_device_ends_no_server)
+{
+	struct loop_device loop = make_loop_apart();
+	char text[64];
+
+	start_supervised(NULL);
+	ctr_ok("%u disk %s 8 nosync", REGIONS * 8, loop.number);
+	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
+	lose_device(&loop);
+	cr_assert_lt(ask_error(DM_ULOG_RESUME, NULL, 0), 0);
+	expect_text(DM_ULOG_STATUS_INFO, text);
+	cr_assert_eq(sync_count(), 0);
+	cr_assert_eq(stat_of("server"), 2);
+}
+
+/* The kernel has heard of an error, and holds the mirror's writes until it has another table. */
+Test(restart, a_log_that_had_no_device_stays_failed_when_that_is_back)
+{
+	struct loop_device loop = make_loop_apart();
+	const uint64_t clean = 3;
+	char text[64];
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
+	lose_device(&loop);
+	cr_assert_eq(ask_error(DM_ULOG_MARK_REGION, &clean, sizeof(clean)), -EIO);
+	loop = make_loop_apart();
+	kill_server();
+	expect_text(DM_ULOG_STATUS_INFO, text);
+	cr_assert_eq(stat_of("server"), 3);
 }
 
 /* --- opens that hang --- */
