@@ -189,6 +189,25 @@ static void keep_dirty(struct cached_log *cl, region_t nr)
 	spin_unlock(&cl->lock);
 }
 
+/*
+ * It was to be recovered, and could not be. Of a dead leg that is every region
+ * that is out of sync, and none of them is written.
+ */
+static void drop_unrecovered(struct cached_log *cl, region_t nr)
+{
+	struct cached_region *reg;
+
+	spin_lock(&cl->lock);
+	reg = find_region(cl, nr);
+	if (reg && (reg->state != REGION_DIRTY || reg->durable))
+		reg = NULL;
+	if (reg)
+		unlink_region(cl, reg);
+	spin_unlock(&cl->lock);
+	if (reg)
+		kmem_cache_free(region_cache, reg);
+}
+
 static void drop_all_regions(struct cached_log *cl)
 {
 	struct cached_region *reg, *next;
@@ -479,6 +498,7 @@ static void cached_set_region_sync(struct dm_dirty_log *log, region_t nr,
 		if (nr < cl->regions)
 			clear_bit(nr, cl->in_sync);
 		keep_dirty(cl, nr);
+		drop_unrecovered(cl, nr);
 	}
 	cl->behind->type->set_region_sync(cl->behind, nr, in_sync);
 	mutex_unlock(&cl->talk);

@@ -557,6 +557,25 @@ static void recover_all(void)
 	}
 }
 
+/* A leg that is dead: each region is handed out, and fails. */
+static void take_no_memory_for_what_fails(void)
+{
+	unsigned handed = 0;
+	region_t nr;
+
+	for (unsigned i = 0; i < REGIONS; i++)
+		behind.on_disk[i] = true;
+	front.type->resume(&front);
+	while (front.type->get_resync_work(&front, &nr)) {
+		front.type->set_region_sync(&front, nr, 0);
+		behind.in_sync[nr] = true; /* it is not handed out again */
+		behind.on_disk[nr] = false;
+		handed++;
+	}
+	must(handed == REGIONS);
+	must(fake_allocated <= 1); /* what is put aside */
+}
+
 int main(int argc, char **argv)
 {
 	char *words[] = {"clear_delay", "2", "max_lazy", "8", "disk", "7:0", "8"};
@@ -569,6 +588,7 @@ int main(int argc, char **argv)
 	behind.suspender = pthread_self();
 	must(cached_init() == 0);
 	must(cached_ctr(&front, &ti, 7, words) == 0);
+	take_no_memory_for_what_fails();
 	front.type->resume(&front);
 	for (unsigned i = 0; i < 4; i++)
 		pthread_create(&thread[i], NULL, threads[i], NULL);
