@@ -32,6 +32,7 @@
 #define ALIVE_NS (10 * NSEC_PER_SEC) /* it says so at least so often, for WatchdogSec */
 #define FIRST_PAUSE_NS (200 * NSEC_PER_MSEC)
 #define PAUSE_MAX_NS (30 * NSEC_PER_SEC)
+#define HURRY_NS (2 * NSEC_PER_SEC)
 #define CHILD_LIMIT_NS (30 * NSEC_PER_SEC)
 #define CHILDREN_MAX 8u
 #define GIVE_BACK_TRIES 3u
@@ -68,13 +69,24 @@ static struct due *find_due(uint32_t major, uint32_t minor)
 	return NULL;
 }
 
+/* What kept it from being adopted may be over: repaired. Not at once, nor with shorter pauses from now on: an attempt that
+ * is given up resumes the mirror as well. */
+static void hurry(struct due *due)
+{
+	int64_t soon_ns = clock_now() + HURRY_NS;
+
+	if (due->when_ns > soon_ns)
+		due->when_ns = soon_ns;
+}
+
 /* Without memory the next full look finds it. */
 static void add_due(uint32_t major, uint32_t minor)
 {
 	struct due *due = find_due(major, minor);
 
 	if (due) {
-		due->again = true;
+		due->again = due->child != 0;
+		hurry(due);
 		return;
 	}
 	due = calloc(1, sizeof(*due));
@@ -387,12 +399,18 @@ static void wait_for_more(int fd, int64_t full_ns)
 	ppoll(&waiting, 1, &limit, &none);
 }
 
-/* Until SIGTERM, and then until no child is at a mirror any more: who has stopped us knows that none comes. */
+/* Until SIGTERM, and then until no child is at a mirror any more: who has stopped us knows that none comes. But where no
+ * dirtylogd is, systemd has us end before it starts one, and a child may wait for that: it ends by itself. */
+static bool goes_on(void)
+{
+	return !stopping || (children > 0 && ctl_answers());
+}
+
 static void keep(int fd)
 {
 	int64_t full_ns = clock_now();
 
-	while (!stopping || children > 0) {
+	while (goes_on()) {
 		sd_notify(0, "WATCHDOG=1");
 		if (!stopping && clock_now() >= full_ns) {
 			look_at_all();

@@ -444,8 +444,8 @@ static void obey(struct supervisor *supervisor, const siginfo_t *info)
 	}
 }
 
-/* A signal that has come, or -1 when it is time for something else. While a server runs the watchdog looks
- * after it meanwhile. */
+/* A signal that has come, or -1 when it is time for something else, or to say that all is well: while a server runs the
+ * watchdog looks after it meanwhile. */
 static int next_signal(struct supervisor *supervisor, int64_t until_ns, siginfo_t *info)
 {
 	sigset_t set = signal_set();
@@ -455,9 +455,12 @@ static int next_signal(struct supervisor *supervisor, int64_t until_ns, siginfo_
 	if (supervisor->server > 0)
 		return watchdog_wait(&supervisor->watchdog, &set, info, supervisor->server,
 				     until_ns);
+	watchdog_feed(&supervisor->watchdog);
 	left = until_ns - clock_now();
 	if (left < 0)
 		left = 0;
+	if (left > NSEC_PER_SEC)
+		left = NSEC_PER_SEC;
 	pause.tv_sec = left / NSEC_PER_SEC;
 	pause.tv_nsec = left % NSEC_PER_SEC;
 	return sigtimedwait(&set, info, &pause);

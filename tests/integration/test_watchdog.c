@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -307,6 +308,31 @@ Test(watchdog, systemd_is_told_while_all_goes_well)
 	cr_assert_eq(fed(fd), 0, "the server is stopped");
 	EXPECT_SOON(fed(fd) > 0, "systemd is not told any more");
 	expect_servers(2);
+	close(fd);
+}
+
+/* The supervisor is well, and is not to be ended. */
+Test(watchdog, systemd_is_told_while_no_server_can_be_had)
+{
+	int fd = open_notify("2000000");
+	struct rlimit before, none = {.rlim_cur = 3};
+	pid_t servers[2];
+
+	start_watched(NULL);
+	EXPECT_SOON(stat_of("standby_pid") > 0, "nobody stands by");
+	cr_assert_eq(prlimit(bench.daemon, RLIMIT_NOFILE, NULL, &before), 0);
+	none.rlim_max = before.rlim_max;
+	cr_assert_eq(prlimit(bench.daemon, RLIMIT_NOFILE, &none, NULL), 0);
+	servers[0] = (pid_t)stat_of("standby_pid");
+	servers[1] = (pid_t)stat_of("server_pid");
+	kill(servers[0], SIGKILL);
+	kill(servers[1], SIGKILL);
+	sleep_msec(3000);
+	fed(fd);
+	sleep_msec(4000);
+	cr_assert_geq(fed(fd), 2);
+	cr_assert_eq(prlimit(bench.daemon, RLIMIT_NOFILE, &before, NULL), 0);
+	EXPECT_SOON(control_answers(), "no server:\n%s", output());
 	close(fd);
 }
 

@@ -39,6 +39,8 @@ if dmsetup table vg-disk--log | grep -q nosync; then
 	check_not "no nosync" sh -c "dmsetup table vg-disk--log | grep -q nosync"
 	check "release" dirtylogctl release vg/disk-log
 	check_not "nor there" sh -c "dmsetup table vg-disk--log | grep -q nosync"
+else
+	fail "LVM activates it with nosync: it did not, and what that does to a log was not tried"
 fi
 
 # A volume that is for reading alone stays so.

@@ -47,3 +47,9 @@ at_most "milliseconds of the slowest write" "$(slowest_write)" 60000
 equal "still on dirtylogd" "$(log_type vg-a)" userspace
 check "none of the old ones is left" until_true 20 sh -c "! ps -o pid= -p ${before%:*},${before#*:}"
 check "in sync in the end" until_true 120 sh -c "dmsetup status vg-a | grep -Eq ' ([0-9]+)/\\1 '"
+
+# Its keeper ends and begins with it, however often.
+for _ in 1 2 3 4 5 6 7; do
+	systemctl restart dirtylogd
+done
+equal "the keeper behind seven restarts" "$(systemctl is-active dirtylogd-keep)" active

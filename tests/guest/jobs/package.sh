@@ -16,6 +16,10 @@ equal "upgraded" "$(dpkg-query -W -f '${db:Status-Status}' dirtylogd)" installed
 equal "an upgrade leaves the server alone" "$(server_pid)" "$before"
 check "and tells of reload" grep -q "systemctl reload dirtylogd" /tmp/out
 
+systemctl disable -q --now dirtylogd
+dpkg -i /job/dirtylogd.deb >/tmp/out 2>&1
+equal "disabled stays stopped, though its keeper is not" "$(enabled dirtylogd) $(systemctl is-active dirtylogd)" "disabled inactive"
+
 systemctl disable -q --now dirtylogd dirtylogd-keep
 dirtylogctl check >/tmp/checked 2>&1
 equal "check fails" "$?" 1

@@ -33,3 +33,26 @@ check "and that it is adopted is said" until_true 20 sh -c "journalctl -u dirtyl
 check "it can be suspended" timeout -s KILL 20 dmsetup suspend --noflush vg-a
 check "and resumed" dmsetup resume vg-a
 check "and written" timeout 20 dd if=/dev/zero of=/dev/vg/a bs=4k count=1 oflag=direct
+
+# All of dirtylogd dies while one of keep's is at a mirror that does not answer: the others wait for the next start alone.
+make_mirror vg/b 32M core
+check "another one is adopted" dirtylogctl adopt vg/b
+lvchange --deltag dirtylogd vg/a
+check "released" dirtylogctl release vg/a
+check "the leg is slow again" on_leg "$slow"
+dd if=/dev/zero of=/dev/vg/a bs=4k count=1 oflag=direct 2>/dev/null &
+writing=$!
+sleep 1
+lvchange --addtag dirtylogd vg/a
+echo change >"/sys/block/$(basename "$(readlink -f /dev/vg/a)")/uevent"
+sleep 5
+pid=$(service_pid)
+start=$(now)
+systemctl kill -s KILL dirtylogd
+check "the other mirror is written" timeout -s KILL 40 dd if=/dev/zero of=/dev/vg/b bs=4k count=1 oflag=direct
+at_most "seconds until it is, all of dirtylogd killed" "$(elapsed_since "$start")" 25
+check_not "by the one that was killed" test "$(service_pid)" = "$pid"
+check "it is on its way still" test -d /proc/$writing
+wait $writing
+check "the leg is fast" on_leg "$fast"
+check "adopted in the end" until_true 90 is_on vg-a userspace
