@@ -34,9 +34,11 @@ int server_process_pin(int cpu)
 
 int server_process_try_pin(int cpu)
 {
-	cpu_set_t before;
+	cpu_set_t before; /* too small for a host of more than 1,024, which need not be pinned */
 	int r;
 
+	if (cpu < 0)
+		return 0;
 	if (sched_getaffinity(0, sizeof(before), &before) != 0)
 		return -errno;
 	r = server_process_pin(cpu);

@@ -181,13 +181,15 @@ static int adopt_one(const struct ctl_mirror *mirror, const struct adopt_options
 /* LVM could not take the tag away; perhaps there was none. */
 static int tell_if_tagged(const char *volume)
 {
-	if (lvm_tagged(volume, LVM_TAG) != LVM_TAGGED)
+	enum lvm_tagged tagged = lvm_tagged(volume, LVM_TAG);
+
+	if (tagged == LVM_NOT_TAGGED)
 		return 0;
 	fflush(stdout);
 	fprintf(stderr,
-		"dirtylogctl: %s still has the tag " LVM_TAG ", by which dirtylogd-keep adopts it "
+		"dirtylogctl: %s %s the tag " LVM_TAG ", by which dirtylogd-keep adopts it "
 		"again: lvchange --deltag " LVM_TAG " %s, which has failed, says why\n",
-		volume, volume);
+		volume, tagged == LVM_TAGGED ? "still has" : "may still have", volume);
 	return 1;
 }
 
@@ -195,15 +197,16 @@ static int tell_if_tagged(const char *volume)
 static int release_one(const struct ctl_mirror *mirror, const struct adopt_options *options)
 {
 	char volume[LVM_NAME_MAX];
-	bool untags = !options->once && lvm_volume_of(mirror->name, mirror->uuid, volume) &&
-		      lvm_tagged(volume, LVM_TAG) != LVM_NOT_TAGGED;
+	enum lvm_tagged tagged = !options->once && lvm_volume_of(mirror->name, mirror->uuid, volume)
+					 ? lvm_tagged(volume, LVM_TAG)
+					 : LVM_NOT_TAGGED;
+	bool stays = tagged != LVM_NOT_TAGGED && !lvm_remove_tag(volume, LVM_TAG);
 	enum swap_result result;
-	bool stays = untags && !lvm_remove_tag(volume, LVM_TAG);
 	const char *why;
 	int status;
 
 	result = try_swap(mirror, swap_release, &why);
-	if (untags && result != SWAP_DONE && result != SWAP_NOTHING)
+	if (tagged == LVM_TAGGED && result != SWAP_DONE && result != SWAP_NOTHING)
 		lvm_add_tag(volume, LVM_TAG); /* it is on dirtylogd, and shall be kept there */
 	status = tell_result(mirror, result, "released to the kernel's log", why);
 	return stays && status == 0 ? tell_if_tagged(volume) : status;

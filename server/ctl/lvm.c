@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,23 +112,36 @@ static bool lists_tag(char *text, const char *wanted)
 	return false;
 }
 
+/* All that was written to it; free(3) it. NULL: nothing was, or there is no memory. */
+static char *read_whole(int fd)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	char *text = size > 0 ? malloc((size_t)size + 1) : NULL;
+	ssize_t n = text ? pread(fd, text, (size_t)size, 0) : -1;
+
+	if (n == (ssize_t)size) {
+		text[n] = '\0';
+		return text;
+	}
+	free(text);
+	return NULL;
+}
+
+/* Any number of tags, each of up to a KiB. */
 enum lvm_tagged lvm_tagged(const char *volume, const char *tag)
 {
 	char *words[] = {"lvs",		"-q", "--noheadings", "--reportformat", "basic", "--config",
 			 AS_WE_READ_IT, "-o", "lv_tags",      (char *)volume,	NULL};
-	char text[4096];
-	int fds[2];
-	ssize_t n;
-	bool known;
+	enum lvm_tagged tagged = LVM_UNKNOWN;
+	int fd = memfd_create("lvs", MFD_CLOEXEC);
+	char *text;
 
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+	if (fd < 0)
 		return LVM_UNKNOWN;
-	known = run_lvm(words, fds[1]);
-	close(fds[1]);
-	n = read(fds[0], text, sizeof(text) - 1);
-	close(fds[0]);
-	if (!known || n <= 0)
-		return LVM_UNKNOWN;
-	text[n] = '\0';
-	return lists_tag(text, tag) ? LVM_TAGGED : LVM_NOT_TAGGED;
+	text = run_lvm(words, fd) ? read_whole(fd) : NULL;
+	close(fd);
+	if (text)
+		tagged = lists_tag(text, tag) ? LVM_TAGGED : LVM_NOT_TAGGED;
+	free(text);
+	return tagged;
 }

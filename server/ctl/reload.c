@@ -69,8 +69,14 @@ static bool find_program(long supervisor, char path[PATH_MAX])
 
 	snprintf(link, sizeof(link), "/proc/%ld/exe", supervisor);
 	n = readlink(link, path, PATH_MAX - 1);
-	if (n < 0)
+	if (n < 0) {
+		fprintf(stderr,
+			"dirtylogctl: not reloaded: the program of dirtylogd's supervisor (process "
+			"%ld) "
+			"is not to be seen: %s: %s\n",
+			supervisor, link, strerror(errno));
 		return false;
+	}
 	path[n] = '\0';
 	if ((size_t)n > end && strcmp(path + n - end, DELETED) == 0)
 		path[(size_t)n - end] = '\0';

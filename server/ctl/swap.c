@@ -200,12 +200,14 @@ static int add_target(uint64_t start, uint64_t sectors, const char *type, const 
 	return dm_device_table_add(start, sectors, type, text);
 }
 
-/* -EALREADY: there is nothing to change. */
+/* -EALREADY: there is nothing to change. Under the lock: the logs are those of the table that it is made from. */
 static int load_table(void)
 {
 	unsigned mirrors = 0;
 	int r;
 
+	free(swap.logs);
+	swap.logs = ctl_try("logs");
 	swap.converted = 0;
 	dm_device_table_begin();
 	r = dm_device_table(add_target, &mirrors);
@@ -429,7 +431,7 @@ static enum swap_result swap_log(const struct ctl_mirror *mirror, enum wanted_lo
 	swap.mirror = mirror;
 	swap.wanted = wanted;
 	swap.lock_fd = -1;
-	swap.logs = ctl_try("logs");
+	swap.logs = NULL;
 	outcome = mirror_cycle(&ops);
 	dismiss_guardian(outcome != CYCLE_NOT_RESUMED);
 	free(swap.logs);

@@ -47,7 +47,7 @@ check "its successor hangs at the leg as well" until_true 10 leg_flush_hangs "$S
 kill -SEGV "$SERVER"
 others_serve "crashed"
 SERVER=$(server_pid)
-until_true 10 leg_flush_hangs "$SERVER" || note "no leg flush hangs before the reload"
+check "a flush of the leg hangs before the reload" until_true 10 leg_flush_hangs "$SERVER"
 kill -HUP "$DAEMON_PID"
 others_serve "reloaded"
 for kill_round in 1 2 3 4 5; do
@@ -61,7 +61,7 @@ check "the region of the leg that hangs is dirty still" \
 	[ "$(log_clean /dev/mapper/hlog $REGIONS)" -lt $REGIONS ]
 
 SERVER=$(server_pid)
-until_true 10 leg_flush_hangs "$SERVER" || note "no leg flush hangs before the stop"
+check "a flush of the leg hangs before the stop" until_true 10 leg_flush_hangs "$SERVER"
 kill -TERM "$DAEMON_PID"
 check "stopped: all of it is gone within 15 s" until_true 15 daemon_gone
 start_daemon --clear-delay 1 || exit 1

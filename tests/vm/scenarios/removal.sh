@@ -31,7 +31,7 @@ handed_over() {
 	on_kernel_log && return
 	removal_server=$(server_pid)
 	kill -HUP "$DAEMON_PID"
-	until_true 20 another_server "$removal_server"
+	check "another server" until_true 20 another_server "$removal_server"
 }
 undisturbed() { :; }
 
