@@ -125,8 +125,11 @@ static void answer_with_too_many(int listener)
 				 .msg_iovlen = 1,
 				 .msg_control = &ancillary,
 				 .msg_controllen = sizeof(ancillary)};
-	int client = accept(listener, NULL, NULL);
 	int fds[RELIEF_FDS + 1];
+	int client;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	client = accept(listener, NULL, NULL);
 
 	for (unsigned i = 0; i <= RELIEF_FDS; i++)
 		fds[i] = listener;
