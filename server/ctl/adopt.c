@@ -6,6 +6,7 @@
 #include "server/ctl/beneath.h"
 #include "server/ctl/command.h"
 #include "server/ctl/front.h"
+#include "server/ctl/json_values.h"
 #include "server/ctl/lvm.h"
 #include "server/ctl/mirrors.h"
 
@@ -112,8 +113,8 @@ static json_t *told; /* NULL: in text */
 
 static void tell_as_json(const struct ctl_mirror *mirror, bool done, const char *what)
 {
-	json_array_append_new(told, json_pack("{s:s, s:o, s:b, s:s}", "name",
-					      ctl_mirror_text(mirror), "device",
+	json_array_append_new(told, json_pack("{s:o, s:o, s:b, s:s}", "name",
+					      json_of_text(ctl_mirror_text(mirror)), "device",
 					      json_sprintf("%u:%u", mirror->major, mirror->minor),
 					      "done", done, "what", what));
 }

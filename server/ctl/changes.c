@@ -58,7 +58,7 @@ static bool is_kernels(const json_t *view, const json_t *mirror)
 	json_t *name, *names = json_object_get(view, "kernels");
 
 	for (size_t i = 0; (name = json_array_get(names, i)); i++)
-		if (strcmp(json_string_value(name), view_text(mirror, "dm")) == 0)
+		if (json_equal(name, json_object_get(mirror, "dm")))
 			return true;
 	return false;
 }

@@ -4,6 +4,7 @@
 #include "server/ctl/dm_mirrors.h"
 
 #include "server/ctl/children.h"
+#include "server/ctl/json_values.h"
 #include "server/ctl/mirrors.h"
 #include "server/protocol/mirror_params.h"
 #include "server/protocol/mirror_table.h"
@@ -41,11 +42,6 @@ static void write_line(FILE *out, json_t *object)
 
 /* --- tables --- */
 
-struct dm_device {
-	const char *name, *uuid;
-	unsigned major, minor;
-};
-
 static json_t *json_of_legs(const struct mirror_table *table)
 {
 	json_t *legs = json_array();
@@ -57,21 +53,29 @@ static json_t *json_of_legs(const struct mirror_table *table)
 	return legs;
 }
 
-static void write_target(FILE *out, const struct dm_device *device, unsigned target,
-			 const char *params)
+json_t *dm_mirrors_target(const struct dm_device *device, unsigned target, const char *params)
 {
 	struct mirror_table table = {0};
 	enum mirror_table_kind kind = mirror_table_parse(params, &table);
 
 	if (kind == MIRROR_TABLE_OTHERS || kind == MIRROR_TABLE_NAMELESS)
-		return;
+		return NULL;
 	if (kind == MIRROR_TABLE_BROKEN)
 		table.nlegs = 0;
-	write_line(out, json_pack("{s:s%, s:s, s:o, s:i, s:s, s:b, s:o}", "dm", device->name,
-				  strlen(device->name), "dm_uuid", device->uuid, "device",
-				  json_sprintf("%u:%u", device->major, device->minor), "target",
-				  (int)target, "uuid", table.uuid, "front",
-				  mirror_params_has_front(params), "legs", json_of_legs(&table)));
+	return json_pack("{s:o, s:o, s:o, s:i, s:o, s:b, s:o}", "dm", json_of_text(device->name),
+			 "dm_uuid", json_of_text(device->uuid), "device",
+			 json_sprintf("%u:%u", device->major, device->minor), "target", (int)target,
+			 "uuid", json_of_text(table.uuid), "front", mirror_params_has_front(params),
+			 "legs", json_of_legs(&table));
+}
+
+static void write_target(FILE *out, const struct dm_device *device, unsigned target,
+			 const char *params)
+{
+	json_t *mirror = dm_mirrors_target(device, target, params);
+
+	if (mirror)
+		write_line(out, mirror);
 }
 
 /* Targets of the device, each with its number. */

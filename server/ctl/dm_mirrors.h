@@ -6,8 +6,17 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* An array with an object for each target: "dm", "dm_uuid", "device" (major:minor), "target" (number in the
- * table), "uuid" (of the log), "front" (a log of our kernel module stands before it) and "legs": [{"device"}]. Asks the kernel alone. Empty too where there is no
+struct dm_device {
+	const char *name, *uuid;
+	unsigned major, minor;
+};
+
+/* A mirror's target: an object with "dm", "dm_uuid", "device" (major:minor), "target" (number in the table), "uuid" (of the
+ * log), "front" (a log of our kernel module stands before it) and "legs": [{"device"}]. NULL: its log is none of ours.
+ * params: of its table. Pure. */
+json_t *dm_mirrors_target(const struct dm_device *device, unsigned target, const char *params);
+
+/* An array of all of them. Asks the kernel alone. Empty too where there is no
  * device-mapper; *all: none is missing because device-mapper does not answer. NULL: no memory. */
 json_t *dm_mirrors_find(bool *all);
 

@@ -7,6 +7,7 @@
 #include "server/ctl/changes.h"
 #include "server/ctl/command.h"
 #include "server/ctl/dm_mirrors.h"
+#include "server/ctl/json_values.h"
 #include "server/ctl/mirrors.h"
 #include "server/ctl/view.h"
 
@@ -104,7 +105,7 @@ static json_t *names_of_kernels(void)
 		return names;
 	for (unsigned i = 0; i < mirrors.count; i++)
 		if (mirrors.all[i].kernels > 0)
-			json_array_append_new(names, json_string(mirrors.all[i].name));
+			json_array_append_new(names, json_of_text(mirrors.all[i].name));
 	free(mirrors.all);
 	return names;
 }

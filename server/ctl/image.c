@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/ctl/image.h"
 
-#include "server/base/json_text.h"
-
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -155,29 +152,6 @@ int image_next(struct image *image, struct image_piece *piece)
 
 /* --- what the commands share --- */
 
-static json_t *bytes_as_json(const char *bytes)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-	json_t *json = NULL;
-
-	if (!out)
-		return NULL;
-	json_text_write(out, bytes);
-	if (fclose(out) == 0)
-		json = json_loadb(text, size, JSON_DECODE_ANY, NULL);
-	free(text);
-	return json;
-}
-
-json_t *image_text_as_json(const char *text)
-{
-	json_t *json = json_string(text);
-
-	return json ? json : bytes_as_json(text);
-}
-
 void image_warn_of_holder(const struct image *image)
 {
 	if (image->file.holder[0])
@@ -187,16 +161,32 @@ void image_warn_of_holder(const struct image *image)
 			    image->file.holder);
 }
 
-void image_warn(const struct image *image)
+bool image_is_short(const struct image *image, char text[IMAGE_SHORT_MAX])
 {
 	uint64_t needed = image->regions ? image_bytes(image, image->regions) : 0;
+	int length;
+
+	if (image->verdict != LOG_IMAGE_VALID || image->file.bytes >= needed)
+		return false;
+	length = snprintf(text, IMAGE_SHORT_MAX,
+			  "ends at byte %" PRIu64 ", and %" PRIu64 " regions need %" PRIu64 ": ",
+			  image->file.bytes, image->regions, needed);
+	if (image->believed < image->regions)
+		snprintf(text + length, IMAGE_SHORT_MAX - (size_t)length,
+			 "those from %" PRIu64 " on count as dirty", image->believed);
+	else
+		snprintf(text + length, IMAGE_SHORT_MAX - (size_t)length,
+			 "all bits are there, and the last block is not whole");
+	return true;
+}
+
+void image_warn(const struct image *image)
+{
+	char text[IMAGE_SHORT_MAX];
 
 	image_warn_of_holder(image);
-	if (image->verdict == LOG_IMAGE_VALID && image->file.bytes < needed)
-		image_fault(image->file.path,
-			    "ends at byte %" PRIu64 ", and %" PRIu64 " regions need %" PRIu64
-			    ": those from %" PRIu64 " on count as dirty",
-			    image->file.bytes, image->regions, needed, image->believed);
+	if (image_is_short(image, text))
+		image_fault(image->file.path, "%s", text);
 }
 
 int image_parse(const struct option_table *table, void *options, int argc, char **argv, int count,

@@ -9,10 +9,10 @@
 #include "server/base/option_table.h"
 #include "server/ctl/image_file.h"
 
-#include <jansson.h>
-
 /* Exit statuses of the image commands, beside 0 and CTL_WRONG_COMMAND_LINE. */
 #define IMAGE_TROUBLE 1 /* something is wrong, differs, or cannot be done */
+
+#define IMAGE_SHORT_MAX 192u
 
 /* Of what an image is, by all that can be told from it. */
 enum image_kind {
@@ -62,12 +62,12 @@ const char *image_kind_meaning(enum image_kind kind);
 /* Bytes that an image of so many regions takes on its device. */
 uint64_t image_bytes(const struct image *image, uint64_t regions);
 
-/* For JSON, which is UTF-8. Bytes that are not, as a path can have, are a character each (json_text.h). */
-json_t *image_text_as_json(const char *text);
+/* Whether it ends before its last region does, or that region's block; and what is to be said of that. */
+bool image_is_short(const struct image *image, char text[IMAGE_SHORT_MAX]);
 
 /* Say on stderr if it may change while it is looked at. */
 void image_warn_of_holder(const struct image *image);
-/* The same, and if it ends before its last region. */
+/* The same, and if it is short. */
 void image_warn(const struct image *image);
 
 /* --- the commands' command lines --- */

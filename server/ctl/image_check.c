@@ -88,14 +88,12 @@ static void check_regions(const struct image *image, uint64_t expected, unsigned
 
 static void check_end(const struct image *image, unsigned *problems)
 {
-	uint64_t needed = image->regions ? image_bytes(image, image->regions) : 0;
+	char text[IMAGE_SHORT_MAX];
 
-	if (image->verdict == LOG_IMAGE_VALID && image->file.bytes < needed)
+	if (image_is_short(image, text))
 		problem(problems,
-			"it ends at byte %" PRIu64 ", and %" PRIu64 " regions need %" PRIu64
-			": those from %" PRIu64 " on count as dirty; if it is a copy, copy it "
-			"whole, else the device is too small",
-			image->file.bytes, image->regions, needed, image->believed);
+			"it %s; if it is a copy, copy it whole, else the device is too small",
+			text);
 }
 
 static void check_note(const struct image *image, unsigned *problems)
@@ -173,6 +171,7 @@ int ctl_image_check(int argc, char **argv)
 		problems_found = json_array();
 	status = check_image(&image, options.regions);
 	json_decref(problems_found);
+	problems_found = NULL;
 	image_close(&image);
 	return status;
 }

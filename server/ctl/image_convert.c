@@ -8,6 +8,7 @@
 #include "server/base/kill_point.h"
 #include "server/ctl/image_reader.h"
 #include "server/ctl/image_target.h"
+#include "server/ctl/json_values.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -200,11 +201,11 @@ static void say_done_as_json(const struct conversion *job)
 {
 	const struct image *from = job->from;
 	json_t *all = json_pack(
-		"{s:o, s:s, s:b, s:I, s:I, s:I, s:I}", "target",
-		image_text_as_json(job->target.path), "for", image_reader_word(job->options->to),
-		"written", job->options->write, "regions", (json_int_t)from->regions, "dirty",
-		(json_int_t)job->dirty, "not_vouched_for",
-		(json_int_t)(from->regions - from->believed), "bytes", (json_int_t)job->bytes);
+		"{s:o, s:s, s:b, s:o, s:o, s:o, s:o}", "target", json_of_text(job->target.path),
+		"for", image_reader_word(job->options->to), "written", job->options->write,
+		"regions", json_of_count(from->regions), "dirty", json_of_count(job->dirty),
+		"not_vouched_for", json_of_count(from->regions - from->believed), "bytes",
+		json_of_count(job->bytes));
 
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	putchar('\n');

@@ -4,6 +4,7 @@
 
 #include "bitmap/region_runs.h"
 #include "server/ctl/image.h"
+#include "server/ctl/json_values.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -115,14 +116,14 @@ static void tell_diff_as_json(bool equal, const struct image *images[2], struct 
 	json_t *all = json_pack("{s:b}", "equal", equal);
 
 	for (unsigned i = 0; i < 2; i++)
-		json_object_set_new(all, i ? "b" : "a",
-				    json_pack("{s:I, s:I, s:I, s:I, s:o}", "regions",
-					      (json_int_t)images[i]->regions, "region_size",
-					      (json_int_t)images[i]->header.region_size,
-					      "dirty_here_only", (json_int_t)sides[i]->runs.members,
-					      "ranges_left_out",
-					      (json_int_t)(sides[i]->runs.count - sides[i]->shown),
-					      "ranges", sides[i]->ranges));
+		json_object_set_new(
+			all, i ? "b" : "a",
+			json_pack("{s:o, s:I, s:o, s:o, s:o}", "regions",
+				  json_of_count(images[i]->regions), "region_size",
+				  (json_int_t)images[i]->header.region_size, "dirty_here_only",
+				  json_of_count(sides[i]->runs.members), "ranges_left_out",
+				  json_of_count(sides[i]->runs.count - sides[i]->shown), "ranges",
+				  sides[i]->ranges));
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	putchar('\n');
 	json_decref(all);

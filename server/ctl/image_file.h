@@ -10,7 +10,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define IMAGE_PIECE_BYTES (1u << 20) /* a multiple of any logical block */
+/* A multiple of any logical block. A fuzzer has its images in several all the same. */
+#ifdef DIRTYLOG_FUZZ
+#define IMAGE_PIECE_BYTES (1u << 16)
+#else
+#define IMAGE_PIECE_BYTES (1u << 20)
+#endif
 
 struct image_file {
 	const char *path; /* the caller's */

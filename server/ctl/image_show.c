@@ -6,6 +6,7 @@
 
 #include "bitmap/region_runs.h"
 #include "server/ctl/image_reader.h"
+#include "server/ctl/json_values.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,7 +40,7 @@ static const struct option_table show_table = {
 
 static void emit_quoted(const char *text)
 {
-	json_t *json = image_text_as_json(text);
+	json_t *json = json_of_text(text);
 
 	json_dumpf(json, stdout, JSON_ENCODE_ANY);
 	json_decref(json);

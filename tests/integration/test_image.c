@@ -414,6 +414,15 @@ Test(image, a_short_copy_ends_where_it_ends)
 	expect_out("problem: it ends at byte 2024");
 }
 
+/* Readers of devices want whole blocks. */
+Test(image, a_copy_without_the_end_of_its_last_block_has_all_bits)
+{
+	close(make_image("ragged", 32, 0, LOG_IMAGE_BITS_OFFSET + 4));
+	run_image("check ragged");
+	expect_status(1);
+	expect_out("problem: it ends at byte 1028, and 32 regions need 1536: all bits are there");
+}
+
 Test(image, a_header_that_is_cut_has_no_regions)
 {
 	int fd = make_image("cut", REGIONS, 8, 8192);
@@ -878,6 +887,17 @@ Test(image, regions_that_no_device_can_have_are_counted_at_once)
 	expect_status(0);
 	expect_out("4611686018427387904 regions for dirtylogd, 4611686018427387897 of them dirty");
 	expect_out("4611686018427387392 regions are dirty since FROM does not vouch for them");
+}
+
+Test(image, regions_of_64_bits_are_no_less_in_json)
+{
+	close(make_image("a", UINT64_MAX - 5, 0, 8192));
+	run_image("convert --json --to dirtylogd a b");
+	expect_status(0);
+	expect_out("\"regions\": 1.8446744073709552e19");
+	run_image("diff --json a a");
+	expect_status(0);
+	expect_out("\"regions\": 1.8446744073709552e19");
 }
 
 static void mount_small(void)
