@@ -4,6 +4,7 @@
 #include "server/base/clock.h"
 #include "server/control.h"
 #include "server/control_socket.h"
+#include "server/ctl/answers.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -82,18 +83,6 @@ static char *ask_once(const char *words, const char *line, size_t *size, int *er
 	return text;
 }
 
-/* And without the mark of its end. */
-static bool is_whole(char *text, size_t *size)
-{
-	size_t end = strlen(CONTROL_END);
-
-	if (*size < end || memcmp(text + *size - end, CONTROL_END, end) != 0)
-		return false;
-	*size -= end;
-	text[*size] = '\0';
-	return true;
-}
-
 /* A server of before there was a mark. */
 static bool knows_no_end(const char *text)
 {
@@ -116,7 +105,7 @@ static char *ask_anyway(const char *line, size_t *size, FILE *complaints)
 			if (text && error == 0 && *size > 0)
 				return text;
 		}
-		if (!text || (error == 0 && is_whole(text, size)) || is_refusal(text))
+		if (!text || (error == 0 && answer_take_end(text, size)) || is_refusal(text))
 			return text;
 		free(text);
 		if (error == -EAGAIN)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `dirtylogctl check`: what is wrong with this host, each with what to do. A line for each thing that was looked at. */
 #include "server/base/option_table.h"
+#include "server/ctl/answers.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/command.h"
+#include "server/ctl/json_values.h"
 #include "server/ctl/kernel_faults.h"
 #include "server/ctl/lvm.h"
 #include "server/ctl/mirrors.h"
@@ -40,7 +42,8 @@ static json_t *found; /* NULL: a line each */
 static void tell_found(bool ok, const char *what)
 {
 	if (found)
-		json_array_append_new(found, json_pack("{s:b, s:s}", "ok", ok, "what", what));
+		json_array_append_new(
+			found, json_pack("{s:b, s:o}", "ok", ok, "what", json_of_text(what)));
 	else
 		printf("%s %s\n", ok ? "ok   " : "bad  ", what);
 }
@@ -181,17 +184,6 @@ static void check_service(void)
 
 /* --- the mirrors --- */
 
-/* The name that a served log has in the daemon's list, at the beginning of a line. */
-static bool is_listed(const char *logs, const char *uuid)
-{
-	size_t length = strlen(uuid);
-
-	for (const char *at = logs; at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
-		if (strncmp(at, uuid, length) == 0 && at[length] == ' ')
-			return true;
-	return false;
-}
-
 static void check_served(const struct ctl_mirror *mirror, const char *logs)
 {
 	char uuid[DM_UUID_LEN];
@@ -203,7 +195,7 @@ static void check_served(const struct ctl_mirror *mirror, const char *logs)
 	}
 	if (!swap_log_uuid(mirror, uuid))
 		return;
-	if (is_listed(logs, uuid))
+	if (answer_has_log(logs, uuid))
 		return;
 	bad("%s: dirtylogd does not serve its log %s, so its I/O hangs: journalctl -u dirtylogd "
 	    "says "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `set`, `pause` and `continue`: what the running dirtylogd shall do otherwise. */
 #include "server/base/option_table.h"
+#include "server/ctl/answers.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/command.h"
 #include "server/ctl/view.h"
@@ -34,24 +35,13 @@ static const struct option_table set_table = {
 	.entries = set_entries,
 };
 
-/* A name and a value a line. */
-static void print_pairs_as_json(char *text)
+static void print_settings_as_json(char *text)
 {
-	json_t *pairs = json_object();
-	char *save, *line = strtok_r(text, "\n", &save);
+	json_t *settings = answer_settings(text);
 
-	for (; line; line = strtok_r(NULL, "\n", &save)) {
-		char *space = strchr(line, ' '), *end;
-		double number = space ? strtod(space + 1, &end) : 0;
-
-		if (!space)
-			continue;
-		*space = '\0';
-		json_object_set_new(pairs, line, *end ? json_string(space + 1) : json_real(number));
-	}
-	json_dumpf(pairs, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+	json_dumpf(settings, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
 	putchar('\n');
-	json_decref(pairs);
+	json_decref(settings);
 }
 
 static int order_as_json(const char *line)
@@ -64,7 +54,7 @@ static int order_as_json(const char *line)
 	if (out)
 		fclose(out);
 	if (status == 0)
-		print_pairs_as_json(text);
+		print_settings_as_json(text);
 	free(text);
 	return status;
 }

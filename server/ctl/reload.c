@@ -2,11 +2,12 @@
 /* What `systemctl reload` runs. */
 #include "server/base/clock.h"
 #include "server/base/option_table.h"
+#include "server/ctl/answers.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/command.h"
+#include "server/ctl/json_values.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <signal.h>
 #include <spawn.h>
@@ -31,26 +32,14 @@ struct running {
 	long supervisor, server, program; /* program: changes when it goes on as another one */
 };
 
-/* The value of a line of the daemon's counters; 0: there is none. */
-static long counter(const char *stats, const char *name)
-{
-	size_t length = strlen(name);
-
-	while (stats && *stats) {
-		const char *end = strchrnul(stats, '\n');
-
-		if (strncmp(stats, name, length) == 0 && stats[length] == ' ')
-			return strtol(stats + length, NULL, 10);
-		stats = *end ? end + 1 : end;
-	}
-	return 0;
-}
-
+/* stats: NULL, if there is no answer. It is freed. */
 static bool learn(char *stats, struct running *running)
 {
-	*running = (struct running){.supervisor = counter(stats, "supervisor_pid"),
-				    .server = counter(stats, "server_pid"),
-				    .program = counter(stats, "program")};
+	*running = (struct running){0};
+	if (stats)
+		*running = (struct running){.supervisor = answer_counter(stats, "supervisor_pid"),
+					    .server = answer_counter(stats, "server_pid"),
+					    .program = answer_counter(stats, "program")};
 	free(stats);
 	return running->server > 0;
 }
@@ -213,7 +202,7 @@ static void tell_reloaded(const char *program, const struct running *now, bool j
 		printf("dirtylogd goes on as %s, server process %ld\n", program, now->server);
 		return;
 	}
-	told = json_pack("{s:s, s:I, s:I}", "program", program, "supervisor",
+	told = json_pack("{s:o, s:I, s:I}", "program", json_of_text(program), "supervisor",
 			 (json_int_t)now->supervisor, "server", (json_int_t)now->server);
 	json_dumpf(told, stdout, JSON_INDENT(1));
 	putchar('\n');

@@ -70,6 +70,8 @@ static json_t *ask_regions(const json_t *log)
 		return NULL;
 	answer = json_loads(text, 0, NULL);
 	free(text);
+	if (!answer)
+		fprintf(stderr, "dirtylogctl show: the answer is not understood\n");
 	return answer;
 }
 

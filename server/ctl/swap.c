@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/ctl/swap.h"
 
+#include "server/ctl/answers.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/beneath.h"
 #include "server/log/dm_device.h"
@@ -127,22 +128,11 @@ static void name_log(unsigned target, char uuid[DM_UUID_LEN])
 static const char *log_device_of(const char *params)
 {
 	static struct mirror_table table;
-	static char found[32], device[32];
-	char uuid[DM_UUID_LEN];
+	static char device[ANSWER_DEVICE_MAX];
 
-	found[0] = '\0';
-	if (mirror_table_parse(params, &table) != MIRROR_TABLE_OURS)
+	if (!swap.logs || mirror_table_parse(params, &table) != MIRROR_TABLE_OURS)
 		return NULL;
-	for (const char *at = swap.logs; at && *at;
-	     at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
-		if (sscanf(at, "%128s %*s %*s %31s", uuid, device) != 2 ||
-		    strcmp(uuid, table.uuid) != 0)
-			continue;
-		if (found[0] && strcmp(found, device) != 0)
-			return NULL;
-		memcpy(found, device, sizeof(found));
-	}
-	return found[0] && strcmp(found, "-") != 0 ? found : NULL;
+	return answer_log_device(swap.logs, table.uuid, device) ? device : NULL;
 }
 
 static bool to_ours(const char *params, const char *uuid, char *text)
