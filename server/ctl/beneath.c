@@ -2,7 +2,6 @@
 #include "server/ctl/beneath.h"
 
 #include <dirent.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,22 +59,33 @@ bool beneath_device(const char *sys, dev_t above, dev_t device)
 	return stands_on(sys, above, device, LAYERS_MAX);
 }
 
-/* The device that a line of mountinfo says is mounted on the directory, if it is of that. By its number, for the name may be
- * another device's by now; a file system of several devices has a number of its own, and is known by its source. */
+bool beneath_is_mount(const char *line, const char *directory, unsigned number[2],
+		      char source[PATH_MAX])
+{
+	const char *rest = strstr(line, " - ");
+	char mounted[PATH_MAX];
+
+	source[0] = '\0';
+	if (!rest ||
+	    sscanf(line, "%*u %*u %u:%u %*s %4095s", &number[0], &number[1], mounted) != 3 ||
+	    strcmp(mounted, directory) != 0)
+		return false;
+	sscanf(rest, " - %*s %4095s", source);
+	return true;
+}
+
+/* By its number, for the name may be another device's by now; a file system of several devices has a number of its own,
+ * and is known by its source. */
 static void find_mounted(const char *line, const char *directory, dev_t *device)
 {
-	unsigned device_major, device_minor;
-	char mounted[PATH_MAX], source[PATH_MAX];
-	const char *rest = strstr(line, " - ");
+	char source[PATH_MAX];
+	unsigned number[2];
 	struct stat st;
 
-	if (!rest ||
-	    sscanf(line, "%*u %*u %u:%u %*s %4095s", &device_major, &device_minor, mounted) != 3 ||
-	    strcmp(mounted, directory) != 0)
+	if (!beneath_is_mount(line, directory, number, source))
 		return;
-	*device = device_major != 0 ? makedev(device_major, device_minor) : 0;
-	if (device_major == 0 && sscanf(rest, " - %*s %4095s", source) == 1 &&
-	    stat(source, &st) == 0 && S_ISBLK(st.st_mode))
+	*device = number[0] != 0 ? makedev(number[0], number[1]) : 0;
+	if (number[0] == 0 && source[0] && stat(source, &st) == 0 && S_ISBLK(st.st_mode))
 		*device = st.st_rdev;
 }
 

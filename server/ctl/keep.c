@@ -13,6 +13,7 @@
 #include "server/ctl/front.h"
 #include "server/ctl/lvm.h"
 #include "server/ctl/mirrors.h"
+#include "server/ctl/uevent.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -314,25 +315,13 @@ static int open_uevents(void)
 	return fd;
 }
 
-static long field_of(const char *text, size_t size, const char *name)
-{
-	size_t length = strlen(name);
-
-	for (const char *at = text; at < text + size; at += strlen(at) + 1)
-		if (strncmp(at, name, length) == 0)
-			return strtol(at + length, NULL, 10);
-	return -1;
-}
-
-/* The kernel's own, `change@/devices/virtual/block/dm-N`, and fields; the process that sends one is 0. */
+/* The process that sends one of the kernel's own is 0. */
 static void hear(const char *text, size_t size)
 {
-	long device_major = field_of(text, size, "MAJOR="),
-	     device_minor = field_of(text, size, "MINOR=");
+	uint32_t device_major, device_minor;
 
-	if (strncmp(text, "change@/devices/virtual/block/dm-", 33) == 0 && device_major >= 0 &&
-	    device_minor >= 0)
-		add_due((uint32_t)device_major, (uint32_t)device_minor);
+	if (uevent_of_change(text, size, &device_major, &device_minor))
+		add_due(device_major, device_minor);
 }
 
 /* False: some were lost. */

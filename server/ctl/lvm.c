@@ -101,12 +101,11 @@ bool lvm_remove_tag(const char *volume, const char *tag)
 	"report{prefixes=0 quoted=1 compact_output=0 list_item_separator=\",\"} log{" \
 	"report_command_log=0}"
 
-/* Of a list with commas. */
-static bool lists_tag(char *text, const char *wanted)
+bool lvm_lists_tag(char *list, const char *wanted)
 {
 	char *save;
 
-	for (char *tag = strtok_r(text, " ,\n", &save); tag; tag = strtok_r(NULL, " ,\n", &save))
+	for (char *tag = strtok_r(list, " ,\n", &save); tag; tag = strtok_r(NULL, " ,\n", &save))
 		if (strcmp(tag, wanted) == 0)
 			return true;
 	return false;
@@ -141,7 +140,7 @@ enum lvm_tagged lvm_tagged(const char *volume, const char *tag)
 	text = run_lvm(words, fd) ? read_whole(fd) : NULL;
 	close(fd);
 	if (text)
-		tagged = lists_tag(text, tag) ? LVM_TAGGED : LVM_NOT_TAGGED;
+		tagged = lvm_lists_tag(text, tag) ? LVM_TAGGED : LVM_NOT_TAGGED;
 	free(text);
 	return tagged;
 }

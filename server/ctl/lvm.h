@@ -24,6 +24,9 @@ bool lvm_remove_tag(const char *volume, const char *tag);
 
 enum lvm_tagged { LVM_NOT_TAGGED, LVM_TAGGED, LVM_UNKNOWN /* it does not say */ };
 
+/* Whether a list of tags, with commas, has the one. The list is cut. */
+bool lvm_lists_tag(char *list, const char *tag);
+
 /* Whether the volume has the tag. */
 enum lvm_tagged lvm_tagged(const char *volume, const char *tag);
 
