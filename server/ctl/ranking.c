@@ -36,7 +36,7 @@ static json_t *logs_by_key(const json_t *view)
 
 static double grown(const json_t *log, const json_t *before, const char *key)
 {
-	return (double)(view_number(log, key) - view_number(before, key));
+	return (double)view_number(log, key) - (double)view_number(before, key);
 }
 
 static void compare_log(json_t *mirror, const json_t *log, const json_t *before, double seconds)
@@ -82,7 +82,7 @@ static double score_of(const json_t *mirror, enum ranking_mode mode)
 	case RANKING_SLOW:
 		return oldest > slow ? oldest : slow;
 	case RANKING_RESYNCING:
-		return (double)(view_number(log, "regions") - view_number(log, "in_sync")) *
+		return ((double)view_number(log, "regions") - (double)view_number(log, "in_sync")) *
 		       (double)view_number(log, "region_size");
 	}
 	return 0;

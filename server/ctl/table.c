@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define SECTOR_BYTES 512
+#define LEFT_MAX_SECONDS 1e12
 
 /* --- cells --- */
 
@@ -77,7 +78,7 @@ void table_sync(const json_t *mirror, char *text)
 	const json_t *log = log_of(mirror);
 	json_int_t regions = view_number(log, "regions"), in_sync = view_number(log, "in_sync");
 
-	if (!json_object_get(log, "in_sync") || regions <= 0)
+	if (!json_object_get(log, "in_sync") || regions <= 0 || in_sync < 0 || in_sync > regions)
 		put(text, "?");
 	else if (in_sync == regions)
 		put(text, "100%");
@@ -116,19 +117,19 @@ void table_rate(const json_t *mirror, char *text)
 void table_left(const json_t *mirror, char *text)
 {
 	const json_t *log = log_of(mirror);
-	json_int_t regions = view_number(log, "regions") - view_number(log, "in_sync");
-	double rate = resync_rate(log);
+	double regions = (double)view_number(log, "regions") - (double)view_number(log, "in_sync");
+	double left = regions / resync_rate(log); /* not a number, or none: it is not known */
 	int64_t seconds;
 
 	if (regions == 0 || !log) {
 		put(text, "-");
 		return;
 	}
-	if (rate <= 0) {
+	if (!(left >= 0 && left < LEFT_MAX_SECONDS)) {
 		put(text, "?");
 		return;
 	}
-	seconds = (int64_t)((double)regions / rate) + 1;
+	seconds = (int64_t)left + 1;
 	snprintf(text, TABLE_CELL_MAX, "%" PRId64 ":%02d:%02d", seconds / 3600,
 		 (int)(seconds / 60 % 60), (int)(seconds % 60));
 }

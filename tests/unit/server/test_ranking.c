@@ -4,6 +4,7 @@
 
 #include "server/ctl/view.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <criterion/criterion.h>
@@ -90,6 +91,23 @@ Test(ranking, the_hot_the_slow_and_the_resyncing_come_first)
 	expect_order(RANKING_HOT, 9, "cabd");
 	expect_order(RANKING_SLOW, 9, "adcb");
 	expect_order(RANKING_RESYNCING, 9, "bacd");
+}
+
+/* A file that watch is given can say anything. */
+Test(ranking, numbers_of_64_bits_are_compared)
+{
+	json_t *log =
+		json_object_get(json_array_get(json_object_get(views[1], "mirrors"), 1), "log");
+	json_t *before =
+		json_object_get(json_array_get(json_object_get(views[0], "mirrors"), 1), "log");
+
+	json_object_set_new(log, "changes", json_integer(INT64_MAX));
+	json_object_set_new(before, "changes", json_integer(INT64_MIN));
+	json_object_set_new(log, "in_sync", json_integer(INT64_MIN));
+	ranking_compare(views[1], views[0], 1);
+	cr_assert_gt(real_of(1, "hot"), 1e19);
+	expect_order(RANKING_HOT, 1, "b");
+	expect_order(RANKING_RESYNCING, 1, "b");
 }
 
 Test(ranking, no_more_than_fit)

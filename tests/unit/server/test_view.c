@@ -150,6 +150,20 @@ Test(view, a_resync_has_a_rate_and_an_end)
 	expect_cell(table_left, "{'log': {'regions': 2, 'in_sync': 1, 'resync_rate': 0.0}}", "?");
 }
 
+/* A file that --from names can say anything. */
+Test(view, what_cannot_be_is_not_known)
+{
+	expect_cell(table_sync, "{'log': {'regions': 3, 'in_sync': 4}}", "?");
+	expect_cell(table_sync, "{'log': {'regions': 3, 'in_sync': -1}}", "?");
+	expect_cell(table_left, "{'log': {'regions': 3, 'in_sync': 4, 'resync_rate': 2.0}}", "?");
+	expect_cell(table_left,
+		    "{'log': {'regions': 9223372036854775807, 'in_sync': -9223372036854775807, "
+		    "'resync_rate': 1.0}}",
+		    "?");
+	expect_cell(table_left, "{'log': {'regions': 2, 'in_sync': 1, 'resync_rate': 1e-300}}",
+		    "?");
+}
+
 Test(view, very_many_legs_are_cut)
 {
 	json_t *mirror = json_pack("{s:[]}", "legs");
