@@ -11,6 +11,17 @@ void fake_message(const char *format, ...)
 {
 }
 
+unsigned fake_scnprintf(char *text, size_t room, const char *format, ...)
+{
+	va_list arguments;
+	int wanted;
+
+	va_start(arguments, format);
+	wanted = vsnprintf(text, room, format, arguments);
+	va_end(arguments);
+	return (size_t)wanted < room ? (unsigned)wanted : (unsigned)room - 1;
+}
+
 struct kmem_cache *fake_cache(size_t size)
 {
 	struct kmem_cache *cache = malloc(sizeof(*cache));

@@ -40,8 +40,7 @@
 #define array_size(count, size) ((size_t)(count) * (size))
 #define clamp(value, low, high) ((value) < (low) ? (low) : (value) > (high) ? (high) : (value))
 #define dm_sector_div_up(n, size) (((n) + (size)-1) / (size))
-#define DMEMIT(...) \
-	(sz += sz >= maxlen ? 0 : (unsigned)snprintf(result + sz, maxlen - sz, __VA_ARGS__))
+#define DMEMIT(...) (sz += sz >= maxlen ? 0 : fake_scnprintf(result + sz, maxlen - sz, __VA_ARGS__))
 
 /* --- memory --- */
 
@@ -58,6 +57,9 @@ extern bool fake_no_atomic_memory; /* GFP_ATOMIC finds none */
 extern long fake_allocated; /* objects of caches */
 
 void fake_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Returns what has found room. */
+unsigned fake_scnprintf(char *text, size_t room, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 void *kmem_cache_alloc(struct kmem_cache *cache, int flags);
 void kmem_cache_free(struct kmem_cache *cache, void *object);
 #define KMEM_CACHE(type, flags) fake_cache(sizeof(struct type))
@@ -79,6 +81,7 @@ static inline int kstrtouint(const char *word, unsigned base, unsigned *value)
 	unsigned long long number;
 
 	errno = 0;
+	word += *word == '+';
 	number = strtoull(word, &end, (int)base);
 	if (word[0] < '0' || word[0] > '9' || *end || errno || number > UINT_MAX)
 		return -EINVAL;
