@@ -2,6 +2,8 @@
 /* Sources: https://github.com/OpenObservability/OpenMetrics (1.0), and the text format 0.0.4 of Prometheus. */
 #include "server/base/metric_text.h"
 
+#include "server/base/utf8.h"
+
 #include <inttypes.h>
 
 static const char *const kind_names[] = {"gauge", "counter", "histogram"};
@@ -17,7 +19,7 @@ void metric_family(struct metric_text *text, const char *name, enum metric_kind 
 		kind_names[kind]);
 }
 
-/* Bytes that are not ASCII are taken for Latin-1, since nobody says in which encoding they are. */
+/* One that is not ASCII is taken for Latin-1, since nobody says in which encoding it is. */
 static void put_label_byte(FILE *out, unsigned char byte)
 {
 	if (byte == '\n')
@@ -33,8 +35,15 @@ static void put_label_byte(FILE *out, unsigned char byte)
 static void put_label(FILE *out, char before, const char *name, const char *value)
 {
 	fprintf(out, "%c%s=\"", before, name);
-	for (const char *at = value; *at; at++)
-		put_label_byte(out, (unsigned char)*at);
+	while (*value) {
+		size_t length = utf8_length(value);
+
+		if (length > 0)
+			fwrite(value, 1, length, out);
+		else
+			put_label_byte(out, (unsigned char)*value);
+		value += length ? length : 1;
+	}
 	putc('"', out);
 }
 

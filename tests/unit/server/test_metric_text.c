@@ -60,6 +60,19 @@ Test(metric_text, labels_are_escaped)
 		    "b{x=\"a\\\"b\\\\c\\nd\",y=\"\xc3\xa9\"} 1\n");
 }
 
+/* As in JSON: a log has one name. */
+Test(metric_text, a_label_in_utf8_stays_so)
+{
+	static const struct metric_label labels[] = {
+		{"x", "\xc3\xbc\xe2\x82\xac"}, {"y", "\xc3"}, {0}};
+
+	begin(false);
+	metric_family(&text, "b", METRIC_GAUGE, "Now.");
+	metric_count(&text, labels, 1);
+	expect_text("# HELP b Now.\n# TYPE b gauge\n"
+		    "b{x=\"\xc3\xbc\xe2\x82\xac\",y=\"\xc3\x83\"} 1\n");
+}
+
 Test(metric_text, a_bucket_counts_what_is_below_its_limit_and_at_it)
 {
 	static const struct bucket_scale scale = {.count = 2, .unit = 1e-3, .limits = {500, 1000}};
