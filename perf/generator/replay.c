@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #define GUESSED_REGION_SIZE 1024u /* sectors; of a log whose constructor is not recorded */
+/* So many have a number of sectors that a constructor can tell. */
+#define GUESSED_REGIONS_MAX (INT64_MAX / GUESSED_REGION_SIZE)
 #define ANY_BYTES UINT64_MAX
 
 struct replay_log {
@@ -122,6 +124,28 @@ static struct replay_log *add_log(struct replay *replay, const struct dm_ulog_re
 
 /* --- looking through it --- */
 
+static unsigned count_regions(const struct wire_message *message)
+{
+	switch (wire_opcode(message)->payload) {
+	case WIRE_STRING:
+	case WIRE_NOTHING:
+		return 0;
+	case WIRE_REGION_SYNC:
+		return 1;
+	default:
+		return wire_region_count(message);
+	}
+}
+
+/* No mirror has the others, and dirtylogd has refused them. */
+static bool regions_are_possible(struct wire_message *message)
+{
+	for (unsigned i = 0; i < count_regions(message); i++)
+		if (wire_regions(message)[i] >= GUESSED_REGIONS_MAX)
+			return false;
+	return true;
+}
+
 /* The recording has what came, good or not; only good requests are played. */
 static bool to_message(const struct recording_record *record, struct wire_message *message)
 {
@@ -135,7 +159,8 @@ static bool to_message(const struct recording_record *record, struct wire_messag
 	message->cn.id.val = CN_VAL_DM_USERSPACE_LOG;
 	message->cn.len = (uint16_t)record->length;
 	message->request.version = DM_ULOG_REQUEST_VERSION;
-	return wire_check(message, message->nl.nlmsg_len, &error, &why) == WIRE_GOOD;
+	return wire_check(message, message->nl.nlmsg_len, &error, &why) == WIRE_GOOD &&
+	       regions_are_possible(message);
 }
 
 static size_t ctr_length(const struct wire_message *message)
@@ -148,24 +173,13 @@ static void learn_regions(struct replay_log *log, struct wire_message *message)
 	struct ctr_args args;
 	const char *why;
 
-	switch (wire_opcode(message)->payload) {
-	case WIRE_STRING:
-		if (ctr_args_parse((const char *)message->payload, ctr_length(message), &args,
-				   &why) == 0 &&
-		    args.region_count > log->regions)
-			log->regions = args.region_count;
-		break;
-	case WIRE_NOTHING:
-		break;
-	case WIRE_REGION_SYNC:
-		if (!log->has_ctr && wire_regions(message)[0] >= log->regions)
-			log->regions = wire_regions(message)[0] + 1;
-		break;
-	default:
-		for (unsigned i = 0; !log->has_ctr && i < wire_region_count(message); i++)
-			if (wire_regions(message)[i] >= log->regions)
-				log->regions = wire_regions(message)[i] + 1;
-	}
+	if (wire_opcode(message)->payload == WIRE_STRING &&
+	    ctr_args_parse((const char *)message->payload, ctr_length(message), &args, &why) == 0 &&
+	    args.region_count > log->regions)
+		log->regions = args.region_count;
+	for (unsigned i = 0; !log->has_ctr && i < count_regions(message); i++)
+		if (wire_regions(message)[i] >= log->regions)
+			log->regions = wire_regions(message)[i] + 1;
 }
 
 static int learn(struct replay *replay, const struct recording_record *record)
