@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Loop device on a file, ext4 on that, a file in it, and another loop device on this one, which is
  * the slow one. Freezing the ext4 holds its writes back. The freezer is a process, not a thread,
- * with a pipe for a leash: when the generator dies, even by SIGKILL, the pipe closes and the last
+ * with a socket for a leash: when the generator dies, even by SIGKILL, it closes and the last
  * thing that it does is to thaw. Otherwise the frozen file system could never be unmounted.
  */
 #include "perf/generator/slow_device.h"
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,10 +92,11 @@ int slow_device_make(struct slow_device *slow, const char *directory, uint64_t b
 /* --- making it slow --- */
 
 /* In a process of its own, in no terminal's foreground. Nothing but the end of the leash ends it
- * while the file system is frozen. */
+ * while the file system is frozen; it is told by it of the first time. */
 static void freeze_and_thaw(int file_system, int leash, int msec)
 {
 	struct pollfd end = {.fd = leash};
+	bool told = false;
 	int ended = 0;
 
 	setpgid(0, 0);
@@ -104,6 +106,7 @@ static void freeze_and_thaw(int file_system, int leash, int msec)
 				strerror(errno));
 			_exit(1);
 		}
+		told = told || send(leash, "", 1, MSG_NOSIGNAL) == 1;
 		ended = poll(&end, 1, msec);
 		ioctl(file_system, FITHAW, 0);
 		usleep(THAWED_USEC);
@@ -114,8 +117,9 @@ static void freeze_and_thaw(int file_system, int leash, int msec)
 int slow_device_begin(struct slow_device *slow, unsigned msec)
 {
 	int ends[2];
+	char byte;
 
-	if (pipe2(ends, O_CLOEXEC) != 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return -errno;
 	slow->freezer = fork();
 	if (slow->freezer == 0) {
@@ -123,13 +127,16 @@ int slow_device_begin(struct slow_device *slow, unsigned msec)
 		freeze_and_thaw(slow->file_system, ends[0], (int)msec);
 	}
 	close(ends[0]);
-	if (slow->freezer > 0) {
-		slow->leash = ends[1];
-		return 0;
+	if (slow->freezer < 0) {
+		slow->freezer = 0;
+		close(ends[1]);
+		return -EAGAIN;
 	}
-	slow->freezer = 0;
-	close(ends[1]);
-	return -EAGAIN;
+	slow->leash = ends[1];
+	if (recv(slow->leash, &byte, 1, 0) == 1)
+		return 0;
+	slow_device_end(slow);
+	return -EIO;
 }
 
 int slow_device_end(struct slow_device *slow)

@@ -26,7 +26,7 @@ struct slow_device {
 int slow_device_make(struct slow_device *slow, const char *directory, uint64_t bytes);
 
 /* From now on a write that comes waits for up to msec milliseconds: the file system is frozen for
- * so long, thawed for one, and so on. 0 or -errno. */
+ * so long, thawed for one, and so on. 0 or -errno: -EIO, said on stderr, if it cannot be frozen. */
 int slow_device_begin(struct slow_device *slow, unsigned msec);
 
 /* No longer. 0, as where none has begun; -EIO, said on stderr, if it was not slow all the time. */
