@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define REWRITTEN_MSEC 3000 /* more than PAUSE_NS of server/work/rewrite.c */
+
 TestSuite(bad_day, .init = set_up, .fini = tear_down, .timeout = 60);
 
 static void expect_health(const struct loop_device *loop, char health)
@@ -149,6 +151,23 @@ Test(bad_day, what_a_former_owner_writes_late_is_written_over_behind_a_suspend)
 	cr_assert(clean_on_disk(&loop, 5), "written while it is suspended");
 	resume();
 	EXPECT_SOON(!clean_on_disk(&loop, 5), "it stays clean");
+}
+
+/* A mirror that is suspended may be on its way to another log, on the same device. */
+Test(bad_day, what_is_written_to_the_device_of_a_suspended_log_stands)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t bits[REGIONS / 8];
+
+	memset(bits, 0xff, sizeof(bits));
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	mark(5);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	sleep_msec(REWRITTEN_MSEC);
+	cr_assert(clean_on_disk(&loop, 5), "it was written");
 }
 
 /* Memory is not to be believed when another table of the mirror has written the device meanwhile. */
