@@ -32,7 +32,7 @@
 #define FIRST 5u /* a region whose bit is in the first page */
 #define LAST 30000u /* one in the page that is gone when the device is full */
 #define FAILING_NS (20 * NSEC_PER_SEC) /* dirtylogd tries again for a while (--io-retry) */
-#define HANG_NS (3 * NSEC_PER_SEC)
+#define HANG_NS (6 * NSEC_PER_SEC)
 #define HANG_MSEC 60000u /* of the freezer: longer than HANG_NS */
 #define THAWED_NS (5 * NSEC_PER_SEC)
 #define QUESTION_NS (100 * NSEC_PER_MSEC) /* between two */
