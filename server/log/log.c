@@ -100,6 +100,7 @@ int mirror_log_make_bits(struct mirror_log *log)
 	record->block_bytes = config.block_bytes;
 	record->major = log->device ? log->device->major : 0;
 	record->minor = log->device ? log->device->minor : 0;
+	record->diskseq = log->device ? log->device->diskseq : 0;
 	record->no_legs = log->no_legs;
 	memcpy(record->uuid, log->uuid, sizeof(record->uuid));
 	memcpy(record->ctr_text, log->ctr_text, sizeof(record->ctr_text));

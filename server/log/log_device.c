@@ -124,6 +124,8 @@ static int measure(struct log_device *device, char *why, size_t why_bytes)
 		return -EINVAL;
 	}
 	device->block_bytes = (uint32_t)block;
+	if (ioctl(device->fd, BLKGETDISKSEQ, &device->diskseq) != 0)
+		device->diskseq = 0; /* Linux 5.15 */
 	return 0;
 }
 

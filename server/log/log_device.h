@@ -22,6 +22,8 @@ struct log_device {
 	int fd; /* O_DIRECT */
 	uint32_t block_bytes;
 	uint64_t bytes;
+	uint64_t
+		diskseq; /* which the kernel gives no other disk until it boots again; 0: not known */
 	_Atomic bool claimed; /* see log_device_claim */
 	_Atomic unsigned
 		ios; /* operations on their way, LOG_DEVICE_IOS_MAX at most or a few more */

@@ -80,6 +80,7 @@ struct log_record {
 	uint64_t id;
 	uint32_t block_bytes; /* of the log device, 0: a core log */
 	uint32_t major, minor; /* of it: its name may come to mean another */
+	uint64_t diskseq; /* and its number as well: log_device.h */
 	uint32_t no_legs;
 	char uuid[DM_UUID_LEN];
 	char ctr_text[CTR_ARGS_TEXT_MAX + 1];

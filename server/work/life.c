@@ -439,6 +439,12 @@ static void drop_device(struct mirror_log *log)
 	log->device = NULL;
 }
 
+/* Its number was free between two servers. */
+static bool is_another(const struct log_device *device, const struct log_record *record)
+{
+	return device->diskseq != 0 && record->diskseq != 0 && device->diskseq != record->diskseq;
+}
+
 /* As the record has it; or none, if it is gone, or is another. */
 static int take_over_device(struct mirror_log *log, int error)
 {
@@ -449,6 +455,11 @@ static int take_over_device(struct mirror_log *log, int error)
 			   record->major, record->minor);
 		drop_device(log);
 		error = -EINVAL;
+	} else if (error == 0 && log->device && is_another(log->device, record)) {
+		diag_error("log %s: its log device is gone, and %u:%u is another one by now",
+			   log->uuid, record->major, record->minor);
+		drop_device(log);
+		error = -ENODEV;
 	}
 	if (error < 0)
 		return go_without_device(log, record->major, record->minor, record->block_bytes);

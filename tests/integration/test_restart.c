@@ -1128,6 +1128,20 @@ Test(restart, one_that_does_not_wake_is_killed)
 	expect_said("the server that stood by", "does not wake");
 }
 
+Test(restart, the_end_of_the_supervisor_of_one_that_stood_by_is_an_end_in_order)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	standby(0);
+	kill_server();
+	mark(4);
+	clear(4);
+	end_daemon(SIGKILL);
+	expect_clean_on_disk(&loop, 4);
+}
+
 Test(restart, servers_that_die_before_they_stand_by_cost_nothing)
 {
 	start_with_standby("stands-by:1!");
@@ -1174,8 +1188,8 @@ static void remove_loop(const char *number)
 	close(control);
 }
 
-/* Between two servers: the loop device goes with its last fd. */
-static void lose_device(struct loop_device *loop)
+/* Between two servers: the loop device goes with its last fd, and another of its number may come. */
+static void lose_device(struct loop_device *loop, struct loop_device *another)
 {
 	pid_t server = (pid_t)stat_of("server_pid");
 	char number[sizeof(loop->number)];
@@ -1186,6 +1200,8 @@ static void lose_device(struct loop_device *loop)
 	loop_device_close(loop);
 	EXPECT_SOON(!is_attached(number), "the loop device does not go");
 	remove_loop(number);
+	if (another)
+		*another = make_loop_apart();
 	cr_assert_eq(kill(bench.daemon, SIGCONT), 0);
 }
 
@@ -1200,7 +1216,7 @@ Test(restart, a_log_whose_device_is_gone_is_taken_over_as_failed)
 	make_log(&loop, REGIONS, " nosync");
 	mark(5);
 	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
-	lose_device(&loop);
+	lose_device(&loop, NULL);
 	cr_assert_eq(in_sync(3), 1);
 	cr_assert_eq(is_clean(5), 0);
 	cr_assert_eq(sync_count(), REGIONS);
@@ -1215,6 +1231,29 @@ Test(restart, a_log_whose_device_is_gone_is_taken_over_as_failed)
 	cr_assert_eq(stat_of("unknown_log"), 0);
 }
 
+/* Who owns that would lose what is on it. */
+Test(restart, another_device_of_its_number_is_not_its_log_device)
+{
+	static uint8_t bytes[DEVICE_BYTES];
+	struct loop_device loop = make_loop_apart(), another;
+	const uint64_t clean = 3;
+	char text[64];
+
+	start_supervised(NULL);
+	make_log(&loop, REGIONS, " nosync");
+	mark(5);
+	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
+	lose_device(&loop, &another);
+	cr_assert(strstr(text, another.number));
+	cr_assert_eq(in_sync(3), 1);
+	expect_text(DM_ULOG_STATUS_INFO, text);
+	expect_said("is another one by now", "");
+	cr_assert_eq(ask_error(DM_ULOG_MARK_REGION, &clean, sizeof(clean)), -EIO);
+	cr_assert_eq(pread(another.file, bytes, DEVICE_BYTES, 0), DEVICE_BYTES);
+	for (unsigned i = 0; i < DEVICE_BYTES; i++)
+		cr_assert_eq(bytes[i], 0, "byte %u was written", i);
+}
+
 /* Made, and not resumed: what its device holds nobody has read. */
 Test(restart, a_log_that_is_resumed_without_its_device_ends_no_server)
 {
@@ -1224,7 +1263,7 @@ Test(restart, a_log_that_is_resumed_without_its_device_ends_no_server)
 	start_supervised(NULL);
 	ctr_ok("%u disk %s 8 nosync", REGIONS * 8, loop.number);
 	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
-	lose_device(&loop);
+	lose_device(&loop, NULL);
 	cr_assert_lt(ask_error(DM_ULOG_RESUME, NULL, 0), 0);
 	expect_text(DM_ULOG_STATUS_INFO, text);
 	cr_assert_eq(sync_count(), 0);
@@ -1241,7 +1280,7 @@ Test(restart, a_log_that_had_no_device_stays_failed_when_that_is_back)
 	start_supervised(NULL);
 	make_log(&loop, REGIONS, " nosync");
 	snprintf(text, sizeof(text), "3 disk %s D", loop.number);
-	lose_device(&loop);
+	lose_device(&loop, NULL);
 	cr_assert_eq(ask_error(DM_ULOG_MARK_REGION, &clean, sizeof(clean)), -EIO);
 	loop = make_loop_apart();
 	kill_server();
@@ -1353,10 +1392,13 @@ Test(restart, one_that_is_relieved_leaves_all_and_ends)
 	make_log(&loop, REGIONS, " nosync");
 	mark(3);
 	flush();
+	mark(4);
+	clear(4);
 	cr_assert_eq(set_region_sync(9, 0), 0);
 	old = start_reliever();
 	cr_assert_eq(waitpid(old, &status, 0), old);
 	cr_assert_eq(status, 0);
+	cr_assert_not(clean_on_disk(&loop, 4), "it has ended as for good");
 	cr_assert_eq(is_clean(3), 0);
 	cr_assert_eq(sync_count(), REGIONS - 1);
 	cr_assert_eq(holder_of_the_place(), bench.daemon);

@@ -3,7 +3,7 @@
 # quick: no
 # about: the log device is renamed while no server runs, and another volume gets its name
 # disks: a=64M b=64M log=64M victim=64M
-# timeout: 120
+# timeout: 150
 # shellcheck source=tests/vm/lib.sh
 . /scenarios/lib.sh
 
@@ -34,4 +34,22 @@ rm_mirror m
 check "clean in the end" log_is_clean "$(dev log)" $REGIONS
 equal "the volume is as it was in the end" "$(victim_sum)" "$before"
 check "legs identical" legs_identical "$A" "$B" 64
+kill_daemon
+
+# Its volume gets another table while no server runs, as LVM's when it is extended or moved: the same log device still.
+start_daemon --clear-delay 3600 || exit 1
+mk_mirror n dirtylogd 131072 /dev/mapper/moved 1024 "$A" "$B" nosync || exit 1
+write_block /dev/mapper/n 128
+SERVER=$(server_pid)
+kill -STOP "$DAEMON_PID"
+kill -KILL "$SERVER"
+printf '0 65536 linear %s 0\n65536 65536 linear %s 65536\n' "$(dev log)" "$(dev log)" | dmsetup reload moved
+dmsetup suspend moved
+dmsetup resume moved
+kill -CONT "$DAEMON_PID"
+check "another server" until_true 20 another_server "$SERVER"
+equal "its volume has another table: the log goes on" "$(log_status n)" "3 disk $number A"
+check "and a write" ends_within 10 write_block /dev/mapper/n 1280
+equal "dirty regions" "$(log_dirty "$(dev log)" $REGIONS | tr '\n' ' ')" "1 10 "
+rm_mirror n
 check "daemon alive" daemon_lives
