@@ -60,8 +60,9 @@ check "as before" until_true 20 dirtylogctl stats
 sed -e '/^Exec\|^Type\|^NotifyAccess\|^Restart=\|^RestartSec\|^WatchdogSec\|^FileDescriptorStoreMax\|^KillMode\|^\[Install\]\|^WantedBy/d' \
 	-e 's|^\[Service\]|&\nType=oneshot\nExecStart=-/bin/bash /run/tries /run/confined|' $unit >/run/systemd/system/tries.service
 # The guest has no other address to send to.
-equal "of the network it sees this host" "$(systemctl show -P IPAddressAllow dirtylogd)" "127.0.0.0/8 ::1/128"
-equal "and nothing else" "$(systemctl show -P IPAddressDeny dirtylogd | tr ' ' '\n' | sort | tr '\n' ' ')" "0.0.0.0/0 ::/0 "
+addresses() { systemctl show -P "IPAddress$1" dirtylogd | tr ' ' '\n' | LC_ALL=C sort | tr '\n' ' '; }
+equal "of the network it sees this host" "$(addresses Allow)" "127.0.0.0/8 ::1/128 "
+equal "and nothing else" "$(addresses Deny)" "0.0.0.0/0 ::/0 "
 cat >/run/tries <<'TRIES'
 try() { # NAME COMMAND...
 	local name=$1
