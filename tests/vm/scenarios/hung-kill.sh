@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: the server killed, crashed, reloaded and stopped while a leg never answers: others notice little
 # disks: a=64M b=64M log=64M
 # timeout: 240

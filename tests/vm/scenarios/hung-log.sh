@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: a log device that never answers: its mirror can be suspended, given another log, and removed
 # disks: a=64M b=64M log=64M
 # timeout: 200

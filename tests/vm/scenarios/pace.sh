@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
+# quick: no
 # about: a resync is paused, goes on, is held to a rate, and begins anew, without I/O and through kills
 # disks: a=64M:random b=64M log=16M
 # timeout: 240
