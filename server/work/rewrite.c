@@ -79,9 +79,9 @@ void rewrite_check(struct worker *worker, struct mirror_log *log)
 	if (!log->sched.rewrite_due)
 		return;
 	log->sched.rewrite_due = false;
-	/* The next RESUME, or the next server, goes on. */
-	if (mirror_log_state(log) != LOG_ACTIVE || worker->stop_deadline_ns != 0 ||
-	    !is_owed(log, clock_now()))
+	/* The next RESUME, or the next server, goes on. A log that has failed holds its mirror's writes. */
+	if (mirror_log_state(log) != LOG_ACTIVE || mirror_log_health(log) != LOG_SOUND ||
+	    worker->stop_deadline_ns != 0 || !is_owed(log, clock_now()))
 		return;
 	if (commit_resumes(log))
 		rewrite_begin(worker, log); /* what comes late comes behind its answer */

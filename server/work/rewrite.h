@@ -5,7 +5,7 @@
  * ask (dm_swap_table, mirror_dtr). What we have marked meanwhile would be clean on the device. So a log that has been
  * read from its device has what is dirty, and the header, written again: each 100 ms for half a second behind the answer to
  * its RESUME, and each 2 s for six. What a suspend or a server's end keeps from being done is done behind it. Not those of
- * more than 16 MiB of bits, and of more than 1 MiB from 2 s on. Called by the worker that executes the log.
+ * more than 16 MiB of bits, and of more than 1 MiB once in the first half second. Called by the worker that executes the log.
  */
 #ifndef SERVER_WORK_REWRITE_H
 #define SERVER_WORK_REWRITE_H
