@@ -63,7 +63,7 @@ static const struct {
 	[LIE_GONE_ANSWERS] = {"gone-answers", PLAIN, "error 0 .*, -3 expected", "bits of a mirror that is no more"},
 	[LIE_GONE_WRONG_ERROR] = {"gone-wrong-error", PLAIN, "error -22 .*, -3 expected", "the kernel makes the log again for -ESRCH alone"},
 	[LIE_GONE_WRONG_SIZE] = {"gone-wrong-size", PLAIN, "0 bytes, 8 expected", "the good answer that follows would be refused"},
-	[LIE_STATUS_OF_ANOTHER] = {"status-of-another", TWO_DISKS, "status_info .*3 disk", "dmeventd would act on the wrong device"},
+	[LIE_STATUS_OF_ANOTHER] = {"status-of-another", TWO_DISKS, "wrong answer to status_info", "dmeventd would act on the wrong device"},
 	[LIE_STATUS_DEAD] = {"status-dead", DISK, "status_info .* D\", ", "dmeventd would take the log away"},
 	[LIE_TABLE_OF_ANOTHER] = {"table-of-another", TWO_DISKS, "status_table .* expected", "a table that is loaded again has another's log"},
 	[LIE_DEVICE_OF_ANOTHER] = {"device-of-another", TWO_DISKS, "to ctr .* expected", "the wrong device is kept open"},
