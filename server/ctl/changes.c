@@ -39,28 +39,36 @@ static bool is_a_mirror(const json_t *mirror)
 	return *view_text(mirror, "dm") != '\0';
 }
 
+/* A view's mirrors by key, and the names of the kernel's: each is looked for in the other view at each look. */
+static void index_view(json_t *view)
+{
+	json_t *by_key = json_object(), *kernels = json_object();
+	json_t *entry, *mirrors = json_object_get(view, "mirrors");
+	char key[KEY_MAX];
+
+	for (size_t i = 0; (entry = json_array_get(mirrors, i)); i++) {
+		key_of_mirror(entry, key);
+		if (!json_object_get(by_key, key))
+			json_object_set_nocheck(by_key, key, entry);
+	}
+	for (size_t i = 0; (entry = json_array_get(json_object_get(view, "kernels"), i)); i++)
+		if (json_is_string(entry))
+			json_object_set_new_nocheck(kernels, json_string_value(entry), json_true());
+	json_object_set_new(view, "by_key", by_key);
+	json_object_set_new(view, "kernels_by_name", kernels);
+}
+
 static json_t *find_in(const json_t *view, const json_t *mirror)
 {
-	char key[KEY_MAX], other_key[KEY_MAX];
-	json_t *other, *mirrors = json_object_get(view, "mirrors");
+	char key[KEY_MAX];
 
 	key_of_mirror(mirror, key);
-	for (size_t i = 0; (other = json_array_get(mirrors, i)); i++) {
-		key_of_mirror(other, other_key);
-		if (strcmp(key, other_key) == 0)
-			return other;
-	}
-	return NULL;
+	return json_object_get(json_object_get(view, "by_key"), key);
 }
 
 static bool is_kernels(const json_t *view, const json_t *mirror)
 {
-	json_t *name, *names = json_object_get(view, "kernels");
-
-	for (size_t i = 0; (name = json_array_get(names, i)); i++)
-		if (json_equal(name, json_object_get(mirror, "dm")))
-			return true;
-	return false;
+	return json_object_get(json_object_get(view, "kernels_by_name"), view_text(mirror, "dm"));
 }
 
 /* --- what is told of one --- */
@@ -193,6 +201,7 @@ void changes_compare(const json_t *before, json_t *after, changes_tell *tell, vo
 		.before = before, .after = after, .tell = tell, .context = context};
 	json_t *mirror, *mirrors = json_object_get(after, "mirrors");
 
+	index_view(after);
 	tell_gone(&comparison);
 	for (size_t i = 0; (mirror = json_array_get(mirrors, i)); i++)
 		if (is_a_mirror(mirror))
