@@ -14,8 +14,9 @@
 
 /* Of what waits for nothing, or for a device that is well; a server may be stopped. */
 #define ANSWER_NS (10 * NSEC_PER_SEC)
-/* As long as the kernel waits when nobody listens. */
-#define UNHEARD_NS (2 * NSEC_PER_SEC)
+/* A request that no server may have heard is repeated so often. */
+#define REPEAT_NS (2 * NSEC_PER_SEC)
+#define REPEATS_MAX 10u
 #define LISTEN_NS (200 * NSEC_PER_MSEC)
 #define LUIDS UINT64_C(0x10AE000000000000) /* dirtylog-load's begin with 0x10AD (traffic.h) */
 #define REGION_SECTORS 1024u
@@ -32,7 +33,7 @@ static struct {
 	char table[WIRE_PAYLOAD_MAX];
 	uint64_t luid;
 	uint32_t seq;
-	struct waiting question, mark, given_up;
+	struct waiting question, mark, repeated[REPEATS_MAX];
 } mirror;
 
 void lone_mirror_die(const char *format, ...)
@@ -54,8 +55,10 @@ static const char *name_of_type(unsigned type)
 
 static struct waiting *who_waits(uint32_t seq)
 {
-	struct waiting *all[] = {&mirror.question, &mirror.mark, &mirror.given_up};
+	struct waiting *all[2 + REPEATS_MAX] = {&mirror.question, &mirror.mark};
 
+	for (unsigned i = 0; i < REPEATS_MAX; i++)
+		all[2 + i] = &mirror.repeated[i];
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i]->seq == seq && !all[i]->came)
 			return all[i];
@@ -151,13 +154,16 @@ int lone_mirror_error(unsigned type, const uint64_t *words, unsigned count)
 	return lone_mirror_ask(type, words, count)->request.error;
 }
 
-int lone_mirror_error_or_unheard(unsigned type, const uint64_t *words, unsigned count)
+int lone_mirror_error_at_last(unsigned type, const uint64_t *words, unsigned count)
 {
-	send_request(&mirror.question, type, words, count * sizeof(*words));
-	if (has_come(&mirror.question, UNHEARD_NS))
-		return mirror.question.reply.request.error;
-	mirror.given_up = mirror.question;
-	return -ESRCH;
+	for (unsigned i = 0; i < REPEATS_MAX; i++) {
+		send_request(&mirror.question, type, words, count * sizeof(*words));
+		if (has_come(&mirror.question, REPEAT_NS))
+			return mirror.question.reply.request.error;
+		mirror.repeated[i] = mirror.question;
+	}
+	lone_mirror_die("no answer to %s, which was asked %u times", name_of_type(type),
+			REPEATS_MAX);
 }
 
 static int make(size_t bytes)

@@ -25,9 +25,9 @@ const struct wire_message *lone_mirror_ask(unsigned type, const uint64_t *words,
 /* The error of the answer: 0 or -errno. */
 int lone_mirror_error(unsigned type, const uint64_t *words, unsigned count);
 
-/* The same, where there may be no server for a moment: -ESRCH, too, if none has heard it. The kernel knows that at once,
- * and a process does not: so an answer that comes when it has given up is late, and no more than one. */
-int lone_mirror_error_or_unheard(unsigned type, const uint64_t *words, unsigned count);
+/* The same, where there may be no server for a moment: what is not answered for 2 s is asked again, as the kernel does. Of
+ * each time an answer may still come, and no more than one. */
+int lone_mirror_error_at_last(unsigned type, const uint64_t *words, unsigned count);
 
 /* CTR and RESUME of a log on this device. sync: " nosync", or "" for what the device holds. 0 or -errno. */
 int lone_mirror_make(const char *device, unsigned regions, const char *sync);

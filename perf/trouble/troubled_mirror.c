@@ -303,7 +303,7 @@ static void make_again(void)
 /* False: the log was forgotten, and is here again; the kernel repeats the request. */
 static bool ask_as_kernel(unsigned type, uint64_t region)
 {
-	int error = lone_mirror_error_or_unheard(type, &region, 1);
+	int error = lone_mirror_error_at_last(type, &region, 1);
 
 	if (error == -ESRCH)
 		make_again();
