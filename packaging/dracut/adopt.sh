@@ -6,7 +6,15 @@
 mkdir -p /run/systemd/system
 cp /lib/systemd/system/dirtylogd-initramfs.service /run/systemd/system/
 
-for volume in $(lvm lvs --noheadings -o lv_full_name -S 'lv_tags=dirtylogd && lv_active=active' 2>/dev/null); do
-	dirtylogctl adopt --once "$volume" ||
+tagged=$(lvm lvs --noheadings -o lv_full_name,lv_tags -S 'lv_tags=dirtylogd && lv_active=active' 2>/dev/null)
+while read -r volume tags; do
+	[ -n "$volume" ] || continue
+	case ,$tags, in
+	*,dirtylogd-plain,*) plain=yes ;; # no log in front
+	*) plain= ;;
+	esac
+	dirtylogctl adopt --once ${plain:+--plain} "$volume" ||
 		warn "$volume is on the kernel's log; dirtylogd-keep.service tries again"
-done
+done <<VOLUMES
+$tagged
+VOLUMES

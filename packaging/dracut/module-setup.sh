@@ -27,7 +27,9 @@ depends() {
 
 # called by dracut
 installkernel() {
-	hostonly='' instmods dm-mirror dm-log-userspace
+	# The last where it is there: what is adopted without it stays so, for dirtylogd-keep finds it adopted. One that is
+	# missing is no fault to instmods.
+	hostonly='' instmods dm-mirror dm-log-userspace dm-log-cached
 }
 
 # called by dracut
