@@ -198,7 +198,7 @@ static struct load_options options_of_point(const struct load_options *options, 
 static bool bad(const struct load_result *result)
 {
 	return result->error != 0 || measure_failed(&result->server) || result->echo.doubled ||
-	       result->echo.lost;
+	       result->echo.lost || result->too_few_kills;
 }
 
 /* Returns how many runs were made; the last one may be bad. */

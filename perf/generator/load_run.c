@@ -190,7 +190,9 @@ static void catch_killer(struct run *run)
 {
 	if (run->options->kills == 0)
 		return;
-	if (run->killer.killed < run->options->kills && !*run->killer.interrupted)
+	run->result->too_few_kills =
+		run->killer.killed < run->options->kills && !*run->killer.interrupted;
+	if (run->result->too_few_kills)
 		fprintf(stderr, "dirtylog-load: only %u of %u servers were killed in the time\n",
 			run->killer.killed, run->options->kills);
 	run->daemon.runner.tick = NULL;

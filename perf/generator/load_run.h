@@ -31,6 +31,7 @@ struct load_result {
 	uint64_t marks;
 	struct log_devices_counts written; /* until the logs were suspended, or gone */
 	unsigned kills; /* of serving processes */
+	bool too_few_kills; /* fewer than were asked for, though nobody has interrupted the run */
 	struct histogram stalls; /* the longest time without an answer after each */
 	struct histogram stall_parts[STALL_ALL];
 	int error; /* 0, or the -errno that ended the run early */

@@ -44,6 +44,14 @@ Test(load, an_output_that_is_lost_is_a_failure)
 	}
 }
 
+Test(load, servers_that_were_not_killed_are_a_failure)
+{
+	cr_expect_eq(load("--spawn --kill 1000" SHORT " >/dev/null"), 1, "%s", said);
+	expect_told("of 1000 servers were killed in the time");
+	cr_expect_eq(load("--spawn --kill 1 --logs 1 --warmup 0 --lost-after 20 >/dev/null"), 0,
+		     "%s", said);
+}
+
 /* The log of the run before is not to be believed. */
 Test(load, a_device_is_overwritten)
 {
