@@ -123,11 +123,17 @@ static void give_up_waiters(struct worker *worker, struct mirror_log *log)
 			       wire_type(&slot->message) == DM_ULOG_POSTSUSPEND ? 0 : -EIO);
 }
 
+/* Its POSTSUSPEND has been answered: another may write its device by now. */
+static bool is_left(const struct mirror_log *log)
+{
+	return mirror_log_state(log) == LOG_SUSPENDED && !log->commit.waiters.first;
+}
+
 void commit_start(struct worker *worker, struct mirror_log *log)
 {
 	enum log_writer writer = log_writer_now(log);
 
-	if (writer == LOG_WRITER_NOT_NOW)
+	if (writer == LOG_WRITER_NOT_NOW || is_left(log))
 		return;
 	if (!dirty_log_has_changed(&log->dirty)) {
 		executor_reply_all(&worker->executor, &log->commit.waiters, 0);

@@ -30,6 +30,7 @@
 #define NO_SLOT_PAUSE_USEC 200
 #define BACKLOG_PAUSE_USEC 200
 #define STOP_POKE_USEC 2000
+#define EXPRESS_HANGS_NS (2 * NSEC_PER_SEC)
 #define EXPRESS_IOS 64u
 #define HEX_BYTES 128u /* in a line */
 
@@ -219,6 +220,14 @@ static void execute_held(struct receiver *receiver, struct mirror_log *log, stru
 	}
 }
 
+/* What has been on its way for so long hangs: what waits for it is the worker's, who lets go of what the kernel has sent
+ * again. */
+static bool express_hangs(const struct mirror_log *log)
+{
+	return log->express.on && log->commit.in_flight > 0 &&
+	       clock_coarse() - log->commit.began_ns > EXPRESS_HANGS_NS;
+}
+
 /* Whoever executes the log answers it. */
 static void leave_to_executor(struct mirror_log *log, struct slot *slot)
 {
@@ -234,7 +243,7 @@ static void answer_or_post(struct receiver *receiver, struct mirror_log *log, st
 		return;
 	if (ours && !log->express.on && inbox_try_hold(&log->inbox))
 		execute_held(receiver, log, slot);
-	else if (ours)
+	else if (ours && !express_hangs(log))
 		leave_to_executor(log, slot);
 	else
 		post_request(receiver, log, slot);

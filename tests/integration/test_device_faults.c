@@ -533,6 +533,40 @@ Test(device_faults, a_log_that_its_worker_writes_is_answered)
 	await_success(&request);
 }
 
+static unsigned waiting(void)
+{
+	char text[4096];
+	const char *at;
+
+	control_ask("status\n", text, sizeof(text));
+	at = strstr(text, "\"waiting\":");
+	cr_assert_not_null(at, "%s", text);
+	return (unsigned)strtoul(at + strlen("\"waiting\":"), NULL, 10);
+}
+
+/* The kernel sends each anew every 15 s, to a log that has clears to write. */
+Test(device_faults, what_is_sent_again_takes_no_place_for_ever)
+{
+	struct loop_device cold = make_cold_loop();
+	const uint64_t region = 3;
+
+	start_with("any", "auto", "0.7");
+	make_log(&cold, REGIONS, " nosync");
+	mark(5);
+	clear(5);
+	set_frozen(true);
+	send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(2500);
+	send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(14000);
+	send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(2500);
+	send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	expect_silence(300);
+	cr_assert_eq(waiting(), 2);
+	set_frozen(false);
+}
+
 /* --- opens that hang --- */
 
 #define NEIGHBOURS 6u /* some of them with the same worker */
