@@ -13,7 +13,7 @@ while read -r volume tags; do
 	*,dirtylogd-plain,*) plain=yes ;; # no log in front
 	*) plain= ;;
 	esac
-	dirtylogctl adopt --once ${plain:+--plain} "$volume" ||
+	dirtylogctl adopt --once ${plain:+--plain} "$volume" </dev/null ||
 		warn "$volume is on the kernel's log; dirtylogd-keep.service tries again"
 done <<VOLUMES
 $tagged
