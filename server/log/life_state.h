@@ -41,6 +41,7 @@ struct life_state {
 	bool ever_resumed;
 	bool nudged; /* mirrors.h: was asked for since the last reconnect */
 	unsigned reconnects; /* reconnect CTRs whose RESUME has not come yet */
+	int64_t presuspended_ns; /* of a suspension that is on its way; 0: none */
 	enum log_state
 		former_state; /* of a predecessor's log, until its worker has taken it over */
 	uint64_t writer_id,

@@ -21,7 +21,8 @@ enum log_writer log_writer_now(const struct mirror_log *log)
 	if (log->commit.in_flight > 0 || deadline_runs(&log->sched.retry))
 		return LOG_WRITER_NOT_NOW;
 	if (health != LOG_SOUND || log->commit.retry_since_ns != 0 ||
-	    mirror_log_state(log) != LOG_ACTIVE || log->commit.waiters.first || log->life.resuming)
+	    mirror_log_state(log) != LOG_ACTIVE || log->commit.waiters.first ||
+	    log->life.resuming || log->life.presuspended_ns != 0)
 		return LOG_WRITER_WORKER;
 	return LOG_WRITER_ANYONE;
 }

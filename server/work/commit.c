@@ -23,6 +23,7 @@
 #define RETRY_MAX_NS (500 * NSEC_PER_MSEC)
 #define CLAIM_FIRST_NS (1 * NSEC_PER_MSEC) /* what the dead had on its way ends soon, or hangs */
 #define CLAIM_MAX_NS (128 * NSEC_PER_MSEC)
+#define SUSPENSION_MAX_NS (60 * NSEC_PER_SEC)
 #define PATIENCE_MIN_NS (2 * NSEC_PER_SEC)
 
 bool commit_claim(struct worker *worker, struct mirror_log *log)
@@ -155,8 +156,23 @@ void commit_start(struct worker *worker, struct mirror_log *log)
 		schedule_starves(worker, log);
 }
 
+/* The kernel waits for this request before the mirror is suspended. Of a suspension that was given up the log hears
+ * nothing. */
+static void be_patient_for_suspension(struct worker *worker, struct mirror_log *log)
+{
+	int64_t now = clock_coarse();
+
+	if (log->life.presuspended_ns == 0)
+		return;
+	if (now - log->life.presuspended_ns > SUSPENSION_MAX_NS)
+		log->life.presuspended_ns = 0;
+	else if (!deadline_runs(&log->sched.patience))
+		schedule_patience(worker, log, now + commit_patience(worker));
+}
+
 void commit_wait(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
+	be_patient_for_suspension(worker, log);
 	log_write_wait(&worker->executor, log, slot);
 	commit_start(worker, log);
 }

@@ -660,6 +660,7 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
 	bool good = memory_is_good(log);
 
 	mirror_log_set_state(log, LOG_ACTIVE);
+	log->life.presuspended_ns = 0;
 	schedule_no_patience(log);
 	pace_restarts(log);
 	ask_mirrors_after_resume(worker, log);
@@ -687,6 +688,7 @@ void life_presuspend(struct worker *worker, struct mirror_log *log, struct slot 
 {
 	if (has_io(log) || log->commit.waiters.first)
 		schedule_patience(worker, log, clock_coarse() + commit_patience(worker));
+	log->life.presuspended_ns = clock_coarse(); /* writes may come for a moment yet */
 	executor_reply(&worker->executor, slot, 0);
 }
 
@@ -695,6 +697,7 @@ void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot
 	if (mirror_log_state(log) == LOG_ACTIVE)
 		mirror_log_set_state(log, LOG_SUSPENDED);
 	log->life.reconnects = 0;
+	log->life.presuspended_ns = 0;
 	pace_restarts(log);
 	mirror_log_record_status(log);
 	clears_drain(worker, log, slot);

@@ -533,6 +533,26 @@ Test(device_faults, a_log_that_its_worker_writes_is_answered)
 	await_success(&request);
 }
 
+/* The kernel tells of a suspension, and sends the last writes behind that. */
+Test(device_faults, a_suspension_waits_for_no_device_whose_writes_come_behind_it)
+{
+	struct loop_device cold = make_cold_loop();
+	const uint64_t region = 3;
+	struct answer answer;
+
+	bench.io_retry = "0.3";
+	start();
+	make_log(&cold, REGIONS, " nosync");
+	set_frozen(true);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	answer = asker_receive(&bench.asker, WAIT_MSEC);
+	cr_assert_gt(answer.got, 0);
+	cr_assert_eq(answer.message.request.error, -EIO);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	set_frozen(false);
+}
+
 static unsigned waiting(void)
 {
 	char text[4096];
