@@ -207,6 +207,11 @@ static enum view_verdict judge_legs(const json_t *mirror)
 	return alive == count ? VIEW_GOOD : VIEW_DEGRADED;
 }
 
+bool view_waits_long(const json_t *log)
+{
+	return view_number(log, "oldest_wait_ms") >= VIEW_LONG_WAIT_MSEC;
+}
+
 enum view_verdict view_judge(const json_t *mirror)
 {
 	const json_t *log = json_object_get(mirror, "log");
@@ -221,6 +226,9 @@ enum view_verdict view_judge(const json_t *mirror)
 		return VIEW_DEGRADED;
 	if (json_is_true(json_object_get(log, "retries")) ||
 	    json_is_true(json_object_get(log, "spoilt")))
+		return VIEW_DEGRADED;
+	/* A device that hangs reports no error: that the mirror waits is all there is to see of it. */
+	if (view_waits_long(log))
 		return VIEW_DEGRADED;
 	return VIEW_GOOD;
 }

@@ -59,6 +59,14 @@ Test(view, a_mirror_is_degraded_by_a_leg_or_a_log_that_is_not_written)
 	expect_verdict("{'log': {'state': 'opening'}, " LEGS("A", "A") "}", VIEW_DEGRADED);
 }
 
+/* Of a device that hangs nothing else is to be seen. */
+Test(view, a_mirror_is_degraded_whose_requests_wait_for_long)
+{
+	expect_verdict("{" LOG(", 'oldest_wait_ms': 4999") ", " LEGS("A", "A") "}", VIEW_GOOD);
+	expect_verdict("{" LOG(", 'oldest_wait_ms': 5000") ", " LEGS("A", "A") "}", VIEW_DEGRADED);
+	expect_verdict("{" LOG(", 'oldest_wait_ms': 5000") ", " LEGS("D", "D") "}", VIEW_FAILED);
+}
+
 Test(view, a_mirror_has_failed_that_cannot_be_written)
 {
 	expect_verdict("{" LEGS("A", "A") "}", VIEW_FAILED);
