@@ -295,10 +295,13 @@ static void give_letters(json_t *mirror, const char *letters)
 	json_t *leg, *legs = json_object_get(mirror, "legs");
 	size_t i;
 
-	if (!letters || strlen(letters) != json_array_size(legs))
-		return;
+	if (letters && strlen(letters) != json_array_size(legs))
+		letters = NULL;
 	for (i = 0; (leg = json_array_get(legs, i)); i++)
-		json_object_set_new(leg, "health", json_stringn(letters + i, 1));
+		if (letters)
+			json_object_set_new(leg, "health", json_stringn(letters + i, 1));
+		else
+			json_object_del(leg, "health");
 }
 
 void dm_mirrors_ask_health(json_t *mirrors)

@@ -24,7 +24,7 @@ json_t *dm_mirrors_find(bool *all);
 json_t *dm_mirrors_read(char *lines, bool *all);
 
 /* Give each leg its "health", a letter. The kernel asks dirtylogd for that: a mirror that does not answer within
- * two seconds goes without. */
+ * two seconds goes without, whatever it had. */
 void dm_mirrors_ask_health(json_t *mirrors);
 
 #endif

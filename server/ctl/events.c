@@ -110,14 +110,27 @@ static json_t *names_of_kernels(void)
 	return names;
 }
 
-static void ask_devmapper(struct events *events)
+/* Mirrors that a list lacks which is not whole are not gone: the former one holds until the next look. */
+static bool take_list(struct events *events)
 {
 	bool all;
+	json_t *found = dm_mirrors_find(&all);
 
+	if (!all && events->found) {
+		json_decref(found);
+		return false;
+	}
 	json_decref(events->found);
 	json_decref(events->kernels);
-	events->found = dm_mirrors_find(&all);
+	events->found = found;
 	events->kernels = names_of_kernels();
+	return all;
+}
+
+static void ask_devmapper(struct events *events)
+{
+	bool all = take_list(events);
+
 	events->found_ns = clock_now();
 	events->find = !all;
 }
