@@ -23,10 +23,12 @@
 
 #define PERIOD_MSEC 1000
 #define FIND_NS (60 * NSEC_PER_SEC)
+#define SECONDS_MAX 1e9 /* fits into nanoseconds */
+#define FOR_EVER -1
 
 struct events {
 	bool json;
-	double seconds; /* 0: for ever */
+	double seconds; /* or FOR_EVER */
 	int dm_fd; /* -1: the kernel says nothing */
 	bool find; /* device-mapper is to be asked */
 	int64_t found_ns;
@@ -37,7 +39,7 @@ struct events {
 static const struct option_entry events_entries[] = {
 	{"json", .help = "as JSON, an object a line", OPTION_FLAG(struct events, json)},
 	{"for", .argument = "SECONDS", .help = "end after so long (default: never)",
-	 OPTION_REAL(struct events, seconds, 0, OPTION_UNLIMITED), .wanted = "seconds"},
+	 OPTION_REAL(struct events, seconds, 0, SECONDS_MAX), .wanted = "seconds"},
 	{0},
 };
 
@@ -208,7 +210,7 @@ static void follow(struct events *events)
 	events->find = true;
 	look_and_tell(events);
 	be_quiet();
-	while (events->seconds == 0 || clock_now() < until_ns) {
+	while (events->seconds == FOR_EVER || clock_now() < until_ns) {
 		wait_for_news(events);
 		look_and_tell(events);
 	}
@@ -216,7 +218,7 @@ static void follow(struct events *events)
 
 int ctl_events(int argc, char **argv)
 {
-	struct events events = {0};
+	struct events events = {.seconds = FOR_EVER};
 	int status = option_table_parse(&events_table, &events, argc, argv, NULL);
 
 	if (status >= 0)
