@@ -3,6 +3,7 @@
  * makes it ask dirtylogd in turn: if that did not answer, nothing is asked of it by way of the kernel. */
 #include "server/ctl/view.h"
 
+#include "server/base/clock.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/dm_mirrors.h"
 #include "server/ctl/mirror_name.h"
@@ -12,8 +13,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 #define NAMES_TOLD 20u
+#define AGAIN_MSEC 200
 
 json_int_t view_number(const json_t *object, const char *key)
 {
@@ -168,24 +171,49 @@ static json_t *load_view(const char *from)
 	return view;
 }
 
-static void tell_incomplete(json_t *view)
+static void tell_incomplete(const json_t *view)
 {
-	fprintf(stderr, "dirtylogctl: device-mapper does not answer: names and legs are missing\n");
-	json_object_set_new(view, "incomplete", json_true());
+	if (json_is_true(json_object_get(view, "incomplete")))
+		fprintf(stderr, "dirtylogctl: device-mapper does not answer: names and legs are "
+				"missing\n");
+}
+
+static json_t *ask_both(bool health)
+{
+	bool all;
+	json_t *found = dm_mirrors_find(&all), *view = view_ask(found, health);
+
+	if (view && !all)
+		json_object_set_new(view, "incomplete", json_true());
+	json_decref(found);
+	return view;
+}
+
+bool view_lacks_log(const json_t *view)
+{
+	json_t *mirror, *mirrors = json_object_get(view, "mirrors");
+
+	for (size_t i = 0; (mirror = json_array_get(mirrors, i)); i++)
+		if (!json_object_get(mirror, "log"))
+			return true;
+	return false;
 }
 
 json_t *view_get(const char *from, bool health)
 {
-	json_t *found, *view;
-	bool all;
+	const struct timespec again = {.tv_nsec = AGAIN_MSEC * NSEC_PER_MSEC};
+	json_t *view;
 
 	if (from)
 		return load_view(from);
-	found = dm_mirrors_find(&all);
-	view = view_ask(found, health);
-	if (view && !all)
-		tell_incomplete(view);
-	json_decref(found);
+	view = ask_both(health);
+	/* It may have gone in between: that it has no log counts when it is seen again. */
+	if (view && view_lacks_log(view)) {
+		json_decref(view);
+		nanosleep(&again, NULL);
+		view = ask_both(health);
+	}
+	tell_incomplete(view);
 	return view;
 }
 

@@ -36,6 +36,9 @@ json_t *view_ask(json_t *found, bool health);
 /* What device-mapper says and what dirtylogd answers to `status`. */
 json_t *view_join(json_t *found, json_t *answer);
 
+/* A mirror is without a log, as one is that was removed or released between the two questions. */
+bool view_lacks_log(const json_t *view);
+
 enum view_verdict view_judge(const json_t *mirror);
 
 /* The log's oldest request has waited for VIEW_LONG_WAIT_MSEC: a device does not answer. */

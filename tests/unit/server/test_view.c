@@ -125,6 +125,23 @@ Test(view, targets_of_one_uuid_get_a_log_each)
 		"m@1#1 m@2#2 ");
 }
 
+static bool lacks_log(const char *text)
+{
+	json_t *view = parse(quoted(text));
+	bool lacks = view_lacks_log(view);
+
+	json_decref(view);
+	return lacks;
+}
+
+/* It is asked for again: a view that is looked at twice. */
+Test(view, a_mirror_that_is_just_gone_has_no_log)
+{
+	cr_assert(lacks_log("{'mirrors': [{" LOG("") "}, {'dm': 'm'}]}"));
+	cr_assert_not(lacks_log("{'mirrors': [{" LOG("") "}]}"));
+	cr_assert_not(lacks_log("{'mirrors': []}"));
+}
+
 /* --- shown --- */
 
 static void expect_cell(table_cell *cell, const char *mirror_text, const char *wanted)
