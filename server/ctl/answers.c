@@ -109,6 +109,15 @@ static bool is_line_of(const char *from, size_t length, const char *uuid,
 	return true;
 }
 
+/* Not all uuids are UTF-8: they are compared as they are. */
+static void add_uuid(json_t *uuids, char *line)
+{
+	const char *words[LOG_WORDS];
+
+	if (cut_log(line, words) == LOG_WORDS)
+		json_object_set_new_nocheck(uuids, line, json_true());
+}
+
 /* Of the next line of *logs that is of the log, behind which *logs is then. */
 static bool next_device(const char **logs, const char *uuid, char device[ANSWER_DEVICE_MAX])
 {
@@ -122,11 +131,13 @@ static bool next_device(const char **logs, const char *uuid, char device[ANSWER_
 	return false;
 }
 
-bool answer_has_log(const char *logs, const char *uuid)
+json_t *answer_log_uuids(const char *logs)
 {
-	char device[ANSWER_DEVICE_MAX];
+	char *copy = strdup(logs);
+	json_t *uuids = copy ? read_lines(copy, json_object(), add_uuid) : NULL;
 
-	return next_device(&logs, uuid, device);
+	free(copy);
+	return uuids;
 }
 
 bool answer_log_device(const char *logs, const char *uuid, char device[ANSWER_DEVICE_MAX])

@@ -17,8 +17,8 @@ bool answer_take_end(char *text, size_t *size);
 /* To `logs`: an array with an object for each line. The first word, the uuid, may have spaces. */
 json_t *answer_logs(char *text);
 
-/* Whether `logs` has a log of the uuid. */
-bool answer_has_log(const char *logs, const char *uuid);
+/* To `logs`: an object with the uuid of each log, as it stands there, for a key. NULL: no memory. */
+json_t *answer_log_uuids(const char *logs);
 
 /* Into device: where `logs` says that the log of the uuid is. False: it has no device, or it is not known on which one, as of
  * logs of one uuid on several. */

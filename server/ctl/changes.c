@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LONG_WAIT_MSEC 5000
 #define MISSES_NOTED 2
 #define KEY_MAX 400u
 
@@ -79,7 +78,7 @@ static void compare_health(const struct comparison *comparison, const json_t *be
 {
 	json_int_t misses = json_object_get(after, "log") ? 0 : view_number(before, "misses") + 1;
 	enum view_verdict verdict = view_judge(after);
-	char text[2 * TABLE_CELL_MAX + 16], legs[TABLE_CELL_MAX], log[TABLE_CELL_MAX];
+	char text[2 * TABLE_CELL_MAX + 32], legs[TABLE_CELL_MAX], log[TABLE_CELL_MAX];
 
 	json_object_set_new(after, "misses", json_integer(misses));
 	if (misses > 0 && misses < MISSES_NOTED)
@@ -89,7 +88,9 @@ static void compare_health(const struct comparison *comparison, const json_t *be
 		return;
 	table_legs(after, legs);
 	table_log(after, log);
-	snprintf(text, sizeof(text), "legs %s, log %s", legs, log);
+	/* A device that hangs shows in neither of them. */
+	snprintf(text, sizeof(text), "legs %s, log %s%s", legs, log,
+		 view_waits_long(json_object_get(after, "log")) ? ", requests wait" : "");
 	tell_of(comparison, after, verdicts[verdict], text);
 }
 
@@ -136,23 +137,19 @@ static void compare_errors(const struct comparison *comparison, const json_t *be
 	tell_of(comparison, comparison->after, "error", text);
 }
 
-static bool waits_long(const json_t *log)
-{
-	return view_number(log, "oldest_wait_ms") >= LONG_WAIT_MSEC;
-}
-
 static void compare_waits(const struct comparison *comparison, const json_t *before,
 			  const json_t *after)
 {
 	char text[96] = "";
 
-	if (waits_long(before) == waits_long(after))
+	if (view_waits_long(before) == view_waits_long(after))
 		return;
-	if (waits_long(after))
+	if (view_waits_long(after))
 		snprintf(text, sizeof(text), "%lld requests, the oldest for %lld s",
 			 (long long)view_number(after, "waiting"),
 			 (long long)view_number(after, "oldest_wait_ms") / 1000);
-	tell_of(comparison, comparison->after, waits_long(after) ? "waiting" : "answered", text);
+	tell_of(comparison, comparison->after, view_waits_long(after) ? "waiting" : "answered",
+		text);
 }
 
 /* A log that is being made has no counts yet. */

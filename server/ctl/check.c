@@ -184,18 +184,18 @@ static void check_service(void)
 
 /* --- the mirrors --- */
 
-static void check_served(const struct ctl_mirror *mirror, const char *logs)
+static void check_served(const struct ctl_mirror *mirror, const json_t *uuids)
 {
 	char uuid[DM_UUID_LEN];
 
-	if (!logs) {
+	if (!uuids) {
 		bad("%s: its log is dirtylogd's, which does not answer: its I/O waits",
 		    ctl_mirror_text(mirror));
 		return;
 	}
 	if (!swap_log_uuid(mirror, uuid))
 		return;
-	if (answer_has_log(logs, uuid))
+	if (json_object_get(uuids, uuid))
 		return;
 	bad("%s: dirtylogd does not serve its log %s, so its I/O hangs: journalctl -u dirtylogd "
 	    "says "
@@ -214,7 +214,7 @@ static void check_adopted(const struct ctl_mirror *mirror)
 		    volume, volume);
 }
 
-static void check_mirrors(const char *logs)
+static void check_mirrors(const json_t *uuids)
 {
 	struct ctl_mirrors mirrors;
 	unsigned before = faults;
@@ -225,7 +225,7 @@ static void check_mirrors(const char *logs)
 	}
 	for (unsigned i = 0; i < mirrors.count; i++) {
 		if (mirrors.all[i].ours > 0)
-			check_served(&mirrors.all[i], logs);
+			check_served(&mirrors.all[i], uuids);
 		else
 			check_adopted(&mirrors.all[i]);
 	}
@@ -237,13 +237,15 @@ static void check_mirrors(const char *logs)
 static void check_daemon(void)
 {
 	char *logs = ctl_try("logs");
+	json_t *uuids = logs ? answer_log_uuids(logs) : NULL;
 
 	if (logs)
 		good("dirtylogd answers");
 	else
 		bad("no dirtylogd answers (within 2 s, and to this user): systemctl status "
 		    "dirtylogd");
-	check_mirrors(logs);
+	check_mirrors(uuids);
+	json_decref(uuids);
 	free(logs);
 }
 

@@ -16,8 +16,8 @@
  * not be longer than PIPE_BUF. */
 typedef void children_work(unsigned number, FILE *out, void *context);
 
-/* Run count children and return the whole lines that came; *done: all have ended, and none was left behind. NULL:
- * no memory. The caller frees it. */
+/* Run count children and return the whole lines that came; *done: all have ended, and none was left behind;
+ * whether one came to the end of its work only its lines can tell. NULL: no memory. The caller frees it. */
 char *children_run(unsigned count, children_work *work, void *context, bool *done);
 
 #endif

@@ -9,6 +9,8 @@
 #include "server/protocol/mirror_params.h"
 #include "server/protocol/mirror_table.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <libdevmapper.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -17,19 +19,25 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #define ASKERS 8u
 
+/* NULL: errno says why. */
 static struct dm_task *dm_ask(int type, unsigned device_major, unsigned device_minor)
 {
 	struct dm_task *task = dm_task_create(type);
+	int error = ENOMEM;
 
 	if (task && dm_task_set_major(task, (int)device_major) &&
 	    dm_task_set_minor(task, (int)device_minor) && dm_task_no_flush(task) &&
 	    dm_task_run(task))
 		return task;
-	if (task)
+	if (task) {
+		error = dm_task_get_errno(task);
 		dm_task_destroy(task);
+	}
+	errno = error;
 	return NULL;
 }
 
@@ -96,36 +104,76 @@ static void each_target(struct dm_task *task,
 	} while (next);
 }
 
-static void write_table(FILE *out, const char *name, uint64_t number)
+/* False: what it has is not known. A device that is gone since it was listed has nothing. */
+static bool write_table(FILE *out, const char *name, uint64_t number)
 {
 	struct dm_task *task = dm_ask(DM_DEVICE_TABLE, major(number), minor(number));
 	struct dm_device device = {.name = name, .major = major(number), .minor = minor(number)};
 
 	if (!task)
-		return;
+		return errno == ENXIO;
 	device.uuid = dm_task_get_uuid(task);
 	if (!device.uuid)
 		device.uuid = "";
 	each_target(task, write_target, out, &device);
 	dm_task_destroy(task);
+	return true;
 }
 
+/* False: not each one's table could be had. */
+static bool write_each_table(FILE *out, const struct dm_names *names)
+{
+	bool all = true;
+	uint32_t next;
+
+	if (!names->dev)
+		return true;
+	do {
+		all &= write_table(out, names->name, names->dev);
+		next = names->next;
+		names = (const struct dm_names *)((const char *)names + next);
+	} while (next);
+	return all;
+}
+
+static bool is_registered(FILE *devices)
+{
+	char line[128];
+
+	while (fgets(line, sizeof(line), devices))
+		if (strstr(line, " device-mapper\n"))
+			return true;
+	return false;
+}
+
+/* Where there is none the list fails as it does without memory, or the right to ask. */
+static bool is_devmapper_here(void)
+{
+	int fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	bool here = fd >= 0 || (errno != ENOENT && errno != ENODEV && errno != ENXIO);
+	FILE *devices = fopen("/proc/misc", "re");
+
+	if (fd >= 0)
+		close(fd);
+	if (devices) {
+		here = here && is_registered(devices);
+		fclose(devices);
+	}
+	return here;
+}
+
+/* The closing line tells a list that is whole from that of a child that failed. */
 static void write_tables(unsigned number, FILE *out, void *context)
 {
 	struct dm_task *task;
 	const struct dm_names *names;
-	uint32_t next;
 
 	ctl_quiet_devmapper();
 	task = dm_task_create(DM_DEVICE_LIST);
 	names = task && dm_task_run(task) ? dm_task_get_names(task) : NULL;
-	if (!names || !names->dev)
-		return; /* the child ends, and what it has with it */
-	do {
-		write_table(out, names->name, names->dev);
-		next = names->next;
-		names = (const struct dm_names *)((const char *)names + next);
-	} while (next);
+	if (names ? write_each_table(out, names) : !is_devmapper_here())
+		write_line(out, json_pack("{s:b}", "all", true));
+	/* the child ends, and what it has with it */
 }
 
 /* Call take with the object of each line. */
@@ -147,13 +195,30 @@ static void append(json_t *object, json_t *mirrors)
 	json_array_append(mirrors, object);
 }
 
+json_t *dm_mirrors_read(char *lines, bool *all)
+{
+	json_t *mirrors = json_array();
+	size_t count;
+
+	each_line(lines, append, mirrors);
+	count = json_array_size(mirrors);
+	*all = count > 0 &&
+	       json_is_true(json_object_get(json_array_get(mirrors, count - 1), "all"));
+	if (*all)
+		json_array_remove(mirrors, count - 1);
+	return mirrors;
+}
+
 json_t *dm_mirrors_find(bool *all)
 {
-	char *lines = children_run(1, write_tables, NULL, all);
-	json_t *mirrors = lines ? json_array() : NULL;
+	bool done;
+	char *lines = children_run(1, write_tables, NULL, &done);
+	json_t *mirrors = NULL;
 
-	if (mirrors)
-		each_line(lines, append, mirrors);
+	*all = false;
+	if (lines)
+		mirrors = dm_mirrors_read(lines, all);
+	*all &= done;
 	free(lines);
 	return mirrors;
 }
@@ -230,10 +295,13 @@ static void give_letters(json_t *mirror, const char *letters)
 	json_t *leg, *legs = json_object_get(mirror, "legs");
 	size_t i;
 
-	if (!letters || strlen(letters) != json_array_size(legs))
-		return;
+	if (letters && strlen(letters) != json_array_size(legs))
+		letters = NULL;
 	for (i = 0; (leg = json_array_get(legs, i)); i++)
-		json_object_set_new(leg, "health", json_stringn(letters + i, 1));
+		if (letters)
+			json_object_set_new(leg, "health", json_stringn(letters + i, 1));
+		else
+			json_object_del(leg, "health");
 }
 
 void dm_mirrors_ask_health(json_t *mirrors)

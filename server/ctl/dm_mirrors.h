@@ -16,12 +16,15 @@ struct dm_device {
  * params: of its table. Pure. */
 json_t *dm_mirrors_target(const struct dm_device *device, unsigned target, const char *params);
 
-/* An array of all of them. Asks the kernel alone. Empty too where there is no
- * device-mapper; *all: none is missing because device-mapper does not answer. NULL: no memory. */
+/* An array of all of them. Asks the kernel alone. Empty, and *all, where there is no device-mapper; not *all: some
+ * may be missing, since device-mapper does not answer or could not be asked. NULL: no memory. */
 json_t *dm_mirrors_find(bool *all);
 
+/* The same of the lines that the child wrote, which are cut; *all: it came to its closing line. Pure. */
+json_t *dm_mirrors_read(char *lines, bool *all);
+
 /* Give each leg its "health", a letter. The kernel asks dirtylogd for that: a mirror that does not answer within
- * two seconds goes without. */
+ * two seconds goes without, whatever it had. */
 void dm_mirrors_ask_health(json_t *mirrors);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `events`: what happens to the mirrors, a line each. dirtylogd is asked once a second; device-mapper, which costs
- * requests to dirtylogd, when the kernel says that something has happened (DM_DEV_ARM_POLL), or after a minute. */
+ * requests to dirtylogd, when the kernel says that something has happened (DM_DEV_ARM_POLL), but not sooner
+ * than a second behind the last time, or after a minute. */
 #include "server/base/clock.h"
 #include "server/base/option_table.h"
 #include "server/ctl/ask.h"
@@ -23,10 +24,13 @@
 
 #define PERIOD_MSEC 1000
 #define FIND_NS (60 * NSEC_PER_SEC)
+#define FIND_LEAST_NS (1 * NSEC_PER_SEC)
+#define SECONDS_MAX 1e9 /* fits into nanoseconds */
+#define FOR_EVER -1
 
 struct events {
 	bool json;
-	double seconds; /* 0: for ever */
+	double seconds; /* or FOR_EVER */
 	int dm_fd; /* -1: the kernel says nothing */
 	bool find; /* device-mapper is to be asked */
 	int64_t found_ns;
@@ -37,7 +41,7 @@ struct events {
 static const struct option_entry events_entries[] = {
 	{"json", .help = "as JSON, an object a line", OPTION_FLAG(struct events, json)},
 	{"for", .argument = "SECONDS", .help = "end after so long (default: never)",
-	 OPTION_REAL(struct events, seconds, 0, OPTION_UNLIMITED), .wanted = "seconds"},
+	 OPTION_REAL(struct events, seconds, 0, SECONDS_MAX), .wanted = "seconds"},
 	{0},
 };
 
@@ -110,14 +114,27 @@ static json_t *names_of_kernels(void)
 	return names;
 }
 
-static void ask_devmapper(struct events *events)
+/* Mirrors that a list lacks which is not whole are not gone: the former one holds until the next look. */
+static bool take_list(struct events *events)
 {
 	bool all;
+	json_t *found = dm_mirrors_find(&all);
 
+	if (!all && events->found) {
+		json_decref(found);
+		return false;
+	}
 	json_decref(events->found);
 	json_decref(events->kernels);
-	events->found = dm_mirrors_find(&all);
+	events->found = found;
 	events->kernels = names_of_kernels();
+	return all;
+}
+
+static void ask_devmapper(struct events *events)
+{
+	bool all = take_list(events);
+
 	events->found_ns = clock_now();
 	events->find = !all;
 }
@@ -167,6 +184,17 @@ static void arm(const struct events *events)
 		(void)ioctl(events->dm_fd, DM_DEV_ARM_POLL, &request);
 }
 
+/* A host that makes and removes devices without end is not looked at without end. */
+static void let_pass(int64_t until_ns)
+{
+	int64_t left_ns = until_ns - clock_now();
+	struct timespec left = {.tv_sec = left_ns / NSEC_PER_SEC,
+				.tv_nsec = left_ns % NSEC_PER_SEC};
+
+	if (left_ns > 0)
+		nanosleep(&left, NULL);
+}
+
 static void wait_for_news(struct events *events)
 {
 	struct pollfd dm = {.fd = events->dm_fd, .events = POLLIN};
@@ -174,6 +202,7 @@ static void wait_for_news(struct events *events)
 	if (poll(&dm, 1, PERIOD_MSEC) <= 0)
 		return;
 	events->find = true;
+	let_pass(events->found_ns + FIND_LEAST_NS);
 	arm(events); /* what happens from here on is told again */
 }
 
@@ -195,7 +224,7 @@ static void follow(struct events *events)
 	events->find = true;
 	look_and_tell(events);
 	be_quiet();
-	while (events->seconds == 0 || clock_now() < until_ns) {
+	while (events->seconds == FOR_EVER || clock_now() < until_ns) {
 		wait_for_news(events);
 		look_and_tell(events);
 	}
@@ -203,7 +232,7 @@ static void follow(struct events *events)
 
 int ctl_events(int argc, char **argv)
 {
-	struct events events = {0};
+	struct events events = {.seconds = FOR_EVER};
 	int status = option_table_parse(&events_table, &events, argc, argv, NULL);
 
 	if (status >= 0)

@@ -26,7 +26,8 @@ static const struct option_table status_table = {
 	.doc = "Each mirror's health, its resync, and what waits. NAME: a device-mapper name, "
 	       "VG/LV, "
 	       "a path, or a log's uuid.\vExit status: 0 if all is well, 1 if a leg or a log is "
-	       "not, 2 if a mirror cannot serve writes (or the command line is wrong), 3 if no "
+	       "not, or a request has waited for 5 s, 2 if a mirror cannot serve writes (or the "
+	       "command line is wrong), 3 if no "
 	       "dirtylogd answers.",
 	.entries = status_entries,
 };

@@ -3,6 +3,7 @@
  * makes it ask dirtylogd in turn: if that did not answer, nothing is asked of it by way of the kernel. */
 #include "server/ctl/view.h"
 
+#include "server/base/clock.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/dm_mirrors.h"
 #include "server/ctl/mirror_name.h"
@@ -12,8 +13,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 #define NAMES_TOLD 20u
+#define AGAIN_MSEC 200
 
 json_int_t view_number(const json_t *object, const char *key)
 {
@@ -168,24 +171,49 @@ static json_t *load_view(const char *from)
 	return view;
 }
 
-static void tell_incomplete(json_t *view)
+static void tell_incomplete(const json_t *view)
 {
-	fprintf(stderr, "dirtylogctl: device-mapper does not answer: names and legs are missing\n");
-	json_object_set_new(view, "incomplete", json_true());
+	if (json_is_true(json_object_get(view, "incomplete")))
+		fprintf(stderr, "dirtylogctl: device-mapper does not answer: names and legs are "
+				"missing\n");
+}
+
+static json_t *ask_both(bool health)
+{
+	bool all;
+	json_t *found = dm_mirrors_find(&all), *view = view_ask(found, health);
+
+	if (view && !all)
+		json_object_set_new(view, "incomplete", json_true());
+	json_decref(found);
+	return view;
+}
+
+bool view_lacks_log(const json_t *view)
+{
+	json_t *mirror, *mirrors = json_object_get(view, "mirrors");
+
+	for (size_t i = 0; (mirror = json_array_get(mirrors, i)); i++)
+		if (!json_object_get(mirror, "log"))
+			return true;
+	return false;
 }
 
 json_t *view_get(const char *from, bool health)
 {
-	json_t *found, *view;
-	bool all;
+	const struct timespec again = {.tv_nsec = AGAIN_MSEC * NSEC_PER_MSEC};
+	json_t *view;
 
 	if (from)
 		return load_view(from);
-	found = dm_mirrors_find(&all);
-	view = view_ask(found, health);
-	if (view && !all)
-		tell_incomplete(view);
-	json_decref(found);
+	view = ask_both(health);
+	/* It may have gone in between: that it has no log counts when it is seen again. */
+	if (view && view_lacks_log(view)) {
+		json_decref(view);
+		nanosleep(&again, NULL);
+		view = ask_both(health);
+	}
+	tell_incomplete(view);
 	return view;
 }
 
@@ -207,6 +235,11 @@ static enum view_verdict judge_legs(const json_t *mirror)
 	return alive == count ? VIEW_GOOD : VIEW_DEGRADED;
 }
 
+bool view_waits_long(const json_t *log)
+{
+	return view_number(log, "oldest_wait_ms") >= VIEW_LONG_WAIT_MSEC;
+}
+
 enum view_verdict view_judge(const json_t *mirror)
 {
 	const json_t *log = json_object_get(mirror, "log");
@@ -221,6 +254,9 @@ enum view_verdict view_judge(const json_t *mirror)
 		return VIEW_DEGRADED;
 	if (json_is_true(json_object_get(log, "retries")) ||
 	    json_is_true(json_object_get(log, "spoilt")))
+		return VIEW_DEGRADED;
+	/* A device that hangs reports no error: that the mirror waits is all there is to see of it. */
+	if (view_waits_long(log))
 		return VIEW_DEGRADED;
 	return VIEW_GOOD;
 }

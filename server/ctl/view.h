@@ -15,10 +15,13 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#define VIEW_LONG_WAIT_MSEC 5000
+
 /* What is to be said of a mirror, and the exit status of `dirtylogctl status`. */
 enum view_verdict {
 	VIEW_GOOD, /* also while it resyncs */
-	VIEW_DEGRADED, /* a leg is not alive, or not known to be; or the log is not written */
+	/* A leg is not alive, or not known to be; the log is not written; or a request has waited for long. */
+	VIEW_DEGRADED,
 	VIEW_FAILED, /* it cannot serve writes: no log, one that has failed, or no leg that is alive */
 };
 
@@ -33,7 +36,13 @@ json_t *view_ask(json_t *found, bool health);
 /* What device-mapper says and what dirtylogd answers to `status`. */
 json_t *view_join(json_t *found, json_t *answer);
 
+/* A mirror is without a log, as one is that was removed or released between the two questions. */
+bool view_lacks_log(const json_t *view);
+
 enum view_verdict view_judge(const json_t *mirror);
+
+/* The log's oldest request has waited for VIEW_LONG_WAIT_MSEC: a device does not answer. */
+bool view_waits_long(const json_t *log);
 
 /* The mirrors that are meant by a name (dm name, VG/LV, path, or log uuid), in an array; an empty one if there is
  * none, after stderr has said what there is. command: who asks. */

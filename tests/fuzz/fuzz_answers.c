@@ -74,6 +74,15 @@ static void check_writable(const json_t *json)
 	free(text);
 }
 
+static bool has_log(const char *logs, const char *uuid)
+{
+	json_t *uuids = answer_log_uuids(logs);
+	bool has = json_object_get(uuids, uuid) != NULL;
+
+	json_decref(uuids);
+	return has;
+}
+
 /* The device is what all lines of the log say. */
 static void check_device(const json_t *logs, const char *text, const char *uuid)
 {
@@ -81,7 +90,7 @@ static void check_device(const json_t *logs, const char *text, const char *uuid)
 	bool known = answer_log_device(text, uuid, device);
 	json_t *log;
 
-	check(answer_has_log(text, uuid));
+	check(has_log(text, uuid));
 	for (size_t i = 0; (log = json_array_get(logs, i)); i++) {
 		const char *other = json_string_value(json_object_get(log, "device"));
 
@@ -182,7 +191,7 @@ static void check_told_log(const char *name, uint64_t number)
 
 	snprintf(line, sizeof(line), "%s %" PRIx64 " disk 8:1 1024 %" PRIu64 " 1 2 3 active\n",
 		 name, number, number);
-	check(answer_has_log(line, name));
+	check(has_log(line, name));
 	check(answer_log_device(line, name, device) && strcmp(device, "8:1") == 0);
 	logs = answer_logs(line);
 	log = json_array_get(logs, 0);

@@ -406,6 +406,13 @@ Test(status, dirtylogctl_prints_json)
 	cr_assert_eq(number(json_object_get(mirror, "log"), "regions"), 20);
 }
 
+Test(status, events_end_when_they_ought_to)
+{
+	start();
+	expect_tool("events --for 0", 0, "");
+	expect_tool("events --for 1e10", 2, "expected seconds from 0");
+}
+
 Test(status, dirtylogctl_watches_in_lines_until_nobody_reads)
 {
 	json_t *mirror;

@@ -98,18 +98,38 @@ Test(answers, a_log_is_on_one_device)
 	expect_device("", "u", "unknown");
 }
 
+static bool has_log(const char *logs, const char *uuid)
+{
+	json_t *uuids = answer_log_uuids(logs);
+	bool has = json_object_get(uuids, uuid) != NULL;
+
+	json_decref(uuids);
+	return has;
+}
+
 /* Its second and third word could be another's luid and type. */
 Test(answers, a_log_whose_name_has_spaces_is_no_others)
 {
 	expect_device(LINE("u 1 disk 9:9", "8:1"), "u", "unknown");
 	expect_device(LINE("u 1 disk 9:9", "8:1"), "u 1 disk 9:9", "8:1");
-	cr_assert_not(answer_has_log(LINE("u v", "8:1"), "u"));
-	cr_assert(answer_has_log(LINE("u v", "8:1"), "u v"));
+	cr_assert_not(has_log(LINE("u v", "8:1"), "u"));
+	cr_assert(has_log(LINE("u v", "8:1"), "u v"));
+}
+
+Test(answers, each_log_is_there_by_the_bytes_of_its_uuid)
+{
+	const char *logs = LINE("u", "8:1") LINE("g\xfcn", "8:2") LINE("u", "8:3");
+	json_t *uuids = answer_log_uuids(logs);
+
+	cr_assert_eq(json_object_size(uuids), 2);
+	json_decref(uuids);
+	cr_assert(has_log(logs, "g\xfcn"));
+	cr_assert_not(has_log(logs, "g\xc3\xbcn"));
 }
 
 Test(answers, half_a_line_is_no_log)
 {
-	cr_assert_not(answer_has_log("u 7f disk", "u"));
+	cr_assert_not(has_log("u 7f disk", "u"));
 }
 
 /* --- numbers --- */

@@ -123,9 +123,13 @@ Test(changes, errors_and_long_waits)
 		    VIEW(MIRROR("m", "A", LOG(ERROR("5"))), ""));
 	EXPECT_TOLD("m error; ", VIEW(MIRROR("m", "A", LOG(ERROR("5"))), ""),
 		    VIEW(MIRROR("m", "A", LOG(ERROR("6"))), ""));
-	EXPECT_TOLD("m waiting; ", VIEW(MIRROR("m", "A", SYNCED), ""),
+	EXPECT_TOLD("m degraded; m waiting; ", VIEW(MIRROR("m", "A", SYNCED), ""),
 		    VIEW(MIRROR("m", "A", LOG(", 'in_sync': 8, 'oldest_wait_ms': 5000")), ""));
-	EXPECT_TOLD("m answered; ",
+	EXPECT_TOLD("m well; m answered; ",
 		    VIEW(MIRROR("m", "A", LOG(", 'in_sync': 8, 'oldest_wait_ms': 5000")), ""),
 		    VIEW(MIRROR("m", "A", SYNCED), ""));
+	/* Degraded it was and is. */
+	EXPECT_TOLD("m answered; ",
+		    VIEW(MIRROR("m", "", LOG(", 'in_sync': 8, 'oldest_wait_ms': 5000")), ""),
+		    VIEW(MIRROR("m", "", SYNCED), ""));
 }

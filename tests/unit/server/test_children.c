@@ -71,6 +71,24 @@ Test(children, half_a_line_is_no_line)
 	free(text);
 }
 
+static void die_between_lines(unsigned number, FILE *out, void *context)
+{
+	say_number(number, out, context);
+	if (number == 0)
+		_exit(1);
+	say_number(number, out, context);
+}
+
+/* It has ended: that it is not through, its lines show. */
+Test(children, one_that_dies_leaves_its_lines)
+{
+	char *text = children_run(2, die_between_lines, "child", &done);
+
+	cr_assert(done);
+	cr_assert_eq(count_lines(text), 3, "%s", text);
+	free(text);
+}
+
 /* Line after line, for ever. */
 static void chatter(unsigned number, FILE *out, void *context)
 {

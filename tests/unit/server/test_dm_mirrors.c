@@ -4,6 +4,8 @@
 
 #include "server/ctl/view.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <criterion/criterion.h>
 
 #define TABLE(uuid) "userspace 4 " uuid " disk 253:4 1024 2 253:5 0 253:6 0"
@@ -40,4 +42,26 @@ Test(dm_mirrors, a_name_that_is_not_utf8_is_told)
 
 	cr_assert_str_eq(view_text(mirror, "uuid"), "g\xc3\xbcn");
 	json_decref(mirror);
+}
+
+static void expect_read(const char *text, size_t mirrors, bool whole)
+{
+	char *lines = strdup(text);
+	bool all = !whole;
+	json_t *read = dm_mirrors_read(lines, &all);
+
+	cr_assert_eq(json_array_size(read), mirrors, "%s", text);
+	cr_assert_eq(all, whole, "%s", text);
+	json_decref(read);
+	free(lines);
+}
+
+/* A child that could not ask says nothing, and ends as one of a host without mirrors does. */
+Test(dm_mirrors, a_list_is_whole_with_its_closing_line_alone)
+{
+	expect_read("{\"all\":true}\n", 0, true);
+	expect_read("{\"dm\":\"m\"}\n{\"dm\":\"n\"}\n{\"all\":true}\n", 2, true);
+	expect_read("", 0, false);
+	expect_read("{\"dm\":\"m\"}\n", 1, false);
+	expect_read("{\"dm\":\"m\"}\n{\"all\":tr", 1, false);
 }

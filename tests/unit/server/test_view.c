@@ -59,6 +59,14 @@ Test(view, a_mirror_is_degraded_by_a_leg_or_a_log_that_is_not_written)
 	expect_verdict("{'log': {'state': 'opening'}, " LEGS("A", "A") "}", VIEW_DEGRADED);
 }
 
+/* Of a device that hangs nothing else is to be seen. */
+Test(view, a_mirror_is_degraded_whose_requests_wait_for_long)
+{
+	expect_verdict("{" LOG(", 'oldest_wait_ms': 4999") ", " LEGS("A", "A") "}", VIEW_GOOD);
+	expect_verdict("{" LOG(", 'oldest_wait_ms': 5000") ", " LEGS("A", "A") "}", VIEW_DEGRADED);
+	expect_verdict("{" LOG(", 'oldest_wait_ms': 5000") ", " LEGS("D", "D") "}", VIEW_FAILED);
+}
+
 Test(view, a_mirror_has_failed_that_cannot_be_written)
 {
 	expect_verdict("{" LEGS("A", "A") "}", VIEW_FAILED);
@@ -115,6 +123,23 @@ Test(view, targets_of_one_uuid_get_a_log_each)
 		"'@2'}]",
 		"{'logs': [{'uuid': 'u', 'luid': '#1'}, {'uuid': 'u', 'luid': '#2'}]}",
 		"m@1#1 m@2#2 ");
+}
+
+static bool lacks_log(const char *text)
+{
+	json_t *view = parse(quoted(text));
+	bool lacks = view_lacks_log(view);
+
+	json_decref(view);
+	return lacks;
+}
+
+/* It is asked for again: a view that is looked at twice. */
+Test(view, a_mirror_that_is_just_gone_has_no_log)
+{
+	cr_assert(lacks_log("{'mirrors': [{" LOG("") "}, {'dm': 'm'}]}"));
+	cr_assert_not(lacks_log("{'mirrors': [{" LOG("") "}]}"));
+	cr_assert_not(lacks_log("{'mirrors': []}"));
 }
 
 /* --- shown --- */
