@@ -120,7 +120,7 @@ static bool leave_alone(struct mirror_log *log, const char *why)
 
 /* A mirror that was told that nothing is in sync, since its device could not be read, has written to one leg alone
  * and marked nothing. */
-static bool is_outdated(const struct mirror_log *log)
+static bool mirror_ran_blind(const struct mirror_log *log)
 {
 	return log->life.ever_resumed && mirror_log_health(log) == LOG_UNUSABLE;
 }
@@ -135,7 +135,7 @@ static bool take_header(struct mirror_log *log, const uint8_t *bytes)
 	switch (log_image_decode_header(bytes, &header)) {
 	case LOG_IMAGE_VALID:
 		take_valid_header(log, &header);
-		if (is_outdated(log))
+		if (mirror_ran_blind(log))
 			log->image_read.valid = 0;
 		return true;
 	case LOG_IMAGE_NEW:
