@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # about: the package removed while mirrors are written: they go on with the kernel's log, or it is not removed
+# disks: 5
 # timeout: 600
 # shellcheck source=tests/guest/lib.sh
 . /job/lib.sh
