@@ -111,9 +111,14 @@ struct slot *slot_list_pop(struct slot_list *list)
 	return slot;
 }
 
+bool slot_is_given_up(const struct slot *slot, int64_t now_ns)
+{
+	return now_ns - slot->came_ns > SLOT_GIVEN_UP_NS;
+}
+
 void slot_list_forget(struct slot_list *list, struct slots *slots, int64_t now_ns)
 {
-	while (list->first && now_ns - list->first->came_ns > SLOT_GIVEN_UP_NS)
+	while (list->first && slot_is_given_up(list->first, now_ns))
 		slots_give(slots, slot_list_pop(list));
 }
 

@@ -170,9 +170,12 @@ struct slot_list {
 
 void slot_list_add(struct slot_list *list, struct slot *slot);
 
-/* Free those that the kernel has given up: it has sent them again after SLOT_GIVEN_UP_NS (DM_ULOG_RETRY_TIMEOUT
- * in drivers/md/dm-log-userspace-transfer.c), and would drop a reply to them. Else a device that hangs
- * takes four slots a minute for each of its mirrors. */
+/* The kernel has sent it again after SLOT_GIVEN_UP_NS (DM_ULOG_RETRY_TIMEOUT in
+ * drivers/md/dm-log-userspace-transfer.c), and would drop a reply to it. Whoever holds the slot. */
+bool slot_is_given_up(const struct slot *slot, int64_t now_ns);
+
+/* Free those that the kernel has given up. Else a device that hangs takes four slots a minute for each of its
+ * mirrors. */
 void slot_list_forget(struct slot_list *list, struct slots *slots, int64_t now_ns);
 struct slot *slot_list_pop(struct slot_list *list); /* NULL when empty */
 /* Returns how many. */

@@ -248,12 +248,6 @@ static bool asks_for_status(struct mail *mail)
 	}
 }
 
-/* As slot_list_forget has it. */
-static bool is_given_up(const struct slot *slot)
-{
-	return slot && clock_coarse() - slot->came_ns > SLOT_GIVEN_UP_NS;
-}
-
 /* All mail stays unread but for what asks for the status, which is answered: lvs must not hang with a device. Nor must
  * what the kernel sends again and again take all slots. */
 static void look_at_mail(struct worker *worker, struct mirror_log *log)
@@ -272,7 +266,7 @@ static void look_at_mail(struct worker *worker, struct mirror_log *log)
 			*at = mail->next;
 			CHECK(answer(log, &slot->message));
 			outbox_add(&worker->executor.outbox, slot);
-		} else if (is_given_up(slot)) {
+		} else if (slot && slot_is_given_up(slot, clock_coarse())) {
 			*at = mail->next;
 			slots_give(worker->executor.outbox.slots, slot);
 		} else {
