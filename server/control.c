@@ -10,6 +10,7 @@
 #include "server/settings.h"
 #include "server/status.h"
 #include "server/work/pace.h"
+#include "server/work/rewrite.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,6 +30,7 @@
 #define SET "set "
 #define PAUSE "pause "
 #define CONTINUE "continue "
+#define REWRITE "rewrite "
 #define ACCEPT_MAX 64u /* in one go, so that others are served between */
 
 /* 0: it stays without one, nobody's child any more. */
@@ -127,29 +129,56 @@ static void change_setting(const struct control *control, char *arguments, FILE 
 	free(wanted);
 }
 
+typedef bool is_obeyed_call(const struct mirror_log *log);
+
 /* For a moment: the others wait. */
-static bool comes_true(const struct mirror_log *log)
+static bool comes_true(const struct mirror_log *log, is_obeyed_call *is_obeyed)
 {
 	const struct timespec pause = {.tv_nsec = NSEC_PER_MSEC};
 
-	for (unsigned i = 0; i < OBEY_MSEC && !pace_is_obeyed(log); i++)
+	for (unsigned i = 0; i < OBEY_MSEC && !is_obeyed(log); i++)
 		nanosleep(&pause, NULL);
-	return pace_is_obeyed(log);
+	return is_obeyed(log);
+}
+
+static void say_whether_it_comes_true(const struct mirror_log *log, is_obeyed_call *is_obeyed,
+				      FILE *out)
+{
+	if (comes_true(log, is_obeyed))
+		fputs("done\n", out);
+	else
+		fputs(CONTROL_ERROR "it is not taken yet: status shows when it is\n", out);
+}
+
+/* With a reference, or NULL, which is said. */
+static struct mirror_log *find_log(const struct control *control, char *arguments, FILE *out)
+{
+	struct mirror_log *log = status_find_log(control->registry, arguments);
+
+	if (!log)
+		fputs(CONTROL_ERROR "there is no such log\n", out);
+	return log;
 }
 
 static void order_pace(const struct control *control, char *arguments, unsigned order, FILE *out)
 {
-	struct mirror_log *log = status_find_log(control->registry, arguments);
+	struct mirror_log *log = find_log(control, arguments, out);
 
-	if (!log) {
-		fputs(CONTROL_ERROR "there is no such log\n", out);
+	if (!log)
 		return;
-	}
 	pace_order(log, order);
-	if (comes_true(log))
-		fputs("done\n", out);
-	else
-		fputs(CONTROL_ERROR "it is not taken yet: status shows when it is\n", out);
+	say_whether_it_comes_true(log, pace_is_obeyed, out);
+	mirror_log_put(log);
+}
+
+static void order_rewrite(const struct control *control, char *arguments, FILE *out)
+{
+	struct mirror_log *log = find_log(control, arguments, out);
+
+	if (!log)
+		return;
+	rewrite_order(log);
+	say_whether_it_comes_true(log, rewrite_is_obeyed, out);
 	mirror_log_put(log);
 }
 
@@ -169,6 +198,8 @@ static bool change(const struct control *control, char *line, FILE *out)
 		order_pace(control, line + strlen(PAUSE), PACE_PAUSE, out);
 	else if (strncmp(line, CONTINUE, strlen(CONTINUE)) == 0)
 		order_pace(control, line + strlen(CONTINUE), PACE_CONTINUE, out);
+	else if (strncmp(line, REWRITE, strlen(REWRITE)) == 0)
+		order_rewrite(control, line + strlen(REWRITE), out);
 	else if (strcmp(line, "stay") == 0)
 		order_stay(control, out);
 	else
@@ -207,7 +238,7 @@ static void print_answer(const struct control *control, char *line, FILE *out)
 		settings_print(out, control->settings);
 	else if (!change(control, line, out))
 		fputs(CONTROL_ERROR "unknown command, expected stats, logs, metrics, status, "
-				    "regions, set, pause, continue or stay\n",
+				    "regions, set, pause, continue, rewrite or stay\n",
 		      out);
 }
 

@@ -23,7 +23,10 @@
 #define STATUS_PAUSED 0x1000u
 #define STATUS_OWED 0x2000u
 #define STATUS_HEALS 0x4000u
-#define STATUS_RECONNECTS_SHIFT 16
+#define STATUS_SECOND_LOOK 0x8000u
+#define STATUS_PRESUSPENDED 0x10000u
+#define STATUS_RECONNECTS_SHIFT 17
+#define STATUS_RECONNECTS_MAX 0x7fffu
 
 static struct mirror_log *allocate(struct estate *estate, const char *uuid, uint64_t luid,
 				   const char *text, size_t length)
@@ -157,7 +160,9 @@ static uint32_t status_of(struct mirror_log *log)
 	status |= bit_if(atomic_load(&log->pace.paused), STATUS_PAUSED);
 	status |= bit_if(log->pace.owed, STATUS_OWED);
 	status |= bit_if(log->clears.heals, STATUS_HEALS);
-	return status | (log->life.reconnects & UINT16_MAX) << STATUS_RECONNECTS_SHIFT;
+	status |= bit_if(log->second_look.wanted, STATUS_SECOND_LOOK);
+	status |= bit_if(log->life.presuspended_ns != 0, STATUS_PRESUSPENDED);
+	return status | (log->life.reconnects & STATUS_RECONNECTS_MAX) << STATUS_RECONNECTS_SHIFT;
 }
 
 static enum estate_standing standing_of(const struct mirror_log *log)
@@ -241,6 +246,8 @@ static bool take_status(struct mirror_log *log, uint64_t recorded)
 	atomic_store(&log->pace.paused, (status & STATUS_PAUSED) != 0);
 	log->pace.owed = status & STATUS_OWED;
 	log->clears.heals = status & STATUS_HEALS;
+	log->second_look.wanted = status & STATUS_SECOND_LOOK;
+	log->life.presuspended_ns = status & STATUS_PRESUSPENDED ? clock_coarse() : 0;
 	return true;
 }
 

@@ -22,7 +22,9 @@
 #include "server/log/log_device.h"
 #include "server/log/pace_state.h"
 #include "server/log/probe_state.h"
+#include "server/log/rewrite_state.h"
 #include "server/log/schedule_state.h"
+#include "server/log/second_look_state.h"
 #include "server/log/tally.h"
 #include "server/protocol/ctr_args.h"
 #include "server/protocol/dirty_log.h"
@@ -74,6 +76,8 @@ struct mirror_log {
 	struct express_state express;
 	struct clears_state clears;
 	struct image_read_state image_read;
+	struct second_look_state second_look;
+	struct rewrite_state rewrite;
 	struct life_state life;
 	struct answered_state answered;
 	struct streams streams;

@@ -31,6 +31,7 @@ struct schedule_state {
 	struct deadline probe; /* of a log device that has not been written for long */
 	struct deadline
 		rewrite; /* of what a former owner of the log device may have written over */
+	struct deadline second_look; /* at a device that could not be read */
 	struct deadline pace; /* of resync work that was held back */
 	struct list_node starved; /* waits for a log_io */
 	struct list_node all; /* of the worker's logs */

@@ -42,6 +42,7 @@ enum mail_kind {
 	MAIL_USED, /* a log whose device may have to be probed */
 	MAIL_OWED, /* resync work was held back: the kernel has to be made to ask again */
 	MAIL_PACE_ORDER, /* resync is to be paused or to go on */
+	MAIL_REWRITE, /* what is dirty is to be written again */
 	MAIL_ATTEND, /* the worker has something to execute the log for */
 	MAIL_RETIRE, /* the log is to go: an orphan */
 	MAIL_TAKE_OVER, /* a predecessor's log: its device has to be opened */

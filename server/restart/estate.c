@@ -28,7 +28,7 @@
 #define OTHER_LAYOUT 0u /* 1: a program that perf/soak upgrades to */
 #endif
 #define MAGIC UINT64_C(0x6474796c6f676501)
-#define LAYOUT (13u + OTHER_LAYOUT) /* to be raised when anything in it gets another meaning */
+#define LAYOUT (14u + OTHER_LAYOUT) /* to be raised when anything in it gets another meaning */
 #define FILE_BYTES (INT64_C(1) << 60) /* holes all but a little */
 #define PAGE 4096u
 #define LOOK_LOGS 64u

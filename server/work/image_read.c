@@ -2,7 +2,8 @@
 /* Reading a log's image, one operation at a time, from the header's block on to the last block that the
  * header covers. Each block's bits go straight into dirty.image; dirty_log_begin makes of them what is in
  * sync and clean. Without a buffer, or while a predecessor's writes to the device are on their way, the
- * reading stalls, and goes on when the log is executed again.
+ * reading stalls, and goes on when the log is executed again. A block that cannot be read is tried again, later and
+ * later, for as long as a write would be: what is given up here makes all regions out of sync.
  */
 #include "server/work/image_read.h"
 
@@ -14,6 +15,7 @@
 #include "server/log/answer.h"
 #include "server/work/commit.h"
 #include "server/work/rewrite.h"
+#include "server/work/second_look.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,6 +23,8 @@
 #include <string.h>
 
 #define PATIENCE_LOOK_NS (1 * NSEC_PER_SEC)
+#define RETRY_FIRST_NS (50 * NSEC_PER_MSEC)
+#define RETRY_MAX_NS (1 * NSEC_PER_SEC)
 
 /* A device that has not been seen to hold a log of ours, or nothing at the first RESUME of all, is never
  * written: it may be another volume by now. One that has been written may be tried again. */
@@ -110,8 +114,7 @@ static void take_valid_header(struct mirror_log *log, const struct log_image_hea
 static bool leave_alone(struct mirror_log *log, const char *why)
 {
 	diag_error("log device %u:%u of log %s is not written, %s; all regions count as out of "
-		   "sync, and "
-		   "the mirror holds its writes until it gets another log",
+		   "sync, and its mirror writes one leg alone until it gets another log",
 		   log->device->major, log->device->minor, log->uuid, why);
 	mirror_log_set_health(log, LOG_UNUSABLE);
 	tally_failed(&log->tally, TALLY_READ, -EMEDIUMTYPE);
@@ -152,29 +155,83 @@ static bool take_header(struct mirror_log *log, const uint8_t *bytes)
 	return leave_alone(log, why);
 }
 
+/* Returns whether the image can be taken so far. */
+static bool take_image_blocks(struct mirror_log *log, const struct log_io *io)
+{
+	if (io->first == 0 && !take_header(log, io->op.buf))
+		return false;
+	if (log->image_read.valid > 0)
+		log_image_decode_blocks(&log->dirty.geometry, &log->dirty.image,
+					log->image_read.valid, io->first, io->count, io->op.buf);
+	log->image_read.next = io->first + io->count;
+	return true;
+}
+
+static void give_up_image(struct worker *worker, struct mirror_log *log)
+{
+	log->image_read.valid = 0;
+	region_bitmap_fill_from(&log->dirty.image, 0, false);
+	log->second_look.wanted = log->image_read.reconnect || mirror_ran_blind(log);
+	finish_reading(worker, log, false);
+	second_look_watch(worker, log);
+}
+
+static void begin_trouble(const struct worker *worker, struct mirror_log *log, int error,
+			  int64_t now)
+{
+	int64_t limit_ns = worker->executor.options->retry_limit_ns;
+
+	log->image_read.failing_since_ns = now;
+	log->image_read.retry_wait_ns = RETRY_FIRST_NS;
+	diag_warning("read of log device %u:%u of log %s failed: %s; trying again for %lld s",
+		     log->device->major, log->device->minor, log->uuid, strerror(-error),
+		     (long long)(limit_ns / NSEC_PER_SEC));
+}
+
+/* Returns false if it has been tried for long enough. */
+static bool reads_again(struct worker *worker, struct mirror_log *log, int error)
+{
+	struct image_read_state *read = &log->image_read;
+	int64_t now = clock_coarse();
+
+	if (read->failing_since_ns == 0)
+		begin_trouble(worker, log, error, now);
+	if (now - read->failing_since_ns >= worker->executor.options->retry_limit_ns)
+		return false;
+	read->phase = IMAGE_STALLED;
+	read->not_before_ns = now + read->retry_wait_ns;
+	schedule_retry(worker, log, read->not_before_ns);
+	read->retry_wait_ns *= 2;
+	if (read->retry_wait_ns > RETRY_MAX_NS)
+		read->retry_wait_ns = RETRY_MAX_NS;
+	return true;
+}
+
+static void read_failed(struct worker *worker, struct mirror_log *log, int error)
+{
+	stats_add(STATS_IO_ERRORS, 1);
+	tally_failed(&log->tally, TALLY_READ, error);
+	if (reads_again(worker, log, error))
+		return;
+	diag_error("log device %u:%u of log %s cannot be read: %s; all regions count as out of "
+		   "sync, and its mirror writes one leg alone until it gets another log",
+		   log->device->major, log->device->minor, log->uuid, strerror(-error));
+	give_up_image(worker, log);
+}
+
 static void read_finished(struct executor *executor, struct mirror_log *log, struct log_io *io)
 {
 	struct worker *worker = worker_of(executor);
-	bool readable = io->error == 0;
+	int error = io->error;
+	bool readable = error == 0 && take_image_blocks(log, io);
 
-	if (io->error) {
-		stats_add(STATS_IO_ERRORS, 1);
-		tally_failed(&log->tally, TALLY_READ, io->error);
-		diag_error(
-			"log device %u:%u of log %s cannot be read: %s; all regions count as out "
-			"of sync",
-			log->device->major, log->device->minor, log->uuid, strerror(-io->error));
-		log->image_read.valid = 0;
-		region_bitmap_fill_from(&log->dirty.image, 0, false);
-	} else if (io->first == 0) {
-		readable = take_header(log, io->op.buf);
-	}
-	if (readable && log->image_read.valid > 0)
-		log_image_decode_blocks(&log->dirty.geometry, &log->dirty.image,
-					log->image_read.valid, io->first, io->count, io->op.buf);
 	kill_point("read");
-	log->image_read.next = io->first + io->count;
 	executor_io_give(executor, io);
+	if (error != 0) {
+		read_failed(worker, log, error);
+		return;
+	}
+	log->image_read.failing_since_ns = 0;
 	if (readable && log->image_read.next <= last_block(log))
 		image_read_continue(worker, log);
 	else
@@ -189,7 +246,7 @@ void image_read_continue(struct worker *worker, struct mirror_log *log)
 	struct log_io *io;
 
 	log->image_read.phase = IMAGE_STALLED;
-	if (!commit_claim(worker, log))
+	if (clock_coarse() < log->image_read.not_before_ns || !commit_claim(worker, log))
 		return;
 	schedule_no_retry(log);
 	io = schedule_io_take(worker, log);
@@ -212,6 +269,8 @@ void image_read_start(struct worker *worker, struct mirror_log *log, struct slot
 	CHECK(log->image_read.phase == IMAGE_NOT_READING && log->commit.in_flight == 0);
 	dirty_log_forget(&log->dirty);
 	schedule_no_age(log);
+	schedule_no_second_look(log);
+	log->second_look.wanted = false;
 	log->clears.phase = CLEARS_COUNTING;
 	log->clears.heals = false;
 	log->clears.interrupted = log->clears.legs_answered = false;
@@ -307,7 +366,5 @@ void image_read_look(struct worker *worker, struct mirror_log *log, int64_t now)
 	diag_error("log device %u:%u of log %s does not answer, and its mirror is to be suspended: "
 		   "it is not read or written, and all regions count as out of sync",
 		   log->device->major, log->device->minor, log->uuid);
-	log->image_read.valid = 0;
-	region_bitmap_fill_from(&log->dirty.image, 0, false);
-	finish_reading(worker, log, false);
+	give_up_image(worker, log);
 }

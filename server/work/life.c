@@ -22,6 +22,7 @@
 #include "server/work/pace.h"
 #include "server/work/probe.h"
 #include "server/work/rewrite.h"
+#include "server/work/second_look.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,9 +67,8 @@ static int go_without_device(struct mirror_log *log, uint32_t major, uint32_t mi
 	if (!log->device)
 		return -ENOMEM;
 	mirror_log_set_health(log, LOG_UNUSABLE);
-	diag_error("log %s is served as failed, without its log device: its mirror holds writes "
-		   "until it "
-		   "gets another log",
+	diag_error("log %s is served as failed, without its log device: its mirror writes one leg "
+		   "alone, or none, until it gets another log",
 		   log->uuid);
 	return 0;
 }
@@ -86,12 +86,11 @@ static bool device_is_anothers(struct mirror_log *log)
 	if (!log->device || log->device->fd < 0 ||
 	    log_device_activate(log->device, log->id, log->uuid, other))
 		return false;
-	diag_error(
-		"log %s: its log device %u:%u is written by log %s, which is active: it is not "
-		"written, "
-		"all regions count as out of sync, and the mirror holds its writes until it gets a "
-		"log device of its own",
-		log->uuid, log->device->major, log->device->minor, other);
+	diag_error("log %s: its log device %u:%u is written by log %s, which is active: it is not "
+		   "written, "
+		   "all regions count as out of sync, and the mirror writes one leg alone until it "
+		   "gets a log device of its own",
+		   log->uuid, log->device->major, log->device->minor, other);
 	tally_failed(&log->tally, TALLY_OPEN, -EBUSY);
 	mirror_log_set_health(log, LOG_UNUSABLE);
 	return true;
@@ -474,6 +473,7 @@ static void be_what_it_was(struct worker *worker, struct mirror_log *log)
 	schedule_enrol(worker, log);
 	probe_watch(worker, log);
 	rewrite_watch(worker, log);
+	second_look_watch(worker, log);
 	mirror_log_set_state(log, log->life.former_state);
 	if (mirror_log_state(log) == LOG_ACTIVE || log->life.reconnects > 0)
 		device_is_anothers(log); /* which only another server could have brought about */
@@ -659,6 +659,7 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
 {
 	bool good = memory_is_good(log);
 
+	second_look_yield(worker, log);
 	mirror_log_set_state(log, LOG_ACTIVE);
 	log->life.presuspended_ns = 0;
 	schedule_no_patience(log);
@@ -686,9 +687,11 @@ void life_resume(struct worker *worker, struct mirror_log *log, struct slot *slo
  * durable: whoever suspends the mirror may want to give it another log. */
 void life_presuspend(struct worker *worker, struct mirror_log *log, struct slot *slot)
 {
+	second_look_yield(worker, log);
 	if (has_io(log) || log->commit.waiters.first)
 		schedule_patience(worker, log, clock_coarse() + commit_patience(worker));
 	log->life.presuspended_ns = clock_coarse(); /* writes may come for a moment yet */
+	mirror_log_record_status(log);
 	executor_reply(&worker->executor, slot, 0);
 }
 

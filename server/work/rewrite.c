@@ -74,17 +74,49 @@ static void write_again(struct worker *worker, struct mirror_log *log)
 	rewrite_watch(worker, log);
 }
 
+/* A log that has failed holds its mirror's writes. */
+static bool may_be_written_again(const struct mirror_log *log)
+{
+	return mirror_log_state(log) == LOG_ACTIVE && mirror_log_health(log) == LOG_SOUND;
+}
+
+static void write_when_resumed(struct worker *worker, struct mirror_log *log)
+{
+	if (commit_resumes(log))
+		rewrite_begin(worker, log); /* what comes late comes behind its answer */
+	else if (dirty_log_known(&log->dirty))
+		write_again(worker, log);
+}
+
 void rewrite_check(struct worker *worker, struct mirror_log *log)
 {
 	if (!log->sched.rewrite_due)
 		return;
 	log->sched.rewrite_due = false;
-	/* The next RESUME, or the next server, goes on. A log that has failed holds its mirror's writes. */
-	if (mirror_log_state(log) != LOG_ACTIVE || mirror_log_health(log) != LOG_SOUND ||
-	    worker->stop_deadline_ns != 0 || !is_owed(log, clock_now()))
-		return;
-	if (commit_resumes(log))
-		rewrite_begin(worker, log); /* what comes late comes behind its answer */
-	else if (dirty_log_known(&log->dirty))
-		write_again(worker, log);
+	/* The next RESUME, or the next server, goes on. */
+	if (may_be_written_again(log) && worker->stop_deadline_ns == 0 && is_owed(log, clock_now()))
+		write_when_resumed(worker, log);
+}
+
+void rewrite_order(struct mirror_log *log)
+{
+	if (atomic_fetch_add(&log->rewrite.orders, 1) != 0)
+		return; /* the mail is on its way */
+	log->rewrite.mail.kind = MAIL_REWRITE;
+	mirror_log_post(log, &log->rewrite.mail);
+}
+
+bool rewrite_is_obeyed(const struct mirror_log *log)
+{
+	return atomic_load(&log->rewrite.orders) == 0;
+}
+
+void rewrite_ordered(struct worker *worker, struct mirror_log *log)
+{
+	unsigned orders = atomic_load(&log->rewrite.orders);
+
+	do
+		if (log->args.disk && may_be_written_again(log))
+			write_when_resumed(worker, log);
+	while (!atomic_compare_exchange_strong(&log->rewrite.orders, &orders, 0));
 }

@@ -5,7 +5,9 @@
  * ask (dm_swap_table, mirror_dtr). What we have marked meanwhile would be clean on the device. So a log that has been
  * read from its device has what is dirty, and the header, written again: each 100 ms for half a second behind the answer to
  * its RESUME, and each 2 s for six. What a suspend or a server's end keeps from being done is done behind it. Not those of
- * more than 16 MiB of bits, and of more than 1 MiB once in the first half second. Called by the worker that executes the log.
+ * more than 16 MiB of bits, and of more than 1 MiB once in the first half second. Whoever knows that the former owner has
+ * ended can order it once more, of whatever size. Calls are of the worker that executes the log, but for rewrite_order
+ * and rewrite_is_obeyed.
  */
 #ifndef SERVER_WORK_REWRITE_H
 #define SERVER_WORK_REWRITE_H
@@ -23,5 +25,11 @@ void rewrite_watch(struct worker *worker, struct mirror_log *log);
 
 /* Write again what is dirty if it is time to. */
 void rewrite_check(struct worker *worker, struct mirror_log *log);
+
+/* The former owner has ended. Any thread, with a reference; obeyed when what is dirty counts as changed, for a successor
+ * too. */
+void rewrite_order(struct mirror_log *log);
+bool rewrite_is_obeyed(const struct mirror_log *log);
+void rewrite_ordered(struct worker *worker, struct mirror_log *log);
 
 #endif

@@ -46,6 +46,11 @@ static struct mirror_log *log_of_pace(struct list_node *node)
 	return container_of(node, struct mirror_log, sched.pace.node);
 }
 
+static struct mirror_log *log_of_second_look(struct list_node *node)
+{
+	return container_of(node, struct mirror_log, sched.second_look.node);
+}
+
 struct mirror_log *schedule_log_of(struct list_node *node)
 {
 	return container_of(node, struct mirror_log, sched.all);
@@ -69,6 +74,7 @@ void schedule_dismiss(struct mirror_log *log)
 	list_remove(&log->sched.pace.node);
 	list_remove(&log->sched.probe.node);
 	list_remove(&log->sched.rewrite.node);
+	list_remove(&log->sched.second_look.node);
 	list_remove(&log->sched.retry.node);
 	list_remove(&log->sched.starved);
 	list_remove(&log->sched.all);
@@ -195,6 +201,7 @@ int64_t schedule_attend_due(struct worker *worker, int64_t now)
 	next = earlier(next, attend_rewriting(&worker->rewriting_soon, now));
 	next = earlier(next, attend_rewriting(&worker->rewriting, now));
 	next = earlier(next, attend_all_due(&worker->impatient, log_of_patience, now));
+	next = earlier(next, attend_all_due(&worker->second_looks, log_of_second_look, now));
 	next = earlier(next, attend_pacing(worker, now));
 	return earlier(next, attend_all_due(&worker->retrying, log_of_retry, now));
 }
@@ -288,6 +295,16 @@ void schedule_rewrite(struct worker *worker, struct mirror_log *log, int64_t at_
 void schedule_rewrite_soon(struct worker *worker, struct mirror_log *log, int64_t at_ns)
 {
 	set_deadline(&worker->rewriting_soon, &log->sched.rewrite, at_ns);
+}
+
+void schedule_second_look(struct worker *worker, struct mirror_log *log, int64_t at_ns)
+{
+	set_deadline(&worker->second_looks, &log->sched.second_look, at_ns);
+}
+
+void schedule_no_second_look(struct mirror_log *log)
+{
+	list_remove(&log->sched.second_look.node);
 }
 
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns)

@@ -2,9 +2,9 @@
 /* A worker as life, commit, clears and image_read see it: what it works with, and when it comes to a
  * log. All calls are the worker's thread's own.
  *
- * Six lists of deadlines (lazy clears that age, and that a POSTSUSPEND waits for; commits that are tried
- * again; writes that a suspend waits for; devices that are to be probed, or written again; resync that is held back), one of logs that wait for a buffer,
- * and one of all that are the worker's. A log whose time has come is attended: executed from the run queue
+ * Lists of deadlines (lazy clears that age, and that a POSTSUSPEND waits for; commits that are tried again; writes
+ * that a suspend waits for; devices that are to be probed, written again, or looked at again; resync that is held
+ * back), one of logs that wait for a buffer, and one of all that are the worker's. A log whose time has come is attended: executed from the run queue
  * like any other, since the receiver may hold it at the moment.
  */
 #ifndef SERVER_WORK_SCHEDULE_H
@@ -36,6 +36,7 @@ struct worker {
 	struct list retrying;
 	struct list impatient; /* in no order */
 	struct list pacing; /* in no order */
+	struct list second_looks; /* in no order */
 	struct list probing; /* as aging */
 	struct list rewriting, rewriting_soon; /* likewise */
 	int64_t next_probes_ns; /* not before */
@@ -88,6 +89,8 @@ void schedule_no_pace(struct mirror_log *log);
 void schedule_probe(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_rewrite(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_rewrite_soon(struct worker *worker, struct mirror_log *log, int64_t at_ns);
+void schedule_second_look(struct worker *worker, struct mirror_log *log, int64_t at_ns);
+void schedule_no_second_look(struct mirror_log *log);
 void schedule_retry(struct worker *worker, struct mirror_log *log, int64_t at_ns);
 void schedule_no_retry(struct mirror_log *log);
 

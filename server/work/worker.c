@@ -30,6 +30,7 @@
 #include "server/work/pace.h"
 #include "server/work/probe.h"
 #include "server/work/rewrite.h"
+#include "server/work/second_look.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -136,6 +137,9 @@ static void handle_mail(struct worker *worker, struct mirror_log *log, struct lo
 	case MAIL_PACE_ORDER:
 		pace_ordered(worker, log);
 		break;
+	case MAIL_REWRITE:
+		rewrite_ordered(worker, log);
+		break;
 	case MAIL_RETIRE:
 		life_end(worker, log, NULL);
 		break;
@@ -219,6 +223,7 @@ static void execute_due(struct worker *worker, struct mirror_log *log)
 	clears_check(worker, log, now);
 	probe_check(worker, log, now);
 	rewrite_check(worker, log);
+	second_look_check(worker, log, now);
 	pace_check(worker, log, now);
 	life_rest(log);
 }

@@ -135,6 +135,45 @@ Test(bad_day, what_a_former_owner_writes_late_is_written_over)
 	EXPECT_SOON(has_header(&loop, header), "the size of a region is lost");
 }
 
+/* By whoever knows that it has written for the last time, however late. */
+Test(bad_day, what_a_former_owner_has_written_is_written_over_when_it_is_ordered)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t bits[REGIONS / 8 + 1];
+	char said[64];
+
+	memset(bits, 0xff, sizeof(bits));
+	start();
+	make_log(&loop, REGIONS,
+		 " nosync"); /* nobody's before: it is not written again by itself */
+	mark(5);
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	control_ask("rewrite LVM-one 1\n", said, sizeof(said));
+	cr_assert_str_eq(said, "done\n");
+	EXPECT_SOON(!clean_on_disk(&loop, 5), "it stays clean");
+	cr_assert(clean_on_disk(&loop, 6));
+	control_ask("rewrite LVM-two 1\n", said, sizeof(said));
+	cr_assert_str_eq(said, "error: there is no such log\n");
+}
+
+Test(bad_day, an_order_to_write_again_writes_no_suspended_log)
+{
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+	uint8_t bits[REGIONS / 8 + 1];
+	char said[64];
+
+	memset(bits, 0xff, sizeof(bits));
+	start();
+	make_log(&loop, REGIONS, " nosync");
+	mark(5);
+	suspend();
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	control_ask("rewrite LVM-one 1\n", said, sizeof(said));
+	cr_assert_str_eq(said, "done\n");
+	sleep_msec(QUIET_MSEC);
+	cr_assert(clean_on_disk(&loop, 5), "it was written");
+}
+
 /* What was to be written meanwhile is written when it may be. */
 Test(bad_day, what_a_former_owner_writes_late_is_written_over_behind_a_suspend)
 {
@@ -332,11 +371,14 @@ Test(bad_day, a_reconnect_writes_no_device_that_it_could_not_read)
 	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
 
 	memset(before, 0x5A, sizeof(before));
+	bench.io_retry = "0.1";
 	start();
 	cut(&loop);
 	cr_assert_eq(reconnect_error("%u disk %s 8", REGIONS * 8, loop.path), 0);
 	expect_said("cannot be read", loop.number);
 	restore(&loop, before);
+	resume(); /* the kernel's, behind its CTR */
+	expect_said("no log of ours on it", loop.number);
 	expect_writes_nothing();
 	suspend();
 	expect_untouched(&loop, before);
@@ -349,6 +391,7 @@ Test(bad_day, a_device_without_a_log_is_not_written_when_it_cannot_be_read_again
 
 	memset(before, 0x5A, sizeof(before));
 	restore(&loop, before);
+	bench.io_retry = "0.1";
 	start();
 	cr_assert_eq(reconnect_error("%u disk %s 8", REGIONS * 8, loop.path), 0);
 	suspend();
@@ -371,6 +414,7 @@ Test(bad_day, a_device_that_can_be_read_again_tells_nothing_of_its_mirror)
 	memset(bits, 0xff, sizeof(bits));
 	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
 	cr_assert_eq(pread(loop.file, clean, sizeof(clean), 0), (ssize_t)sizeof(clean));
+	bench.io_retry = "0.1";
 	start();
 	cut(&loop);
 	cr_assert_eq(reconnect_error("%u disk %s 8", REGIONS * 8, loop.path), 0);
@@ -382,6 +426,105 @@ Test(bad_day, a_device_that_can_be_read_again_tells_nothing_of_its_mirror)
 	cr_assert_eq(sync_count(), 0);
 	expect_health(&loop, 'D');
 	cr_assert_not(clean_on_disk(&loop, 3));
+}
+
+/* A log of which all is in sync and clean, on a device that cannot be read. */
+static struct loop_device make_cut_log(uint8_t image[DEVICE_BYTES])
+{
+	uint8_t bits[REGIONS / 8 + 1];
+	struct loop_device loop = make_loop(DEVICE_BYTES, 512);
+
+	memset(bits, 0xff, sizeof(bits));
+	fill_loop(&loop, 2, REGIONS, bits, sizeof(bits));
+	cr_assert_eq(pread(loop.file, image, DEVICE_BYTES, 0), DEVICE_BYTES);
+	cut(&loop);
+	return loop;
+}
+
+static struct wire_message send_ctr(const struct loop_device *loop, bool reconnects)
+{
+	char text[128];
+	int length = snprintf(text, sizeof(text), "%u disk %s 8", REGIONS * 8, loop->path);
+
+	return send_request(DM_ULOG_CTR, text, (uint32_t)length + reconnects);
+}
+
+/* One leg alone would be written from then on. */
+Test(bad_day, a_reconnect_reads_again_what_could_not_be_read)
+{
+	static uint8_t image[DEVICE_BYTES];
+	struct loop_device loop = make_cut_log(image);
+	struct wire_message request;
+
+	start();
+	request = send_ctr(&loop, true);
+	expect_said("read of log device", "trying again");
+	expect_silence(QUIET_MSEC);
+	restore(&loop, image);
+	await_success(&request);
+	resume();
+	cr_assert_eq(sync_count(), REGIONS);
+	expect_health(&loop, 'A');
+}
+
+Test(bad_day, a_resume_reads_again_what_could_not_be_read)
+{
+	static uint8_t image[DEVICE_BYTES];
+	struct loop_device loop = make_cut_log(image);
+	struct wire_message request;
+
+	start();
+	ctr_ok("%u disk %s 8", REGIONS * 8, loop.path);
+	request = send_request(DM_ULOG_RESUME, NULL, 0);
+	expect_said("read of log device", "trying again");
+	expect_silence(QUIET_MSEC);
+	restore(&loop, image);
+	await_success(&request);
+	cr_assert_eq(sync_count(), REGIONS);
+	expect_health(&loop, 'A');
+}
+
+/* Its mirror writes one leg alone, and the next boot would believe what stands on the device. */
+static void make_blind_mirror(const struct loop_device *loop)
+{
+	bench.io_retry = "0.1";
+	start();
+	cr_assert_eq(reconnect_error("%u disk %s 8", REGIONS * 8, loop->path), 0);
+	resume();
+	cr_assert_eq(sync_count(), 0);
+	expect_health(loop, 'D');
+}
+
+static void expect_written_as_out_of_sync(const struct loop_device *loop)
+{
+	expect_said("can be read again", loop->number);
+	EXPECT_SOON(!clean_on_disk(loop, 0) && !clean_on_disk(loop, 3) &&
+			    !clean_on_disk(loop, REGIONS - 1),
+		    "it stays clean");
+	cr_assert_eq(sync_count(), 0);
+	expect_health(loop, 'D');
+}
+
+Test(bad_day, a_device_that_can_be_read_again_is_written_as_out_of_sync)
+{
+	static uint8_t image[DEVICE_BYTES];
+	struct loop_device loop = make_cut_log(image);
+
+	make_blind_mirror(&loop);
+	restore(&loop, image);
+	expect_written_as_out_of_sync(&loop);
+}
+
+Test(bad_day, a_successor_looks_again_at_a_device_that_could_not_be_read)
+{
+	static uint8_t image[DEVICE_BYTES];
+	struct loop_device loop = make_cut_log(image);
+
+	bench.supervised = true;
+	make_blind_mirror(&loop);
+	cr_assert_eq(kill((pid_t)stat_of("server_pid"), SIGKILL), 0);
+	restore(&loop, image);
+	expect_written_as_out_of_sync(&loop);
 }
 
 /* An error would be asked again every two seconds, for ever, and the mirror could not be suspended. */

@@ -218,6 +218,7 @@ Test(device_faults, an_image_that_cannot_be_read_says_nothing)
 	memset(clean, 0xff, sizeof(clean));
 	fill_loop(&loop, 2, FULL_REGIONS, clean, sizeof(clean));
 	cr_assert_eq(ftruncate(loop.file, 4096), 0);
+	bench.io_retry = "0.3";
 	start();
 	cr_assert_eq(ctr("%u disk %s 8", FULL_REGIONS * 8, loop.path).message.request.error, 0);
 	ask_error(DM_ULOG_RESUME, NULL, 0);
@@ -548,6 +549,29 @@ Test(device_faults, a_suspension_waits_for_no_device_whose_writes_come_behind_it
 	send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
 	answer = asker_receive(&bench.asker, WAIT_MSEC);
 	cr_assert_gt(answer.got, 0);
+	cr_assert_eq(answer.message.request.error, -EIO);
+	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
+	set_frozen(false);
+}
+
+/* Nor does its successor, which has not been told of it. */
+Test(device_faults, a_suspension_waits_for_no_device_when_its_server_is_killed)
+{
+	struct loop_device cold = make_cold_loop();
+	const uint64_t region = 3;
+	struct answer answer;
+
+	bench.io_retry = "0.3";
+	bench.supervised = true;
+	start();
+	make_log(&cold, REGIONS, " nosync");
+	set_frozen(true);
+	ask_ok(DM_ULOG_PRESUSPEND, NULL, 0);
+	send_request(DM_ULOG_MARK_REGION, &region, sizeof(region));
+	sleep_msec(QUIET_MSEC);
+	cr_assert_eq(kill((pid_t)stat_of("server_pid"), SIGKILL), 0);
+	answer = asker_receive(&bench.asker, WAIT_MSEC);
+	cr_assert_gt(answer.got, 0, "nobody is told:\n%s", output());
 	cr_assert_eq(answer.message.request.error, -EIO);
 	ask_ok(DM_ULOG_POSTSUSPEND, NULL, 0);
 	set_frozen(false);
