@@ -193,8 +193,12 @@ static void check_served(const struct ctl_mirror *mirror, const json_t *uuids)
 		    ctl_mirror_text(mirror));
 		return;
 	}
-	if (!swap_log_uuid(mirror, uuid))
+	if (!swap_log_uuid(mirror, uuid)) {
+		bad("%s: its table is not understood, and whether it is served is not known: "
+		    "dmsetup table says what it is, if it is there still",
+		    ctl_mirror_text(mirror));
 		return;
+	}
 	if (json_object_get(uuids, uuid))
 		return;
 	bad("%s: dirtylogd does not serve its log %s, so its I/O hangs: journalctl -u dirtylogd "
@@ -205,10 +209,16 @@ static void check_served(const struct ctl_mirror *mirror, const json_t *uuids)
 
 static void check_adopted(const struct ctl_mirror *mirror)
 {
+	enum lvm_tagged tagged = LVM_NOT_TAGGED;
 	char volume[LVM_NAME_MAX];
 
-	if (lvm_volume_of(mirror->name, mirror->uuid, volume) && !lvm_is_hidden(volume) &&
-	    lvm_tagged(volume, LVM_TAG) == LVM_TAGGED)
+	if (lvm_volume_of(mirror->name, mirror->uuid, volume) && !lvm_is_hidden(volume))
+		tagged = lvm_tagged(volume, LVM_TAG);
+	if (tagged == LVM_UNKNOWN)
+		bad("%s: LVM does not say whether it has the tag " LVM_TAG ": lvs -o lv_tags %s "
+		    "says why",
+		    volume, volume);
+	else if (tagged == LVM_TAGGED)
 		bad("%s has the tag " LVM_TAG " and is on the kernel's log: dirtylogctl adopt %s; "
 		    "journalctl -u dirtylogd-keep says why it was not adopted",
 		    volume, volume);

@@ -267,12 +267,12 @@ static void end_attempt(struct due *due, int status)
 	left_alone -= due->told;
 	due->child = 0;
 	due->late = unsettled && (due->told || due->late);
-	if (due->again) {
+	/* Of an attempt that came to nothing the uevent may be its own resume's. */
+	if (unsettled) {
+		put_off(due);
+	} else if (due->again) {
 		due->pause_ns = 0;
 		due->when_ns = clock_now();
-		due->again = false;
-	} else if (unsettled) {
-		put_off(due);
 	} else {
 		drop_due(due);
 	}

@@ -4,6 +4,8 @@
 #include "server/ctl/answers.h"
 #include "server/ctl/ask.h"
 #include "server/ctl/beneath.h"
+#include "server/ctl/hung.h"
+#include "server/ctl/overwrite.h"
 #include "server/log/dm_device.h"
 #include "server/log/lvm_lock.h"
 #include "server/log/mirror_cycle.h"
@@ -44,6 +46,7 @@ static struct {
 	unsigned converted; /* targets */
 	char *logs; /* dirtylogd's, a line each */
 	int error; /* of the load */
+	char hung[PATH_MAX]; /* a device beneath it; "": none */
 	int lock_fd;
 	pid_t guardian;
 	int guardian_fd;
@@ -325,6 +328,10 @@ static int load_first(void)
 	swap.error = -ESTALE;
 	if (!is_same_device())
 		return swap.error;
+	swap.error = -ETIMEDOUT;
+	if (hung_beneath(makedev(swap.mirror->major, swap.mirror->minor), swap.hung))
+		return swap.error;
+	swap.hung[0] = '\0';
 	swap.error = start_guardian();
 	if (swap.error < 0)
 		return swap.error;
@@ -381,10 +388,16 @@ static enum swap_result result_of(enum cycle_outcome outcome)
 
 static const char *reason_of(enum cycle_outcome outcome)
 {
-	static char text[160];
+	static char text[PATH_MAX + 80];
 
 	if (outcome != CYCLE_NOT_LOADED)
 		return cycle_outcome_text(outcome);
+	if (swap.hung[0]) {
+		snprintf(text, sizeof(text),
+			 "left alone: %s does not answer, and it would stay suspended as long",
+			 swap.hung);
+		return text;
+	}
 	if (swap.error == -EALREADY)
 		return "has the log that is wanted already";
 	if (swap.error == -EOPNOTSUPP)
@@ -422,12 +435,15 @@ static enum swap_result swap_log(const struct ctl_mirror *mirror, enum wanted_lo
 	swap.wanted = wanted;
 	swap.lock_fd = -1;
 	swap.logs = NULL;
+	swap.hung[0] = '\0';
 	outcome = mirror_cycle(&ops);
 	dismiss_guardian(outcome != CYCLE_NOT_RESUMED);
 	free(swap.logs);
 	if (swap.lock_fd >= 0)
 		close(swap.lock_fd);
 	unbrace();
+	if (outcome == CYCLE_DONE && wanted == WANTED_OURS && mirror->kernels > 0)
+		overwrite(mirror->name);
 	*why = reason_of(outcome);
 	return result_of(outcome);
 }

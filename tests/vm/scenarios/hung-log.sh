@@ -48,6 +48,30 @@ check "busy: the write ends" until_true 20 gone $hung_write
 dmsetup resume hlog
 rm_mirror h
 
+# One that is to change hands while its log hangs: it would be suspended for as long, and so it is left as it is.
+wipe "$(dev log)"
+is_running() { dmsetup info m | grep -q ACTIVE; }
+has_log() { dmsetup table m | grep -q " mirror $1 "; }
+refused() { # COMMAND...: within 10 s, for the device that hangs
+	ends_within 10 "$@" >/tmp/refused.out 2>&1 && grep -q "does not answer, and it would stay suspended" /tmp/refused.out
+}
+mk_mirror m dirtylogd $SECTORS /dev/mapper/hlog 128 "$A" "$B" nosync || exit 1
+sleep 2
+dmsetup suspend --noflush --nolockfs hlog
+check "swap: not released to a log that hangs" refused dirtylogctl release m
+check "swap: it is not suspended" is_running
+check "swap: and is dirtylogd's" has_log userspace
+dmsetup resume hlog
+check "swap: released when its log answers" ends_within 20 dirtylogctl release m
+check "swap: it has the kernel's log" has_log disk
+dmsetup suspend --noflush --nolockfs hlog
+check "swap: not adopted from a log that hangs" refused dirtylogctl adopt --plain m
+check "swap: it is not suspended either" is_running
+check "swap: and is the kernel's" has_log disk
+dmsetup resume hlog
+check "swap: adopted when its log answers" ends_within 20 dirtylogctl adopt --plain m
+rm_mirror m
+
 # One whose log hangs when dirtylogd comes back.
 wipe "$(dev log)"
 mk_mirror h dirtylogd $SECTORS /dev/mapper/hlog 128 "$A" "$B" nosync || exit 1
