@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "server/ctl/hung.h"
 
+#include "server/log/lvm_lock.h"
+#include "server/restart/place.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,18 +15,23 @@
 #include <sys/pidfd.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LIMIT_MSEC 2000
+#define PAUSE_MSEC 20
 #define BLOCK_BYTES 4096u
+#define KEPT_FD 3
 
-/* The child: locks that we hold are not its. */
-static void read_first_block(const char *path)
+/* The child: of the locks that we hold only this one is its, until the device has answered. */
+static void read_first_block(const char *path, int lock_fd)
 {
 	static alignas(BLOCK_BYTES) char block[BLOCK_BYTES];
 	int fd;
 
-	close_range(3, ~0u, 0);
+	if (lock_fd >= 0)
+		dup2(lock_fd, KEPT_FD);
+	close_range(lock_fd >= 0 ? KEPT_FD + 1 : KEPT_FD, ~0u, 0);
 	fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (fd >= 0)
 		(void)!pread(fd, block, sizeof(block), 0);
@@ -50,12 +58,35 @@ static bool ends_in_time(pid_t child)
 	return in_time;
 }
 
-static bool answers(const char *path)
+/* One reader of a device is enough: those that hang would become more and more. -EWOULDBLOCK: there is one, and it does
+ * not end; any other error: nobody can tell. */
+static int lock_of(const char *name)
 {
-	pid_t child = fork();
+	static const struct timespec pause = {.tv_nsec = PAUSE_MSEC * 1000000};
+	char key[NAME_MAX];
+	int fd;
 
+	snprintf(key, sizeof(key), "read-%.200s", name);
+	fd = device_lock_try(PLACE_DIR, key);
+	for (int msec = 0; fd == -EWOULDBLOCK && msec < LIMIT_MSEC; msec += PAUSE_MSEC) {
+		nanosleep(&pause, NULL);
+		fd = device_lock_try(PLACE_DIR, key);
+	}
+	return fd;
+}
+
+static bool answers(const char *path, const char *name)
+{
+	int lock_fd = lock_of(name);
+	pid_t child;
+
+	if (lock_fd == -EWOULDBLOCK)
+		return false;
+	child = fork();
 	if (child == 0)
-		read_first_block(path);
+		read_first_block(path, lock_fd);
+	if (lock_fd >= 0)
+		close(lock_fd);
 	return child < 0 || ends_in_time(child);
 }
 
@@ -80,7 +111,7 @@ bool hung_beneath(dev_t device, char path[PATH_MAX])
 		if (entry->d_name[0] == '.')
 			continue;
 		path_of(entry->d_name, path);
-		found = !answers(path);
+		found = !answers(path, entry->d_name);
 	}
 	if (slaves)
 		closedir(slaves);

@@ -13,6 +13,7 @@
 #include "server/ctl/front.h"
 #include "server/ctl/lvm.h"
 #include "server/ctl/mirrors.h"
+#include "server/ctl/overwrite.h"
 #include "server/ctl/uevent.h"
 
 #include <errno.h>
@@ -191,6 +192,7 @@ static enum keep_status adopt_tagged(struct ctl_mirror *mirror, const char *volu
 /* The one who was told to end had suspended the mirror, and ended when it had adopted it. */
 static enum keep_status look_behind_late(struct ctl_mirror *mirror, const char *volume, bool tagged)
 {
+	overwrite(volume); /* of which he may not have come to think any more */
 	if (tagged)
 		tell_adopted(volume);
 	else

@@ -441,9 +441,10 @@ static enum swap_result swap_log(const struct ctl_mirror *mirror, enum wanted_lo
 	free(swap.logs);
 	if (swap.lock_fd >= 0)
 		close(swap.lock_fd);
-	unbrace();
+	/* Before who was told to end does. */
 	if (outcome == CYCLE_DONE && wanted == WANTED_OURS && mirror->kernels > 0)
 		overwrite(mirror->name);
+	unbrace();
 	*why = reason_of(outcome);
 	return result_of(outcome);
 }

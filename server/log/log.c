@@ -311,6 +311,8 @@ struct slot *mirror_log_waiter(const struct mirror_log *log)
 		return log->commit.running.first;
 	if (log->commit.waiters.first)
 		return log->commit.waiters.first;
+	if (log->second_look.slot)
+		return log->second_look.slot;
 	if (log->clears.draining.first)
 		return log->clears.draining.first;
 	return log->life.resuming ? log->life.resuming : log->life.closing;

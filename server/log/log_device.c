@@ -283,6 +283,16 @@ bool log_device_activate(struct log_device *device, uint64_t log_id, const char 
 	return free;
 }
 
+bool log_device_is_active(struct log_device *device, uint64_t log_id)
+{
+	bool is;
+
+	pthread_mutex_lock(&devices.lock);
+	is = device->active_id == log_id;
+	pthread_mutex_unlock(&devices.lock);
+	return is;
+}
+
 void log_device_deactivate(struct log_device *device, uint64_t log_id)
 {
 	pthread_mutex_lock(&devices.lock);

@@ -30,6 +30,8 @@ struct log_device {
 	_Atomic unsigned strays; /* writes on their way whose log waits for them no longer */
 	uint64_t wrote; /* under the table's lock: see log_device_take_over_writer */
 	_Atomic uint64_t last_writer; /* log->id of the log that wrote or read it last */
+	_Atomic bool
+		stale; /* a mirror of ours ran without what stands on it: nothing there is clean */
 	_Atomic uint32_t region_size; /* of that log, sectors; 0: nobody has since we opened it */
 	/* Under the table's lock: the log that is resumed, and so may write it. 0: none. */
 	uint64_t active_id;
@@ -67,6 +69,9 @@ struct log_device *log_device_absent(uint32_t major, uint32_t minor, uint32_t bl
 /* A log is resumed, and wants to write the device. False: another mirror's log, whose uuid is in *other
  * (DM_UUID_LEN bytes), is active on it. Tables of one mirror follow one another. */
 bool log_device_activate(struct log_device *device, uint64_t log_id, const char *uuid, char *other);
+
+/* This log is. */
+bool log_device_is_active(struct log_device *device, uint64_t log_id);
 
 /* It is suspended, or has ended. */
 void log_device_deactivate(struct log_device *device, uint64_t log_id);

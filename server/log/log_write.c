@@ -51,6 +51,13 @@ static void end_trouble(struct mirror_log *log)
 	atomic_store_explicit(&log->tally.backs_off, false, memory_order_relaxed);
 }
 
+static void whole_image_is_written(struct mirror_log *log)
+{
+	log->probe.on = false;
+	if (atomic_load_explicit(&log->device->stale, memory_order_relaxed))
+		atomic_store_explicit(&log->device->stale, false, memory_order_relaxed);
+}
+
 /* Those who waited wait on if some blocks are left to the next commit. */
 static void answer_running(struct executor *executor, struct mirror_log *log)
 {
@@ -70,7 +77,7 @@ static void all_written(struct executor *executor, struct mirror_log *log)
 	}
 	end_trouble(log);
 	if (!log->commit.partial)
-		log->probe.on = false;
+		whole_image_is_written(log);
 	answer_running(executor, log);
 	executor->ops->written(executor, log);
 }

@@ -156,17 +156,23 @@ void commit_start(struct worker *worker, struct mirror_log *log)
 		schedule_starves(worker, log);
 }
 
-/* The kernel waits for this request before the mirror is suspended. Of a suspension that was given up the log hears
- * nothing. */
+bool commit_is_presuspended(struct mirror_log *log, int64_t now)
+{
+	if (log->life.presuspended_ns == 0)
+		return false;
+	if (now - log->life.presuspended_ns <= SUSPENSION_MAX_NS)
+		return true;
+	log->life.presuspended_ns = 0;
+	mirror_log_record_status(log);
+	return false;
+}
+
+/* The kernel waits for this request before the mirror is suspended. */
 static void be_patient_for_suspension(struct worker *worker, struct mirror_log *log)
 {
 	int64_t now = clock_coarse();
 
-	if (log->life.presuspended_ns == 0)
-		return;
-	if (now - log->life.presuspended_ns > SUSPENSION_MAX_NS)
-		log->life.presuspended_ns = 0;
-	else if (!deadline_runs(&log->sched.patience))
+	if (commit_is_presuspended(log, now) && !deadline_runs(&log->sched.patience))
 		schedule_patience(worker, log, now + commit_patience(worker));
 }
 

@@ -32,6 +32,9 @@ void commit_retry(struct worker *worker, struct mirror_log *log, int64_t now);
  * but never so short that a device which is only slow fails by it. ns. */
 int64_t commit_patience(const struct worker *worker);
 
+/* The kernel has told of a suspension, and it may be on its way still: of one that was given up the log hears nothing. */
+bool commit_is_presuspended(struct mirror_log *log, int64_t now);
+
 /* A mirror is to be suspended or removed, and patience with its log device ends at at_ns: then its commit in
  * flight is abandoned, and those who wait are answered. A log that is still active has failed then, since
  * its writes cannot be. */

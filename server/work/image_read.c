@@ -43,6 +43,8 @@ static void take_bits(struct mirror_log *log, const struct image_read_state *rea
 	dirty_log_begin(&log->dirty, read->valid, readable,
 			!log->life.ever_resumed && !read->reconnect);
 	judge_health(log, read, readable);
+	/* What stands on the device may not be what we know, and nobody's request may bring it there. */
+	log->second_look.wanted |= mirror_log_health(log) == LOG_FAILED;
 	if (mirror_log_health(log) != LOG_UNUSABLE)
 		mirror_log_writes(log);
 	log->life.ever_resumed = true;
@@ -66,6 +68,7 @@ static void finish_reading(struct worker *worker, struct mirror_log *log, bool r
 		executor_reply(&worker->executor, read.slot, -EINVAL);
 	else
 		commit_wait(worker, log, read.slot);
+	second_look_watch(worker, log);
 }
 
 /* The last block that holds a bit which the header covers. */
@@ -138,7 +141,8 @@ static bool take_header(struct mirror_log *log, const uint8_t *bytes)
 	switch (log_image_decode_header(bytes, &header)) {
 	case LOG_IMAGE_VALID:
 		take_valid_header(log, &header);
-		if (mirror_ran_blind(log))
+		if (mirror_ran_blind(log) ||
+		    atomic_load_explicit(&log->device->stale, memory_order_relaxed))
 			log->image_read.valid = 0;
 		return true;
 	case LOG_IMAGE_NEW:
@@ -173,7 +177,6 @@ static void give_up_image(struct worker *worker, struct mirror_log *log)
 	region_bitmap_fill_from(&log->dirty.image, 0, false);
 	log->second_look.wanted = log->image_read.reconnect || mirror_ran_blind(log);
 	finish_reading(worker, log, false);
-	second_look_watch(worker, log);
 }
 
 static void begin_trouble(const struct worker *worker, struct mirror_log *log, int error,
@@ -183,6 +186,8 @@ static void begin_trouble(const struct worker *worker, struct mirror_log *log, i
 
 	log->image_read.failing_since_ns = now;
 	log->image_read.retry_wait_ns = RETRY_FIRST_NS;
+	if (limit_ns == 0)
+		return;
 	diag_warning("read of log device %u:%u of log %s failed: %s; trying again for %lld s",
 		     log->device->major, log->device->minor, log->uuid, strerror(-error),
 		     (long long)(limit_ns / NSEC_PER_SEC));
@@ -269,8 +274,7 @@ void image_read_start(struct worker *worker, struct mirror_log *log, struct slot
 	CHECK(log->image_read.phase == IMAGE_NOT_READING && log->commit.in_flight == 0);
 	dirty_log_forget(&log->dirty);
 	schedule_no_age(log);
-	schedule_no_second_look(log);
-	log->second_look.wanted = false;
+	second_look_forget(log);
 	log->clears.phase = CLEARS_COUNTING;
 	log->clears.heals = false;
 	log->clears.interrupted = log->clears.legs_answered = false;

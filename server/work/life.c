@@ -93,6 +93,7 @@ static bool device_is_anothers(struct mirror_log *log)
 		   log->uuid, log->device->major, log->device->minor, other);
 	tally_failed(&log->tally, TALLY_OPEN, -EBUSY);
 	mirror_log_set_health(log, LOG_UNUSABLE);
+	second_look_forget(log);
 	return true;
 }
 
@@ -703,13 +704,15 @@ void life_postsuspend(struct worker *worker, struct mirror_log *log, struct slot
 	log->life.presuspended_ns = 0;
 	pace_restarts(log);
 	mirror_log_record_status(log);
-	clears_drain(worker, log, slot);
+	if (!second_look_is_last(worker, log, slot))
+		clears_drain(worker, log, slot);
 }
 
 void life_rest(struct mirror_log *log)
 {
 	bool rests = mirror_log_state(log) == LOG_SUSPENDED && !has_io(log) &&
-		     !log->clears.draining.first && !log->commit.waiters.first;
+		     !log->clears.draining.first && !log->commit.waiters.first &&
+		     !log->second_look.slot;
 
 	if (rests && log->device)
 		log_device_deactivate(log->device, log->id);
@@ -755,6 +758,8 @@ void life_end(struct worker *worker, struct mirror_log *log, struct slot *slot)
 			executor_reply(&worker->executor, slot, 0);
 		return;
 	}
+	second_look_yield(worker, log);
+	second_look_forget(log);
 	mirror_log_set_state(log, LOG_CLOSING);
 	if (has_io(log))
 		schedule_patience(worker, log, clock_coarse() + CLOSE_LIMIT_NS);

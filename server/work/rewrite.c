@@ -74,18 +74,11 @@ static void write_again(struct worker *worker, struct mirror_log *log)
 	rewrite_watch(worker, log);
 }
 
-/* A log that has failed holds its mirror's writes. */
+/* One that has failed may be marked all the same, if the kernel has not heard of it. */
 static bool may_be_written_again(const struct mirror_log *log)
 {
-	return mirror_log_state(log) == LOG_ACTIVE && mirror_log_health(log) == LOG_SOUND;
-}
-
-static void write_when_resumed(struct worker *worker, struct mirror_log *log)
-{
-	if (commit_resumes(log))
-		rewrite_begin(worker, log); /* what comes late comes behind its answer */
-	else if (dirty_log_known(&log->dirty))
-		write_again(worker, log);
+	return mirror_log_state(log) == LOG_ACTIVE && mirror_log_health(log) != LOG_UNUSABLE &&
+	       dirty_log_known(&log->dirty);
 }
 
 void rewrite_check(struct worker *worker, struct mirror_log *log)
@@ -94,8 +87,12 @@ void rewrite_check(struct worker *worker, struct mirror_log *log)
 		return;
 	log->sched.rewrite_due = false;
 	/* The next RESUME, or the next server, goes on. */
-	if (may_be_written_again(log) && worker->stop_deadline_ns == 0 && is_owed(log, clock_now()))
-		write_when_resumed(worker, log);
+	if (worker->stop_deadline_ns != 0 || !is_owed(log, clock_now()))
+		return;
+	if (commit_resumes(log) && mirror_log_state(log) == LOG_ACTIVE)
+		rewrite_begin(worker, log); /* what comes late comes behind its answer */
+	else if (may_be_written_again(log))
+		write_again(worker, log);
 }
 
 void rewrite_order(struct mirror_log *log)
@@ -117,6 +114,6 @@ void rewrite_ordered(struct worker *worker, struct mirror_log *log)
 
 	do
 		if (log->args.disk && may_be_written_again(log))
-			write_when_resumed(worker, log);
+			write_again(worker, log);
 	while (!atomic_compare_exchange_strong(&log->rewrite.orders, &orders, 0));
 }

@@ -16,7 +16,14 @@ void second_look_watch(struct worker *worker, struct mirror_log *log);
 /* Look, or write, if it is time to. */
 void second_look_check(struct worker *worker, struct mirror_log *log, int64_t now);
 
-/* It is to be suspended or resumed, which must not wait for this device. */
+/* It is to be suspended, resumed or ended, which must not wait for this device. */
 void second_look_yield(struct worker *worker, struct mirror_log *log);
+
+/* It is suspended, and slot, its POSTSUSPEND, waits for a last look, two seconds at most: whoever reads the device next
+ * would believe what stands there. False: no look is wanted. */
+bool second_look_is_last(struct worker *worker, struct mirror_log *log, struct slot *slot);
+
+/* None is wanted any more: the device is read anyway, or is another's. */
+void second_look_forget(struct mirror_log *log);
 
 #endif

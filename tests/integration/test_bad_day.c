@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LOOKED_MSEC 5000 /* more than the second WAIT of server/work/second_look.c */
 #define REWRITTEN_MSEC 3000 /* more than PAUSE_NS of server/work/rewrite.c */
 
 TestSuite(bad_day, .init = set_up, .fini = tear_down, .timeout = 60);
@@ -525,6 +526,52 @@ Test(bad_day, a_successor_looks_again_at_a_device_that_could_not_be_read)
 	cr_assert_eq(kill((pid_t)stat_of("server_pid"), SIGKILL), 0);
 	restore(&loop, image);
 	expect_written_as_out_of_sync(&loop);
+}
+
+/* Whoever has the mirror next reads the device at once. */
+Test(bad_day, a_suspension_has_what_can_be_read_again_written)
+{
+	static uint8_t image[DEVICE_BYTES];
+	struct loop_device loop = make_cut_log(image);
+
+	make_blind_mirror(&loop);
+	restore(&loop, image);
+	suspend();
+	cr_assert_not(clean_on_disk(&loop, 3));
+}
+
+Test(bad_day, the_next_table_does_not_believe_what_could_not_be_read)
+{
+	static uint8_t image[DEVICE_BYTES];
+	struct loop_device loop = make_cut_log(image);
+
+	make_blind_mirror(&loop);
+	suspend();
+	become(2, "LVM-one");
+	ctr_ok("%u disk %s 8", REGIONS * 8, loop.path);
+	restore(&loop, image);
+	resume();
+	cr_assert_eq(sync_count(), 0);
+	EXPECT_SOON(!clean_on_disk(&loop, 3), "it stays clean");
+	expect_health(&loop, 'A');
+}
+
+/* By an administrator's error; its log is not ours to write. */
+Test(bad_day, a_device_that_could_not_be_read_is_not_written_under_another_mirror)
+{
+	static uint8_t image[DEVICE_BYTES];
+	struct loop_device loop = make_cut_log(image);
+
+	make_blind_mirror(&loop);
+	suspend();
+	restore(&loop, image);
+	become(2, "LVM-two");
+	make_log(&loop, REGIONS, " nosync");
+	EXPECT_SOON(clean_on_disk(&loop, 3), "it is not resynced");
+	become(1, "LVM-one");
+	cr_assert_eq(ask_error(DM_ULOG_RESUME, NULL, 0), -EBUSY);
+	sleep_msec(LOOKED_MSEC);
+	cr_assert(clean_on_disk(&loop, 3), "it was written");
 }
 
 /* An error would be asked again every two seconds, for ever, and the mirror could not be suspended. */
