@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the control socket's clients are told. One sends a line, `stats`, `logs`, `metrics` (OpenMetrics),
  * `metrics 0.0.4` (metrics.h), or, for JSON (status.h), `status` or `regions UUID LUID CELLS`; `set`, for
- * the settings (settings.h), or `set NAME VALUE`; `pause UUID LUID`, `continue UUID LUID`, or `rewrite UUID LUID` (rewrite.h); and reads text until the
- * end, of which there is some; CONTROL_ERROR and what is wrong, if what was wanted is not done. RELIEF_REQUEST is
- * answered with descriptors (relief.h). Many are served at a time, and who says or takes nothing for a second is left.
+ * the settings (settings.h), or `set NAME VALUE`; `pause UUID LUID`, `continue UUID LUID`, or `rewrite UUID LUID`
+ * (rewrite.h); and reads text until the end, of which there is some; CONTROL_ERROR and what is wrong, if what was wanted
+ * is not done. RELIEF_REQUEST is answered with descriptors (relief.h). Many are served at a time, and who says or takes nothing for a second is left.
  */
 #ifndef SERVER_CONTROL_H
 #define SERVER_CONTROL_H

@@ -26,6 +26,7 @@ struct image_read_state {
 	struct slot *slot; /* the RESUME or CTR to be answered */
 	uint64_t next; /* block */
 	uint64_t valid; /* regions that the header covers */
+	bool distrusted; /* it is a log, and tells nothing of this mirror: nor does `nosync` */
 	int64_t failing_since_ns; /* the first failure of the block that is tried again, 0: none */
 	int64_t retry_wait_ns, not_before_ns;
 	bool reconnect; /* slot is a CTR: nothing is written back */

@@ -40,7 +40,7 @@ static void judge_health(struct mirror_log *log, const struct image_read_state *
 
 static void take_bits(struct mirror_log *log, const struct image_read_state *read, bool readable)
 {
-	dirty_log_begin(&log->dirty, read->valid, readable,
+	dirty_log_begin(&log->dirty, read->valid, readable && !read->distrusted,
 			!log->life.ever_resumed && !read->reconnect);
 	judge_health(log, read, readable);
 	/* What stands on the device may not be what we know, and nobody's request may bring it there. */
@@ -88,6 +88,12 @@ static uint32_t region_size_of(const struct mirror_log *log, const struct log_im
 	return live ? live : header->region_size;
 }
 
+static void distrust(struct mirror_log *log)
+{
+	log->image_read.valid = 0;
+	log->image_read.distrusted = true;
+}
+
 /* Bits of regions of another size tell nothing of ours. */
 static void take_valid_header(struct mirror_log *log, const struct log_image_header *header)
 {
@@ -96,7 +102,7 @@ static void take_valid_header(struct mirror_log *log, const struct log_image_hea
 
 	log->image_read.valid = header->nr_regions;
 	if (size != 0 && size != log->args.region_size) {
-		log->image_read.valid = 0;
+		distrust(log);
 		diag_warning("log device %u:%u of log %s holds a log of regions of %" PRIu32
 			     " sectors, and these are of %" PRIu32 ": all are out of sync",
 			     log->device->major, log->device->minor, log->uuid, size,
@@ -143,7 +149,7 @@ static bool take_header(struct mirror_log *log, const uint8_t *bytes)
 		take_valid_header(log, &header);
 		if (mirror_ran_blind(log) ||
 		    atomic_load_explicit(&log->device->stale, memory_order_relaxed))
-			log->image_read.valid = 0;
+			distrust(log);
 		return true;
 	case LOG_IMAGE_NEW:
 		rewrite_not(log);

@@ -74,11 +74,13 @@ static void write_again(struct worker *worker, struct mirror_log *log)
 	rewrite_watch(worker, log);
 }
 
-/* One that has failed may be marked all the same, if the kernel has not heard of it. */
+/* One that has failed may be marked all the same, if the kernel has not heard of it. The next table of the mirror may
+ * have the device though this one's POSTSUSPEND was lost. */
 static bool may_be_written_again(const struct mirror_log *log)
 {
-	return mirror_log_state(log) == LOG_ACTIVE && mirror_log_health(log) != LOG_UNUSABLE &&
-	       dirty_log_known(&log->dirty);
+	return log->args.disk && mirror_log_state(log) == LOG_ACTIVE &&
+	       mirror_log_health(log) != LOG_UNUSABLE && dirty_log_known(&log->dirty) &&
+	       log_device_is_active(log->device, log->id);
 }
 
 void rewrite_check(struct worker *worker, struct mirror_log *log)
@@ -113,7 +115,7 @@ void rewrite_ordered(struct worker *worker, struct mirror_log *log)
 	unsigned orders = atomic_load(&log->rewrite.orders);
 
 	do
-		if (log->args.disk && may_be_written_again(log))
+		if (may_be_written_again(log))
 			write_again(worker, log);
 	while (!atomic_compare_exchange_strong(&log->rewrite.orders, &orders, 0));
 }

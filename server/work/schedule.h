@@ -4,8 +4,8 @@
  *
  * Lists of deadlines (lazy clears that age, and that a POSTSUSPEND waits for; commits that are tried again; writes
  * that a suspend waits for; devices that are to be probed, written again, or looked at again; resync that is held
- * back), one of logs that wait for a buffer, and one of all that are the worker's. A log whose time has come is attended: executed from the run queue
- * like any other, since the receiver may hold it at the moment.
+ * back), one of logs that wait for a buffer, and one of all that are the worker's. A log whose time has come is
+ * attended: executed from the run queue like any other, since the receiver may hold it at the moment.
  */
 #ifndef SERVER_WORK_SCHEDULE_H
 #define SERVER_WORK_SCHEDULE_H

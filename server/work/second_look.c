@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The look is an operation like those of a commit, and counts as one (commit.in_flight), so that all that waits for a
- * device to be left alone waits for it too. It has no slot: nobody waits for it. */
+ * device to be left alone waits for it too. No request waits for it but, for two seconds, a POSTSUSPEND. */
 #include "server/work/second_look.h"
 
 #include "server/base/diag.h"
@@ -31,9 +31,15 @@ void second_look_watch(struct worker *worker, struct mirror_log *log)
 	look_later(worker, log);
 }
 
-static void look_no_more(struct mirror_log *log)
+void second_look_forget(struct mirror_log *log)
 {
 	log->second_look.wanted = false;
+	schedule_no_second_look(log);
+}
+
+static void look_no_more(struct mirror_log *log)
+{
+	second_look_forget(log);
 	mirror_log_record_status(log);
 }
 
@@ -94,7 +100,6 @@ static void look_has_ended(struct executor *executor, struct mirror_log *log, st
 	executor_io_give(executor, io);
 	log->second_look.looks = false;
 	log->commit.in_flight = 0;
-	look_later(worker, log);
 	if (error != 0)
 		stats_add(STATS_IO_ERRORS, 1);
 	else if (!is_ours_to_write(log))
@@ -133,19 +138,18 @@ static bool look_at_header(struct worker *worker, struct mirror_log *log, int64_
 /* It will be resumed, which reads it; or one of the two will look again. */
 static bool is_no_time(const struct worker *worker, struct mirror_log *log, int64_t now)
 {
-	return mirror_log_state(log) != LOG_ACTIVE || commit_is_presuspended(log, now) ||
+	return !is_ours_to_write(log) || commit_is_presuspended(log, now) ||
 	       log->commit.in_flight > 0 || worker->stop_deadline_ns != 0;
 }
 
 static void look_or_write(struct worker *worker, struct mirror_log *log, int64_t now)
 {
-	if (is_no_time(worker, log, now)) {
-		look_later(worker, log);
-	} else if (mirror_log_health(log) == LOG_UNUSABLE) {
-		if (!look_at_header(worker, log, now))
-			look_later(worker, log);
+	look_later(worker, log);
+	if (is_no_time(worker, log, now))
+		return;
+	if (mirror_log_health(log) == LOG_UNUSABLE) {
+		look_at_header(worker, log, now);
 	} else if (dirty_log_has_changed(&log->dirty)) {
-		look_later(worker, log);
 		commit_start(worker, log);
 	} else {
 		atomic_store_explicit(&log->device->stale, false, memory_order_relaxed);
@@ -160,7 +164,6 @@ static void look_for_the_last_time(struct worker *worker, struct mirror_log *log
 
 	if (now >= until_ns) {
 		stop_looking(worker, log);
-		look_later(worker, log);
 		go_on_suspending(worker, log);
 		return;
 	}
@@ -191,7 +194,7 @@ void second_look_check(struct worker *worker, struct mirror_log *log, int64_t no
 	schedule_no_second_look(log);
 	if (log->second_look.slot)
 		look_for_the_last_time(worker, log, now);
-	else if (log->second_look.wanted)
+	else
 		look_or_write(worker, log, now);
 }
 
@@ -202,10 +205,4 @@ void second_look_yield(struct worker *worker, struct mirror_log *log)
 		executor_reply(&worker->executor, log->second_look.slot, 0);
 	log->second_look.slot = NULL;
 	second_look_watch(worker, log);
-}
-
-void second_look_forget(struct mirror_log *log)
-{
-	log->second_look.wanted = false;
-	schedule_no_second_look(log);
 }
